@@ -1,0 +1,17 @@
+//! The rules of the product, pure: who may do what, what changes, who is told.
+//!
+//! Nothing here performs I/O, reads a clock or draws randomness: state, command, time and ids come in as
+//! arguments, [`change::Change`]s and [`push::Push`]es go out. The cast:
+//!
+//! - [`chat::Chat`] is the state that one chat actor owns. [`chat::Chat::apply`] is the only place it changes.
+//! - [`command`] holds a file for each method that alters a chat: the struct, its rule and the rule's tests.
+//! - [`change`] is what happened (stored), [`push`] what is told to whom.
+//! - [`license`] is the tenant: agents, groups, limits, settings. [`rejection`] is every way to say no.
+//! - [`routing`] decides who gets the next chat.
+//!
+//! Everything outside depends on this room; this room depends on nobody (serde's derives aside).
+
+pub mod access;
+pub mod id;
+pub mod properties;
+pub mod time;

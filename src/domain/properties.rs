@@ -1,0 +1,57 @@
+//! Key-value stores on chats, threads and events: `namespace -> name -> value`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What a property can hold (integers are 32-bit on the wire).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PropertyValue {
+    /// A truth value.
+    Bool(bool),
+    /// A 32-bit signed integer.
+    Int(i32),
+    /// A text.
+    String(String),
+}
+
+/// `namespace -> name -> value`; the same shape in requests, answers and pushes.
+pub type Properties = BTreeMap<String, BTreeMap<String, PropertyValue>>;
+
+/// `namespace -> names`: how a deletion names properties.
+pub type PropertyNames = BTreeMap<String, Vec<String>>;
+
+/// Sets every property of `changes` in `properties`, leaving the others alone.
+pub fn merge(properties: &mut Properties, changes: &Properties) {
+    for (namespace, values) in changes {
+        let slot = properties.entry(namespace.clone()).or_default();
+        for (name, value) in values {
+            slot.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+/// Removes every property that `names` names; namespaces left empty go too.
+pub fn remove(properties: &mut Properties, names: &PropertyNames) {
+    for (namespace, names) in names {
+        if let Some(values) = properties.get_mut(namespace) {
+            for name in names {
+                values.remove(name);
+            }
+            if values.is_empty() {
+                properties.remove(namespace);
+            }
+        }
+    }
+}
+
+/// One property, if set.
+pub fn get<'a>(properties: &'a Properties, namespace: &str, name: &str) -> Option<&'a PropertyValue> {
+    properties.get(namespace)?.get(name)
+}
+
+/// Sets one property.
+pub fn set(properties: &mut Properties, namespace: &str, name: &str, value: PropertyValue) {
+    properties.entry(namespace.to_owned()).or_default().insert(name.to_owned(), value);
+}

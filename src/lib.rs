@@ -1,0 +1,11 @@
+//! Switchboard: a self-hosted, clustered customer-service chat server that speaks the LiveChat messaging
+//! protocol.
+//!
+//! Rooms, and who may know whom (left may use right, never back; `tests/it/walls.rs` keeps this):
+//!
+//! `node -> edge -> sessions -> requests -> actors -> {store, cluster, domain}`;
+//! `edge, sessions, requests -> protocol -> domain`; `store -> {cluster, domain}`. [`domain`] knows nobody.
+
+pub mod clock;
+pub mod domain;
+pub mod id_source;
