@@ -12,6 +12,19 @@
 //! Everything outside depends on this room; this room depends on nobody (serde's derives aside).
 
 pub mod access;
+pub mod change;
+pub mod chat;
+pub mod command;
+pub mod customer;
+pub mod event;
 pub mod id;
+pub mod license;
+pub mod operations;
 pub mod properties;
+pub mod property_definitions;
+pub mod push;
+pub mod rejection;
+pub mod system_message;
+pub mod thread;
 pub mod time;
+pub mod user;

@@ -1,0 +1,85 @@
+//! What happened to a chat: the content of the rows of its threads' logs.
+//!
+//! Every durable change is a row of the log of the thread that it belongs to, mostly the chat's last one. The
+//! first row of a thread holds the whole chat, so that a chat is rebuilt from its last thread alone.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::access::Access;
+use super::chat::Chat;
+use super::customer::CustomerProfile;
+use super::event::Event;
+use super::id::{AgentId, CustomerId, EventId, ThreadId, UserId};
+use super::properties::{Properties, PropertyNames};
+use super::time::Timestamp;
+use super::user::ChatUser;
+
+/// One thing that happened. Applied by [`Chat::apply`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// A thread was opened (active or not): the chat as it is from here on.
+    ThreadOpened(Box<Chat>),
+    /// An event was added to the last thread.
+    EventAdded(Arc<Event>),
+    /// A user came into the chat, or came back, or changed visibility.
+    UserAdded(ChatUser),
+    /// A user left; they stay listed as absent.
+    UserRemoved(UserId),
+    /// The thread was given to an agent, who is in the chat by the same row.
+    Assigned(AgentId),
+    /// The thread began to wait for an agent.
+    Queued(Timestamp),
+    /// The thread stopped waiting.
+    Dequeued(Timestamp),
+    /// The groups that the chat is open to.
+    AccessSet(Access),
+    /// Properties were set; others stay.
+    PropertiesSet {
+        /// Of what.
+        target: Target,
+        /// The ones that were set.
+        properties: Properties,
+    },
+    /// Properties were removed.
+    PropertiesDeleted {
+        /// Of what.
+        target: Target,
+        /// The ones that were named.
+        names: PropertyNames,
+    },
+    /// A user has seen everything up to a moment.
+    Seen {
+        /// Who.
+        user: UserId,
+        /// The moment.
+        up_to: Timestamp,
+    },
+    /// An agent follows the chat.
+    Followed(AgentId),
+    /// An agent stopped following.
+    Unfollowed(AgentId),
+    /// The customer's profile changed.
+    CustomerUpdated {
+        /// Who.
+        id: CustomerId,
+        /// As it is now.
+        profile: CustomerProfile,
+    },
+    /// The active thread was closed.
+    ThreadClosed(Timestamp),
+}
+
+/// What properties belong to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// The chat.
+    Chat,
+    /// One of its threads.
+    Thread(ThreadId),
+    /// One of its events.
+    Event(EventId),
+}

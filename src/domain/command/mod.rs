@@ -1,0 +1,342 @@
+//! Commands: what alters a chat, a file a method. Each has a rule `decide` that gives a [`Decision`] or a
+//! [`Rejection`] and alters nothing itself.
+
+mod add_user_to_chat;
+mod assign;
+mod close_inactive;
+mod deactivate_chat;
+mod draft;
+mod follow_chat;
+mod indicators;
+mod mark_events_as_seen;
+mod open_thread;
+mod properties;
+mod remove_user_from_chat;
+mod resume_chat;
+mod send_event;
+mod start_chat;
+mod transfer_chat;
+mod unassign;
+mod update_customer;
+
+pub use add_user_to_chat::AddUserToChat;
+pub use assign::{AssignAgent, AssignCause};
+pub use close_inactive::CloseInactive;
+pub use deactivate_chat::DeactivateChat;
+pub use follow_chat::{FollowChat, UnfollowChat};
+pub use indicators::{SendSneakPeek, SendTypingIndicator};
+pub use mark_events_as_seen::MarkEventsAsSeen;
+pub use open_thread::{NewThread, NewUser};
+pub use properties::{DeleteProperties, UpdateProperties};
+pub use remove_user_from_chat::RemoveUserFromChat;
+pub use resume_chat::ResumeChat;
+pub use send_event::SendEvent;
+pub use start_chat::StartChat;
+pub use transfer_chat::{TransferChat, TransferTo};
+pub use unassign::{LeaveCause, UnassignAgent};
+pub use update_customer::UpdateCustomer;
+
+use super::chat::Chat;
+use super::customer::CustomerProfile;
+use super::event::Event;
+use super::id::{AgentId, ChatId, CustomerId, EventId, GroupId, IdSource, ThreadId, UserId};
+use super::license::{Agent, ChatRules, License};
+use super::operations::RecentOperations;
+use super::property_definitions::Side;
+use super::push::{Push, QueuePlace};
+use super::rejection::Rejection;
+use super::thread::Thread;
+use super::time::Timestamp;
+
+/// Everything that alters a chat or tells its members something.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each variant is the command of that name")]
+pub enum Command {
+    StartChat(StartChat),
+    ResumeChat(ResumeChat),
+    DeactivateChat(DeactivateChat),
+    SendEvent(SendEvent),
+    FollowChat(FollowChat),
+    UnfollowChat(UnfollowChat),
+    TransferChat(TransferChat),
+    AddUserToChat(AddUserToChat),
+    RemoveUserFromChat(RemoveUserFromChat),
+    MarkEventsAsSeen(MarkEventsAsSeen),
+    SendTypingIndicator(SendTypingIndicator),
+    SendSneakPeek(SendSneakPeek),
+    UpdateProperties(UpdateProperties),
+    DeleteProperties(DeleteProperties),
+    UpdateCustomer(UpdateCustomer),
+    AssignAgent(AssignAgent),
+    UnassignAgent(UnassignAgent),
+    CloseInactive(CloseInactive),
+}
+
+/// Who gives a command.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// An agent or bot, with what their token lets them reach.
+    Agent {
+        /// Who.
+        id: AgentId,
+        /// Which chats.
+        reach: Reach,
+    },
+    /// A customer, with their profile.
+    Customer {
+        /// Who.
+        id: CustomerId,
+        /// As known now.
+        profile: Box<CustomerProfile>,
+    },
+    /// The router, a timer, or a command of the operator.
+    Server,
+}
+
+/// Which chats a token reaches (`authorization.json`, `chat_reach`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// None.
+    Nothing,
+    /// Chats that one is in.
+    My,
+    /// Chats with own access, and chats that one is in.
+    Access,
+    /// Every chat of the license.
+    All,
+}
+
+/// What the router said when it was asked before the decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// A slot of this agent is reserved.
+    Assign(AgentId),
+    /// The chat waits.
+    Queue(Option<QueuePlace>),
+    /// The router leaves the chat alone.
+    Unrouted,
+    /// Nobody accepts chats, and offline starts are refused.
+    GroupsOffline,
+    /// The agent asked for is offline.
+    AgentOffline,
+}
+
+/// What has to be asked of the router before a command can be decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteRequest {
+    /// Somebody for a thread that is about to be opened.
+    Open {
+        /// The groups that it will be open to.
+        groups: Vec<GroupId>,
+        /// Who had the chat's last thread.
+        recent_agent: Option<AgentId>,
+        /// Waits for absent agents.
+        continuous: bool,
+        /// The customer who asks.
+        customer: CustomerId,
+    },
+    /// Somebody else for an active thread.
+    Transfer {
+        /// To whom.
+        to: TransferTo,
+        /// The groups that the chat will be open to.
+        groups: Vec<GroupId>,
+        /// Who serves it now.
+        from: Vec<AgentId>,
+        /// May wait when nobody is free.
+        ignore_availability: bool,
+    },
+}
+
+/// What a rule may know besides the chat and the command.
+pub struct Context<'a> {
+    /// The moment of the decision.
+    pub now: Timestamp,
+    /// The tenant.
+    pub license: &'a License,
+    /// Its rules for chats.
+    pub rules: &'a ChatRules,
+    /// Source of new ids.
+    pub ids: &'a dyn IdSource,
+    /// Who gives the command.
+    pub caller: &'a Caller,
+    /// Sends of the recent past.
+    pub operations: &'a RecentOperations,
+    /// The router's word, where the command asked for it.
+    pub route: Option<Route>,
+    /// What was read from the log, where the command names something older.
+    pub subject: Option<Subject>,
+}
+
+/// Something of the chat that its state does not hold and a command names.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// An event.
+    Event(Box<Event>),
+    /// An earlier thread.
+    Thread(Box<Thread>),
+}
+
+/// What has to be read from the log before a command can be decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubjectRequest {
+    /// An event.
+    Event(EventId),
+    /// A thread other than the last.
+    Thread(ThreadId),
+}
+
+/// What a command leads to.
+#[derive(Clone, Debug, Default)]
+pub struct Decision {
+    /// What happened; stored as one row.
+    pub changes: Vec<super::change::Change>,
+    /// The thread whose log takes the row; none for the chat's last.
+    pub older_thread: Option<ThreadId>,
+    /// What is told once it is stored.
+    pub pushes: Vec<Push>,
+    /// What the caller gets.
+    pub reply: Reply,
+}
+
+/// What the caller gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing but success.
+    #[default]
+    Done,
+    /// The event that was sent.
+    Event(EventId),
+    /// The chat and thread that were opened, with the given initial events.
+    Thread {
+        /// The chat.
+        chat: ChatId,
+        /// The thread.
+        thread: ThreadId,
+        /// Ids of the initial events; none were given where this is none.
+        events: Option<Vec<EventId>>,
+    },
+    /// The chat that is not followed any more.
+    Unfollowed(ChatId),
+}
+
+impl Command {
+    /// What the router must be asked first, given the chat as it is.
+    pub fn route_request(&self, chat: &Chat, caller: &Caller, license: &License) -> Option<RouteRequest> {
+        match self {
+            Self::StartChat(command) => command.thread.route_request(chat, caller),
+            Self::ResumeChat(command) => command.thread.route_request(chat, caller),
+            Self::SendEvent(command) => command.route_request(chat, caller),
+            Self::TransferChat(command) => command.route_request(chat, license),
+            _ => None,
+        }
+    }
+
+    /// What must be read from the log first.
+    pub fn subject_request(&self, chat: &Chat) -> Option<SubjectRequest> {
+        match self {
+            Self::UpdateProperties(command) => properties::subject_request(&command.target, chat),
+            Self::DeleteProperties(command) => properties::subject_request(&command.target, chat),
+            _ => None,
+        }
+    }
+
+    /// Decides: what happens, who is told, what the caller gets. Alters nothing.
+    ///
+    /// # Errors
+    /// The [`Rejection`] that the caller is answered with.
+    pub fn decide(self, chat: &Chat, context: &Context<'_>) -> Result<Decision, Rejection> {
+        match self {
+            Self::StartChat(command) => command.decide(chat, context),
+            Self::ResumeChat(command) => command.decide(chat, context),
+            Self::DeactivateChat(command) => command.decide(chat, context),
+            Self::SendEvent(command) => command.decide(chat, context),
+            Self::FollowChat(command) => command.decide(chat, context),
+            Self::UnfollowChat(command) => command.decide(chat, context),
+            Self::TransferChat(command) => command.decide(chat, context),
+            Self::AddUserToChat(command) => command.decide(chat, context),
+            Self::RemoveUserFromChat(command) => command.decide(chat, context),
+            Self::MarkEventsAsSeen(command) => command.decide(chat, context),
+            Self::SendTypingIndicator(command) => command.decide(chat, context),
+            Self::SendSneakPeek(command) => command.decide(chat, context),
+            Self::UpdateProperties(command) => command.decide(chat, context),
+            Self::DeleteProperties(command) => command.decide(chat, context),
+            Self::UpdateCustomer(command) => command.decide(chat, context),
+            Self::AssignAgent(command) => command.decide(chat, context),
+            Self::UnassignAgent(command) => command.decide(chat, context),
+            Self::CloseInactive(command) => command.decide(chat, context),
+        }
+    }
+}
+
+impl Caller {
+    /// The user behind it; none for the server itself.
+    pub fn user(&self) -> Option<UserId> {
+        match self {
+            Self::Agent { id, .. } => Some(UserId::Agent(id.clone())),
+            Self::Customer { id, .. } => Some(UserId::Customer(id.clone())),
+            Self::Server => None,
+        }
+    }
+}
+
+impl Context<'_> {
+    /// Refuses callers who may not see the chat. To a customer a chat of somebody else does not exist.
+    ///
+    /// # Errors
+    /// [`Rejection::MissingAccess`] for agents, [`Rejection::NotFound`] for customers.
+    pub fn check_access(&self, chat: &Chat) -> Result<(), Rejection> {
+        can_see(chat, self.caller, self.license)
+    }
+
+    /// The kind of user whose property rights count.
+    fn side(&self) -> Side {
+        match self.caller {
+            Caller::Customer { .. } => Side::Customer,
+            Caller::Agent { .. } | Caller::Server => Side::Agent,
+        }
+    }
+
+    /// The agent who calls, if it is one whom the license knows.
+    fn calling_agent(&self) -> Option<&Agent> {
+        match self.caller {
+            Caller::Agent { id, .. } => self.license.agent(id),
+            _ => None,
+        }
+    }
+
+    /// Refuses agents who are not in the chat, unless they said that it does not matter.
+    fn check_presence(&self, chat: &Chat, ignore: bool) -> Result<(), Rejection> {
+        match self.caller.user() {
+            Some(user @ UserId::Agent(_)) if !ignore && chat.present_user(&user).is_none() => {
+                Err(Rejection::MissingAccess("requester is not in the chat"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// May the caller see the chat?
+///
+/// # Errors
+/// [`Rejection::MissingAccess`] for agents, [`Rejection::NotFound`] for customers.
+pub fn can_see(chat: &Chat, caller: &Caller, license: &License) -> Result<(), Rejection> {
+    match caller {
+        Caller::Agent { id, reach } => {
+            let present = || chat.present_user(&UserId::Agent(id.clone())).is_some();
+            let shares = || license.agent(id).is_some_and(|agent| chat.admits(agent));
+            let fine = match reach {
+                Reach::All => true,
+                Reach::Access => shares() || present(),
+                Reach::My => present(),
+                Reach::Nothing => false,
+            };
+            if fine { Ok(()) } else { Err(Rejection::MissingAccess("requester has no access to the chat")) }
+        }
+        Caller::Customer { id, .. } => {
+            let own = chat.customer().is_some_and(|(customer, _)| customer == id);
+            if own { Ok(()) } else { Err(Rejection::NotFound("chat")) }
+        }
+        Caller::Server => Ok(()),
+    }
+}

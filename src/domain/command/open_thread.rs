@@ -1,0 +1,294 @@
+//! Opening a thread: shared by `start_chat`, `resume_chat` and an event that finds no active thread.
+
+use std::sync::Arc;
+
+use super::draft::{Draft, server_event};
+use super::{Caller, Context, Reach, Route, RouteRequest};
+use crate::domain::access::Access;
+use crate::domain::change::Change;
+use crate::domain::chat::Chat;
+use crate::domain::customer::Customer;
+use crate::domain::event::{Event, NewEvent, Visibility};
+use crate::domain::id::{AgentId, EventId, UserId};
+use crate::domain::properties::{self, Properties, PropertyValue};
+use crate::domain::property_definitions::{Location, check_set};
+use crate::domain::push::{PushBody, QueuePlace, ThreadEvents};
+use crate::domain::rejection::Rejection;
+use crate::domain::system_message::ServerMessage;
+use crate::domain::thread::Thread;
+use crate::domain::user::ChatUser;
+
+/// What the opener of a thread asks for.
+#[derive(Clone, Debug, Default)]
+pub struct NewThread {
+    /// Set on the chat, others stay.
+    pub chat_properties: Properties,
+    /// Groups; none leaves it to the rule (all agents).
+    pub access: Option<Access>,
+    /// Users besides the requester.
+    pub users: Vec<NewUser>,
+    /// Initial events.
+    pub events: Vec<NewEvent>,
+    /// Initial properties of the thread.
+    pub thread_properties: Properties,
+    /// False opens the thread already closed.
+    pub active: bool,
+    /// None keeps the chat's mode.
+    pub continuous: Option<bool>,
+}
+
+/// A user whom the opener of a thread brings along; exists in the license.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewUser {
+    /// An agent.
+    Agent(AgentId),
+    /// A customer with their profile.
+    Customer(Box<Customer>),
+}
+
+const MAX_EXTRA_AGENTS: usize = 4;
+
+impl NewThread {
+    /// Customers' threads are routed; a thread that an agent opens is that agent's.
+    pub fn route_request(&self, chat: &Chat, caller: &Caller) -> Option<RouteRequest> {
+        let Caller::Customer { id, .. } = caller else { return None };
+        self.active.then(|| RouteRequest::Open {
+            groups: self.access.clone().unwrap_or_default().group_ids,
+            recent_agent: chat.thread.as_ref().and_then(|thread| thread.assigned.last().cloned()),
+            continuous: self.continuous.unwrap_or(chat.continuous),
+            customer: id.clone(),
+        })
+    }
+
+    fn check(&self, context: &Context<'_>) -> Result<(), Rejection> {
+        let agents = self.users.iter().filter(|user| matches!(user, NewUser::Agent(_))).count();
+        let customers = self.users.len() - agents;
+        if agents > MAX_EXTRA_AGENTS {
+            return Err(Rejection::validation("chat.users", "at most 4 agents besides the requester"));
+        }
+        if customers > 1 {
+            return Err(Rejection::validation("chat.users", "at most 1 customer"));
+        }
+        if let Caller::Customer { id, .. } = context.caller {
+            let only_self =
+                |user: &NewUser| matches!(user, NewUser::Customer(customer) if customer.id == *id);
+            if !self.users.iter().all(only_self) {
+                return Err(Rejection::validation("chat.users", "a customer can only name themselves"));
+            }
+        }
+        for user in &self.users {
+            if let NewUser::Agent(id) = user
+                && context.license.agent(id).is_none()
+            {
+                return Err(Rejection::NotFound("user"));
+            }
+        }
+        self.check_access(context)?;
+        let side = context.side();
+        check_set(&self.chat_properties, Location::Chat, side)?;
+        check_set(&self.thread_properties, Location::Thread, side)?;
+        self.events.iter().try_for_each(|event| event.check(context.rules.events, side))
+    }
+
+    fn check_access(&self, context: &Context<'_>) -> Result<(), Rejection> {
+        let Some(access) = &self.access else { return Ok(()) };
+        if access.group_ids.is_empty() {
+            return Err(Rejection::validation("chat.access.group_ids", "must not be empty"));
+        }
+        if let Some(unknown) = access.group_ids.iter().find(|group| !context.license.has_group(**group)) {
+            return Err(Rejection::GroupNotFound(unknown.0));
+        }
+        if let (Caller::Agent { reach, .. }, Some(agent)) = (context.caller, context.calling_agent())
+            && *reach < Reach::All
+            && !access.admits(agent.group_ids())
+        {
+            return Err(Rejection::MissingAccess("requester is in none of the groups"));
+        }
+        Ok(())
+    }
+}
+
+/// Opens the next thread of the chat and tells everybody. Answers with the ids of the given events.
+pub(super) fn open_thread(draft: &mut Draft<'_>, new: NewThread) -> Result<Vec<EventId>, Rejection> {
+    let context = draft.context;
+    new.check(context)?;
+    let access = new.access.clone().unwrap_or_default();
+    let users = users_of_new_thread(&draft.chat, &new, context);
+    let assigned = assigned_agent(context, &users, &new)?;
+
+    let mut chat = draft.chat.clone();
+    chat.users = users;
+    chat.access = access;
+    chat.continuous = new.continuous.unwrap_or(chat.continuous);
+    chat.followers.clear();
+    properties::merge(&mut chat.properties, &new.chat_properties);
+    chat.thread = Some(head_of_new_thread(draft, &chat, &new));
+    chat.last_at = draft.time();
+    if chat.continuous {
+        let value = || PropertyValue::Bool(true);
+        properties::set(&mut chat.properties, "routing", "continuous", value());
+        if let Some(thread) = &mut chat.thread {
+            properties::set(&mut thread.properties, "routing", "continuous", value());
+        }
+    }
+    draft.change(Change::ThreadOpened(Box::new(chat)));
+    let queue = route(draft, &assigned, new.active);
+
+    let mut given = Vec::new();
+    let mut all: Vec<Arc<Event>> = Vec::new();
+    for mut event in new.events {
+        let author = author_of(&event, draft)?;
+        event.visibility = Visibility::All;
+        let event = draft.add_event(event, author)?;
+        given.push(event.id.clone());
+        all.push(event);
+    }
+    if let Some(Assigned::ByRouter(agent)) = &assigned {
+        let message = ServerMessage::assigned(context.license.agent_name(agent));
+        all.push(draft.add_event(server_event(message.into_body()), None)?);
+    }
+    if !new.active {
+        let at = draft.time();
+        draft.change(Change::ThreadClosed(at));
+    }
+    let body = PushBody::IncomingChat {
+        requester: context.caller.user(),
+        chat: Box::new(draft.chat.clone()),
+        events: ThreadEvents::Given(all),
+        queue,
+        transferred_from: None,
+    };
+    let to = draft.chat.everybody();
+    draft.push(body, to);
+    Ok(given)
+}
+
+enum Assigned {
+    Opener,
+    ByRouter(AgentId),
+    Waits(Option<QueuePlace>),
+}
+
+/// The opener if it is an agent; else whom the router reserved.
+fn assigned_agent(
+    context: &Context<'_>,
+    users: &[ChatUser],
+    new: &NewThread,
+) -> Result<Option<Assigned>, Rejection> {
+    if users.iter().any(|user| user.id.agent().is_some()) {
+        return Ok(Some(Assigned::Opener));
+    }
+    if !new.active {
+        return Ok(None);
+    }
+    match &context.route {
+        Some(Route::Assign(agent)) => Ok(Some(Assigned::ByRouter(agent.clone()))),
+        Some(Route::Queue(place)) => Ok(Some(Assigned::Waits(*place))),
+        Some(Route::Unrouted) | None => Ok(None),
+        Some(Route::GroupsOffline) => Err(Rejection::GroupsOffline),
+        Some(Route::AgentOffline) => Err(Rejection::AgentOffline),
+    }
+}
+
+/// The customer stays; agents of earlier threads are gone unless they open this one.
+fn users_of_new_thread(chat: &Chat, new: &NewThread, context: &Context<'_>) -> Vec<ChatUser> {
+    let mut users: Vec<ChatUser> = Vec::new();
+    let mut add = |user: ChatUser| {
+        if !users.iter().any(|existing| existing.id == user.id) {
+            users.push(user);
+        }
+    };
+    let now = chat.next_time(context.now);
+    match context.caller {
+        Caller::Agent { id, .. } => {
+            let mut agent = ChatUser::agent(id.clone(), Visibility::All);
+            agent.seen_up_to = Some(now);
+            add(agent);
+        }
+        Caller::Customer { id, profile } => {
+            let mut customer = ChatUser::customer(id.clone(), (**profile).clone());
+            customer.seen_up_to = Some(now);
+            add(customer);
+        }
+        Caller::Server => {}
+    }
+    for user in &new.users {
+        match user {
+            NewUser::Agent(id) => add(ChatUser::agent(id.clone(), Visibility::All)),
+            NewUser::Customer(customer) => {
+                add(ChatUser::customer(customer.id.clone(), customer.profile.clone()))
+            }
+        }
+    }
+    if let Some((_, customer)) = chat.customer()
+        && !users.iter().any(|user| user.id.customer().is_some())
+    {
+        users.push(ChatUser { present: true, ..customer.clone() });
+    }
+    users
+}
+
+fn head_of_new_thread(draft: &Draft<'_>, chat: &Chat, new: &NewThread) -> Thread {
+    let created_at = draft.time();
+    let previous = draft.chat.thread.as_ref();
+    Thread {
+        id: draft.context.ids.thread(),
+        number: previous.map_or(1, |thread| thread.number + 1),
+        created_at,
+        active: true,
+        user_ids: chat.users.iter().map(|user| user.id.clone()).collect(),
+        properties: new.thread_properties.clone(),
+        access: chat.access.clone(),
+        tags: Vec::new(),
+        queued_at: None,
+        queues_duration: None,
+        previous_thread_id: previous.map(|thread| thread.id.clone()),
+        events: 0,
+        last_activity: created_at,
+        assigned: Vec::new(),
+        closed_at: None,
+    }
+}
+
+/// Puts the router's word into effect inside the row that opens the thread.
+fn route(draft: &mut Draft<'_>, assigned: &Option<Assigned>, active: bool) -> Option<QueuePlace> {
+    match assigned {
+        Some(Assigned::Opener) => {
+            let agents: Vec<AgentId> = draft.chat.serving_agents().cloned().collect();
+            agents.into_iter().for_each(|agent| draft.change(Change::Assigned(agent)));
+            None
+        }
+        Some(Assigned::ByRouter(agent)) => {
+            draft.change(Change::UserAdded(ChatUser::agent(agent.clone(), Visibility::All)));
+            draft.change(Change::Assigned(agent.clone()));
+            None
+        }
+        Some(Assigned::Waits(place)) if active => {
+            let at = draft.time();
+            draft.change(Change::Queued(at));
+            place.map(|place| QueuePlace { queued_at: Some(at), ..place })
+        }
+        _ => None,
+    }
+}
+
+/// The requester, or the user of the chat whom the event names.
+fn author_of(event: &NewEvent, draft: &Draft<'_>) -> Result<Option<UserId>, Rejection> {
+    if matches!(event.body, crate::domain::event::EventBody::SystemMessage(_)) {
+        return Ok(None);
+    }
+    match &event.author {
+        None => Ok(draft.context.caller.user()),
+        Some(author) => draft
+            .chat
+            .users
+            .iter()
+            .map(|user| &user.id)
+            .find(|id| id.as_str() == &**author)
+            .cloned()
+            .map(Some)
+            .ok_or_else(|| {
+                Rejection::validation("chat.thread.events.author_id", "must be listed in chat.users")
+            }),
+    }
+}

@@ -1,0 +1,139 @@
+//! `send_event` (agents and customers, 3.6): adds an event to the active thread.
+//!
+//! Without an active thread an `annotation`, or any event with `attach_to_last_thread`, goes to the end of the
+//! last thread; anything else opens the next thread, or is refused, as `chat.inactive_send` says (ruling C2).
+
+use std::sync::Arc;
+
+use super::draft::Draft;
+use super::open_thread::{NewThread, open_thread};
+use super::{Caller, Context, Decision, Reply, RouteRequest};
+use crate::domain::change::Change;
+use crate::domain::chat::Chat;
+use crate::domain::event::{Event, EventBody, EventKind, NewEvent, Visibility};
+use crate::domain::id::UserId;
+use crate::domain::license::InactiveSend;
+use crate::domain::push::{Push, PushBody};
+use crate::domain::rejection::Rejection;
+
+/// Adds an event to the chat.
+#[derive(Clone, Debug)]
+pub struct SendEvent {
+    /// The event.
+    pub event: NewEvent,
+    /// Where no thread is active, add it to the last one (customers).
+    pub attach_to_last_thread: bool,
+}
+
+/// Where an event goes.
+enum Place {
+    LastThread,
+    NewThread,
+}
+
+impl SendEvent {
+    pub(super) fn route_request(&self, chat: &Chat, caller: &Caller) -> Option<RouteRequest> {
+        let opens = chat.thread.is_some() && chat.active_thread().is_none() && !self.stays_in_last_thread();
+        opens.then(|| self.new_thread(chat).route_request(chat, caller)).flatten()
+    }
+
+    fn stays_in_last_thread(&self) -> bool {
+        self.attach_to_last_thread || self.event.body.kind() == EventKind::Annotation
+    }
+
+    fn new_thread(&self, chat: &Chat) -> NewThread {
+        NewThread {
+            access: Some(chat.access.clone()),
+            events: vec![self.event.clone()],
+            active: true,
+            ..NewThread::default()
+        }
+    }
+
+    pub(super) fn decide(self, chat: &Chat, context: &Context<'_>) -> Result<Decision, Rejection> {
+        context.check_access(chat)?;
+        let thread = chat.thread.as_ref().ok_or(Rejection::ChatInactive)?;
+        let author = context.caller.user();
+        if let Some(author) = &author
+            && let Some(id) = context.operations.find(author, &self.event)
+        {
+            return Ok(Decision { reply: Reply::Event(id.clone()), ..Decision::default() });
+        }
+        self.event.check(context.rules.events, context.side())?;
+        if self.event.author.as_ref().is_some_and(|named| author.as_ref().map(UserId::as_str) != Some(named))
+        {
+            return Err(Rejection::validation("event.author_id", "must be the requester"));
+        }
+        match self.place(thread.active, context)? {
+            Place::NewThread => {
+                let mut draft = Draft::new(chat, context);
+                let new = self.new_thread(chat);
+                let ids = open_thread(&mut draft, new)?;
+                let id = ids.into_iter().next().ok_or(Rejection::NotFound("event"))?;
+                Ok(draft.decision(Reply::Event(id)))
+            }
+            Place::LastThread => {
+                self.check_author(chat, author.as_ref())?;
+                self.add(chat, context, author)
+            }
+        }
+    }
+
+    fn place(&self, active: bool, context: &Context<'_>) -> Result<Place, Rejection> {
+        if active || self.stays_in_last_thread() {
+            return Ok(Place::LastThread);
+        }
+        match context.rules.inactive_send {
+            InactiveSend::NewThread => Ok(Place::NewThread),
+            InactiveSend::Refuse => Err(Rejection::ChatInactive),
+        }
+    }
+
+    /// An agent must be in an active chat to write there, and one who hides from the customer stays hidden.
+    fn check_author(&self, chat: &Chat, author: Option<&UserId>) -> Result<(), Rejection> {
+        let Some(author @ UserId::Agent(_)) = author else { return Ok(()) };
+        match chat.present_user(author) {
+            Some(user)
+                if user.visibility == Visibility::Agents && self.event.visibility == Visibility::All =>
+            {
+                Err(Rejection::validation(
+                    "event.visibility",
+                    "must be agents: the requester is in the chat with visibility agents",
+                ))
+            }
+            None if chat.active_thread().is_some() => {
+                Err(Rejection::MissingAccess("requester is not in the chat"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The path of most commands there are: no copy of the chat is made.
+    fn add(self, chat: &Chat, context: &Context<'_>, author: Option<UserId>) -> Result<Decision, Rejection> {
+        let id = chat.next_event_id().ok_or(Rejection::ChatInactive)?;
+        let is_system = matches!(self.event.body, EventBody::SystemMessage(_));
+        let event = Arc::new(Event {
+            id: id.clone(),
+            custom_id: self.event.custom_id,
+            created_at: chat.next_time(context.now),
+            author: author.filter(|_| !is_system),
+            visibility: self.event.visibility,
+            properties: self.event.properties,
+            body: self.event.body,
+        });
+        let push = Push {
+            to: chat.members(event.visibility),
+            body: PushBody::IncomingEvent {
+                chat: chat.id.clone(),
+                thread: id.thread.clone(),
+                event: event.clone(),
+            },
+        };
+        Ok(Decision {
+            changes: vec![Change::EventAdded(event)],
+            older_thread: None,
+            pushes: vec![push],
+            reply: Reply::Event(id),
+        })
+    }
+}

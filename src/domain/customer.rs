@@ -1,0 +1,147 @@
+//! What is known of a customer.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Json;
+use super::id::CustomerId;
+use super::rejection::Rejection;
+use super::time::Timestamp;
+
+/// A customer's profile; structure `User:customer` without what belongs to a chat.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerProfile {
+    /// Display name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// E-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Picture URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
+    /// Phone number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    /// One-key texts in the order that the client gave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub session_fields: Vec<(String, String)>,
+    /// Postal address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// Ids in other networks, carried as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub omnichannel: Option<Json>,
+    /// First seen.
+    #[serde(default)]
+    pub created_at: Timestamp,
+    /// Chats ever started.
+    #[serde(default)]
+    pub chats_count: u32,
+    /// Threads ever opened.
+    #[serde(default)]
+    pub threads_count: u32,
+}
+
+/// A postal address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub struct Address {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postal_code: Option<String>,
+}
+
+/// What `update_customer` or `login` changes; absent fields stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub struct CustomerUpdate {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_fields: Option<Vec<(String, String)>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub omnichannel: Option<Json>,
+}
+
+const MAX_TEXT: usize = 1_024;
+const MAX_SESSION_FIELDS: usize = 100;
+
+impl CustomerUpdate {
+    /// True if no field is given.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Checks lengths and counts.
+    ///
+    /// # Errors
+    /// [`Rejection::Validation`] naming the field, [`Rejection::LimitReached`] for too many session fields.
+    pub fn check(&self) -> Result<(), Rejection> {
+        let texts = [("name", &self.name), ("email", &self.email), ("avatar", &self.avatar)];
+        for (field, text) in texts {
+            if text.as_ref().is_some_and(|text| text.len() > MAX_TEXT) {
+                return Err(Rejection::validation(field, format!("at most {MAX_TEXT} bytes")));
+            }
+        }
+        let fields = self.session_fields.as_deref().unwrap_or_default();
+        if fields.len() > MAX_SESSION_FIELDS {
+            return Err(Rejection::LimitReached("at most 100 session fields"));
+        }
+        if fields.iter().any(|(key, value)| key.len() > MAX_TEXT || value.len() > MAX_TEXT) {
+            return Err(Rejection::validation("session_fields", format!("at most {MAX_TEXT} bytes a text")));
+        }
+        Ok(())
+    }
+}
+
+impl CustomerProfile {
+    /// Takes over the given fields; says whether anything differs now.
+    pub fn apply(&mut self, update: &CustomerUpdate) -> bool {
+        let before = self.clone();
+        let take = |slot: &mut Option<String>, value: &Option<String>| {
+            if value.is_some() {
+                slot.clone_from(value);
+            }
+        };
+        take(&mut self.name, &update.name);
+        take(&mut self.email, &update.email);
+        take(&mut self.avatar, &update.avatar);
+        if let Some(fields) = &update.session_fields {
+            self.session_fields.clone_from(fields);
+        }
+        if update.address.is_some() {
+            self.address.clone_from(&update.address);
+        }
+        if update.omnichannel.is_some() {
+            self.omnichannel.clone_from(&update.omnichannel);
+        }
+        *self != before
+    }
+
+    /// The name in system messages: the name, else the e-mail address, else "Customer".
+    pub fn display_name(&self) -> &str {
+        self.name.as_deref().or(self.email.as_deref()).filter(|text| !text.is_empty()).unwrap_or("Customer")
+    }
+}
+
+/// A customer with their id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Customer {
+    /// Who.
+    pub id: CustomerId,
+    /// What is known.
+    pub profile: CustomerProfile,
+}

@@ -1,0 +1,219 @@
+//! The tenant: agents, groups, clients, settings. One license never sees a byte of another.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::EventLimits;
+use super::id::{AccountId, AgentId, ClientId, GroupId, LicenseId, OrganizationId};
+use super::time::Timestamp;
+
+/// Everything that is configured for a tenant. Stored as one versioned value; nodes follow it by version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct License {
+    /// Which.
+    pub id: LicenseId,
+    /// The organization that owns it; customers' requests name it.
+    pub organization_id: OrganizationId,
+    /// Grows with every change.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// People and bots who answer.
+    pub agents: BTreeMap<AgentId, Agent>,
+    /// Groups other than 0, which every license has.
+    pub groups: BTreeMap<GroupId, Group>,
+    /// Applications that may ask for customer tokens.
+    pub clients: BTreeMap<ClientId, Client>,
+    /// Settings that differ from the server's.
+    pub settings: Settings,
+    /// Hides agents' ids from customers (they see a keyed hash, never the e-mail address).
+    pub pseudonym_key: [u8; 16],
+    /// Made by the first start of an empty server.
+    #[serde(default)]
+    pub demo: bool,
+}
+
+/// A person or a bot who answers chats.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// E-mail address, or a bot's id.
+    pub id: AgentId,
+    /// The account behind it: first half of a personal access token.
+    pub account_id: AccountId,
+    /// Display name.
+    pub name: String,
+    /// Picture URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
+    /// Shown to customers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_title: Option<String>,
+    /// What they may configure.
+    pub role: Role,
+    /// Person or bot.
+    pub kind: AgentKind,
+    /// Groups they are in, with their priority there; group 0 is implied.
+    pub groups: BTreeMap<GroupId, Priority>,
+    /// Chats at once; none follows the setting `agent.max_chats_count`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_chats_count: Option<u32>,
+    /// Rights withdrawn by the owner.
+    #[serde(default)]
+    pub suspended: bool,
+    /// Not yet approved by the owner.
+    #[serde(default)]
+    pub awaiting_approval: bool,
+}
+
+/// What an agent may do in the license, lowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Answers chats.
+    Normal,
+    /// Configures the license.
+    Administrator,
+    /// Administrator who also sees the bills.
+    ViceOwner,
+    /// Owns the organization.
+    Owner,
+}
+
+/// Who stands behind an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentKind {
+    /// A person.
+    Human,
+    /// A program; it uses the Web API only.
+    Bot,
+}
+
+/// When an agent's turn comes inside a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// Before all others.
+    First,
+    /// When no `first` is free.
+    Normal,
+    /// When nobody else is free.
+    Last,
+    /// Never.
+    Supervisor,
+}
+
+/// A group of agents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Display name.
+    pub name: String,
+}
+
+/// An application registered with a license.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// Web origins from which customers may use it, such as `https://shop.example`.
+    pub origins: Vec<String>,
+    /// Any loopback origin is fine too (the demo client).
+    #[serde(default)]
+    pub loopback: bool,
+}
+
+/// Settings of a license; what is absent follows the server's configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// `chat.thread_inactivity_timeout`, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread_inactivity_timeout_ms: Option<u64>,
+    /// `chat.inactive_send`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inactive_send: Option<InactiveSend>,
+    /// `routing.max_customer_chats_count`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_customer_chats_count: Option<u32>,
+    /// `routing.offline_start`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offline_start: Option<OfflineStart>,
+    /// `agent.max_chats_count`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_chats_count: Option<u32>,
+    /// `license.concurrent_chats`; -1 = no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrent_chats: Option<i64>,
+    /// `chats.manual_routing`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manual_routing: Option<bool>,
+    /// `chats.queue.enabled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_enabled: Option<bool>,
+    /// `chats.queue.limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_limit: Option<u32>,
+    /// `chats.queue.reopen_threshold`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_reopen_threshold: Option<u32>,
+    /// `chats.prefer_recent_agent`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefer_recent_agent: Option<bool>,
+}
+
+/// What an event other than `annotation` does when no thread is active.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InactiveSend {
+    /// Opens the next thread (seeds; the default).
+    NewThread,
+    /// Answers `chat_inactive`, as hosted 3.x does.
+    Refuse,
+}
+
+/// What a start does when nobody accepts chats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfflineStart {
+    /// The chat waits (seeds: messages reach the offline too; the default).
+    Queue,
+    /// `groups_offline` unless the chat is continuous, as hosted 3.x does.
+    Refuse,
+}
+
+/// The rules that bind a chat: the license's settings laid over the server's.
+#[derive(Clone, Debug)]
+pub struct ChatRules {
+    /// Silence after which the active thread is archived.
+    pub thread_inactivity_timeout: Duration,
+    /// An unanswered customer message after which the next agent gets the chat.
+    pub unreplied_transfer_after: Duration,
+    /// An event without an active thread.
+    pub inactive_send: InactiveSend,
+    /// Sizes.
+    pub events: EventLimits,
+}
+
+impl License {
+    /// The agent, if the license has one of that id.
+    pub fn agent(&self, id: &AgentId) -> Option<&Agent> {
+        self.agents.get(id)
+    }
+
+    /// True for group 0 and for every group that was made.
+    pub fn has_group(&self, id: GroupId) -> bool {
+        id == GroupId::ALL || self.groups.contains_key(&id)
+    }
+
+    /// An agent's display name; the id where the agent is gone.
+    pub fn agent_name<'a>(&'a self, id: &'a AgentId) -> &'a str {
+        self.agent(id).map_or(id.as_str(), |agent| agent.name.as_str())
+    }
+}
+
+impl Agent {
+    /// The groups they are in, group 0 among them.
+    pub fn group_ids(&self) -> impl Iterator<Item = GroupId> + '_ {
+        std::iter::once(GroupId::ALL).chain(self.groups.keys().copied())
+    }
+}

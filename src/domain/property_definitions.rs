@@ -1,0 +1,207 @@
+//! The properties that every license has, and who may read and write them where (`properties.json`, 3.6).
+//! Namespaces of one's own come with the Configuration API; until then any other name is refused.
+
+use super::properties::{Properties, PropertyNames, PropertyValue};
+use super::rejection::Rejection;
+
+/// Where a property stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub enum Location {
+    Chat,
+    Thread,
+    Event,
+}
+
+/// Which kind of user asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub enum Side {
+    Agent,
+    Customer,
+}
+
+/// The type of a property's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub enum Kind {
+    Bool,
+    Int,
+    String,
+}
+
+/// One property of the product's own namespaces.
+#[derive(Clone, Copy, Debug)]
+pub struct Definition {
+    /// Its namespace.
+    pub namespace: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// The type of its values.
+    pub kind: Kind,
+    chat: Rights,
+    thread: Rights,
+    event: Rights,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rights {
+    agent: Access,
+    customer: Access,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Access {
+    read: bool,
+    write: bool,
+}
+
+const NONE: Rights = at("", "");
+
+/// `r` lets read, `w` lets write.
+const fn at(agent: &str, customer: &str) -> Rights {
+    Rights { agent: access(agent), customer: access(customer) }
+}
+
+const fn access(letters: &str) -> Access {
+    let bytes = letters.as_bytes();
+    let mut access = Access { read: false, write: false };
+    let mut i = 0;
+    while i < bytes.len() {
+        match bytes[i] {
+            b'r' => access.read = true,
+            _ => access.write = true,
+        }
+        i += 1;
+    }
+    access
+}
+
+use Kind::{Bool, Int, String};
+
+/// Every property that can stand on a chat, a thread or an event.
+#[rustfmt::skip]
+pub const DEFINITIONS: &[Definition] = &[
+    Definition { namespace: "chats", name: "formatting", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw") },
+    Definition { namespace: "chats", name: "resolved", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE },
+    Definition { namespace: "chats", name: "welcome_message_source", kind: String, chat: NONE, thread: NONE, event: at("r", "r") },
+    Definition { namespace: "ecommerce", name: "has_indirect_sale", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE },
+    Definition { namespace: "ecommerce", name: "has_sale", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE },
+    Definition { namespace: "lc2", name: "file_safety_confirmation", kind: Bool, chat: NONE, thread: NONE, event: at("rw", "") },
+    Definition { namespace: "lc2", name: "form_type", kind: String, chat: NONE, thread: NONE, event: at("r", "rw") },
+    Definition { namespace: "lc2", name: "greeting_id", kind: Int, chat: NONE, thread: at("r", "rw"), event: at("r", "r") },
+    Definition { namespace: "lc2", name: "greeting_unique_id", kind: String, chat: NONE, thread: at("r", "rw"), event: at("r", "r") },
+    Definition { namespace: "lc2", name: "welcome_message", kind: Bool, chat: NONE, thread: NONE, event: at("r", "r") },
+    Definition { namespace: "rating", name: "comment", kind: String, chat: at("r", "rw"), thread: at("r", "rw"), event: at("r", "rw") },
+    Definition { namespace: "rating", name: "score", kind: Int, chat: at("r", "rw"), thread: at("r", "rw"), event: at("r", "rw") },
+    Definition { namespace: "routing", name: "continuous", kind: Bool, chat: at("r", "r"), thread: at("r", "r"), event: NONE },
+    Definition { namespace: "routing", name: "email_follow_up", kind: Bool, chat: at("r", "rw"), thread: NONE, event: NONE },
+    Definition { namespace: "routing", name: "idle", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE },
+    Definition { namespace: "routing", name: "ignore_agents_routing", kind: Bool, chat: at("rw", "rw"), thread: NONE, event: NONE },
+    Definition { namespace: "routing", name: "ignore_bots", kind: Bool, chat: NONE, thread: at("", "w"), event: NONE },
+    Definition { namespace: "routing", name: "last_transfer_timestamp", kind: Int, chat: NONE, thread: at("r", ""), event: NONE },
+    Definition { namespace: "routing", name: "offline_message", kind: Bool, chat: NONE, thread: at("r", "rw"), event: NONE },
+    Definition { namespace: "routing", name: "pinned", kind: Bool, chat: at("rw", ""), thread: at("r", ""), event: NONE },
+    Definition { namespace: "routing", name: "referrer", kind: String, chat: NONE, thread: at("r", ""), event: NONE },
+    Definition { namespace: "routing", name: "start_url", kind: String, chat: NONE, thread: at("r", "r"), event: NONE },
+    Definition { namespace: "routing", name: "transcript_email", kind: String, chat: NONE, thread: at("r", "rw"), event: NONE },
+    Definition { namespace: "routing", name: "unassigned", kind: Bool, chat: at("r", ""), thread: at("r", ""), event: NONE },
+    Definition { namespace: "routing", name: "unreplied", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE },
+    Definition { namespace: "routing", name: "was_pinned", kind: Bool, chat: at("r", ""), thread: NONE, event: NONE },
+    Definition { namespace: "source", name: "client_id", kind: String, chat: at("r", "r"), thread: at("r", "r"), event: at("r", "r") },
+    Definition { namespace: "source", name: "customer_client_id", kind: String, chat: at("r", "r"), thread: at("r", "r"), event: NONE },
+    Definition { namespace: "status", name: "delivered", kind: Bool, chat: NONE, thread: NONE, event: at("rw", "rw") },
+    Definition { namespace: "test", name: "bool_property", kind: Bool, chat: at("rw", "rw"), thread: at("rw", "rw"), event: at("rw", "rw") },
+    Definition { namespace: "test", name: "int_property", kind: Int, chat: at("rw", "rw"), thread: at("rw", "rw"), event: at("rw", "rw") },
+    Definition { namespace: "test", name: "string_property", kind: String, chat: at("rw", "rw"), thread: at("rw", "rw"), event: at("rw", "rw") },
+    Definition { namespace: "test", name: "tokenized_string_property", kind: String, chat: at("rw", "rw"), thread: at("rw", "rw"), event: at("rw", "rw") },
+    Definition { namespace: "translation", name: "source_lang_code", kind: String, chat: NONE, thread: NONE, event: at("rw", "r") },
+    Definition { namespace: "translation", name: "target_lang_code", kind: String, chat: NONE, thread: NONE, event: at("rw", "r") },
+    Definition { namespace: "translation", name: "target_message", kind: String, chat: NONE, thread: NONE, event: at("rw", "r") },
+    Definition { namespace: "url_details", name: "description", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw") },
+    Definition { namespace: "url_details", name: "image_height", kind: Int, chat: NONE, thread: NONE, event: at("rw", "rw") },
+    Definition { namespace: "url_details", name: "image_url", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw") },
+    Definition { namespace: "url_details", name: "image_width", kind: Int, chat: NONE, thread: NONE, event: at("rw", "rw") },
+    Definition { namespace: "url_details", name: "title", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw") },
+    Definition { namespace: "url_details", name: "url", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw") },
+];
+
+const MAX_TEXT: usize = 16 * 1024;
+
+impl Definition {
+    fn access(&self, location: Location, side: Side) -> Access {
+        let rights = match location {
+            Location::Chat => self.chat,
+            Location::Thread => self.thread,
+            Location::Event => self.event,
+        };
+        match side {
+            Side::Agent => rights.agent,
+            Side::Customer => rights.customer,
+        }
+    }
+
+    fn fits(&self, value: &PropertyValue) -> bool {
+        match (self.kind, value) {
+            (Bool, PropertyValue::Bool(_)) | (Int, PropertyValue::Int(_)) => true,
+            (String, PropertyValue::String(text)) => text.len() <= MAX_TEXT,
+            _ => false,
+        }
+    }
+}
+
+fn find(namespace: &str, name: &str) -> Option<&'static Definition> {
+    DEFINITIONS.iter().find(|definition| definition.namespace == namespace && definition.name == name)
+}
+
+fn writable(
+    namespace: &str,
+    name: &str,
+    location: Location,
+    side: Side,
+) -> Result<&'static Definition, Rejection> {
+    let definition = find(namespace, name)
+        .ok_or_else(|| Rejection::validation("properties", format!("{namespace}.{name} is not defined")))?;
+    if definition.access(location, side).write {
+        Ok(definition)
+    } else {
+        Err(Rejection::Authorization("no write access to the property at this location"))
+    }
+}
+
+/// May this kind of user set these properties there?
+///
+/// # Errors
+/// [`Rejection::Validation`] for unknown names and wrong types, [`Rejection::Authorization`] without write access.
+pub fn check_set(properties: &Properties, location: Location, side: Side) -> Result<(), Rejection> {
+    for (namespace, values) in properties {
+        for (name, value) in values {
+            let definition = writable(namespace, name, location, side)?;
+            if !definition.fits(value) {
+                return Err(Rejection::validation(
+                    "properties",
+                    format!("{namespace}.{name} must be of type {:?}", definition.kind).to_lowercase(),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// May this kind of user delete these properties there?
+///
+/// # Errors
+/// As [`check_set`].
+pub fn check_delete(names: &PropertyNames, location: Location, side: Side) -> Result<(), Rejection> {
+    for (namespace, names) in names {
+        for name in names {
+            writable(namespace, name, location, side)?;
+        }
+    }
+    Ok(())
+}
+
+/// May this kind of user see the property there?
+pub fn is_readable(namespace: &str, name: &str, location: Location, side: Side) -> bool {
+    find(namespace, name).is_some_and(|definition| definition.access(location, side).read)
+}

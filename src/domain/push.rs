@@ -1,0 +1,204 @@
+//! What is told, and to whom (`audience.md`). How it looks is the `protocol` room's business.
+
+use std::sync::Arc;
+
+use super::access::Access;
+use super::chat::Chat;
+use super::customer::CustomerProfile;
+use super::event::{Event, Visibility};
+use super::id::{AgentId, ChatId, CustomerId, EventId, GroupId, ThreadId, UserId};
+use super::properties::{Properties, PropertyNames};
+use super::time::Timestamp;
+use super::user::ChatUser;
+
+/// Something to tell, and to whom.
+#[derive(Clone, Debug)]
+pub struct Push {
+    /// What.
+    pub body: PushBody,
+    /// To whom.
+    pub to: Audience,
+}
+
+/// The users of one license whose sessions get a push. The empty audience is nobody.
+#[derive(Clone, Debug, Default)]
+pub struct Audience {
+    /// These agents: members and followers.
+    pub agents: Vec<AgentId>,
+    /// Every agent who is in one of these groups, too.
+    pub groups: Vec<GroupId>,
+    /// But not who would be reached by this audience, which got another push instead.
+    pub except: Option<Box<Audience>>,
+    /// These customers.
+    pub customers: Vec<CustomerId>,
+}
+
+impl Audience {
+    /// Does it reach this agent, who is a member of `groups` (group 0 is implied)?
+    pub fn reaches_agent(&self, agent: &AgentId, groups: impl IntoIterator<Item = GroupId> + Clone) -> bool {
+        let named = self.agents.contains(agent);
+        let by_group = !self.groups.is_empty()
+            && (self.groups.contains(&GroupId::ALL)
+                || groups.clone().into_iter().any(|group| self.groups.contains(&group)));
+        (named || by_group) && !self.except.as_ref().is_some_and(|except| except.reaches_agent(agent, groups))
+    }
+
+    /// Every agent of the license.
+    pub fn all_agents() -> Self {
+        Self { groups: vec![GroupId::ALL], ..Self::default() }
+    }
+}
+
+/// Who or what a chat was handed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TransferTarget {
+    /// Groups.
+    pub group_ids: Vec<GroupId>,
+    /// Agents.
+    pub agent_ids: Vec<AgentId>,
+}
+
+/// Why a chat was handed on (protocol: `chat_transferred.reason`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub enum TransferReason {
+    Manual,
+    Inactive,
+    Assigned,
+    Unassigned,
+    Other,
+}
+
+/// A place in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueuePlace {
+    /// From 1.
+    pub position: u32,
+    /// Estimate, seconds.
+    pub wait_time: u64,
+    /// When the waiting began.
+    pub queued_at: Option<Timestamp>,
+}
+
+/// What is told; a variant a push of the protocol, by its 3.6 name.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub enum PushBody {
+    IncomingChat {
+        requester: Option<UserId>,
+        chat: Box<Chat>,
+        events: ThreadEvents,
+        queue: Option<QueuePlace>,
+        transferred_from: Option<TransferTarget>,
+    },
+    ChatDeactivated {
+        chat: ChatId,
+        thread: ThreadId,
+        user: Option<UserId>,
+    },
+    ChatAccessUpdated {
+        chat: ChatId,
+        access: Access,
+    },
+    ChatTransferred {
+        chat: ChatId,
+        thread: Option<ThreadId>,
+        requester: Option<UserId>,
+        reason: TransferReason,
+        to: TransferTarget,
+        queue: Option<QueuePlace>,
+    },
+    UserAddedToChat {
+        chat: ChatId,
+        thread: Option<ThreadId>,
+        user: Box<ChatUser>,
+        reason: &'static str,
+        requester: Option<UserId>,
+    },
+    UserRemovedFromChat {
+        chat: ChatId,
+        thread: Option<ThreadId>,
+        user: UserId,
+        reason: &'static str,
+        requester: Option<UserId>,
+    },
+    IncomingEvent {
+        chat: ChatId,
+        thread: ThreadId,
+        event: Arc<Event>,
+    },
+    ChatPropertiesUpdated {
+        chat: ChatId,
+        properties: Properties,
+    },
+    ChatPropertiesDeleted {
+        chat: ChatId,
+        names: PropertyNames,
+    },
+    ThreadPropertiesUpdated {
+        chat: ChatId,
+        thread: ThreadId,
+        properties: Properties,
+    },
+    ThreadPropertiesDeleted {
+        chat: ChatId,
+        thread: ThreadId,
+        names: PropertyNames,
+    },
+    EventPropertiesUpdated {
+        chat: ChatId,
+        event: EventId,
+        properties: Properties,
+    },
+    EventPropertiesDeleted {
+        chat: ChatId,
+        event: EventId,
+        names: PropertyNames,
+    },
+    EventsMarkedAsSeen {
+        user: UserId,
+        chat: ChatId,
+        seen_up_to: Timestamp,
+    },
+    IncomingTypingIndicator {
+        chat: ChatId,
+        thread: ThreadId,
+        author: UserId,
+        visibility: Visibility,
+        at: Timestamp,
+        is_typing: bool,
+    },
+    IncomingSneakPeek {
+        chat: ChatId,
+        thread: ThreadId,
+        author: UserId,
+        text: String,
+        at: Timestamp,
+    },
+    ChatUnfollowed {
+        chat: ChatId,
+    },
+    CustomerUpdated {
+        id: CustomerId,
+        profile: CustomerProfile,
+    },
+    RoutingStatusSet {
+        agent: AgentId,
+        status: &'static str,
+    },
+    QueuePositionsUpdated(Vec<(ChatId, ThreadId, QueuePlace)>),
+    QueuePositionUpdated {
+        chat: ChatId,
+        thread: ThreadId,
+        place: QueuePlace,
+    },
+}
+
+/// The events that go with a chat.
+#[derive(Clone, Debug)]
+pub enum ThreadEvents {
+    /// These.
+    Given(Vec<Arc<Event>>),
+    /// Those of the chat's last thread, to be read from its log before the push goes out.
+    FromLog,
+}
