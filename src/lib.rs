@@ -6,6 +6,7 @@
 //! `node -> edge -> sessions -> requests -> actors -> {store, cluster, domain}`;
 //! `edge, sessions, requests -> protocol -> domain`; `store -> {cluster, domain}`. [`domain`] knows nobody.
 
+pub mod actors;
 pub mod clock;
 pub mod domain;
 pub mod id_source;
