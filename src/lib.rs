@@ -10,4 +10,5 @@ pub mod actors;
 pub mod clock;
 pub mod domain;
 pub mod id_source;
+pub mod protocol;
 pub mod store;

@@ -1,14 +1,12 @@
 //! The Web APIs: `/v{version}/{surface}/action/{method}`, or the version in `X-API-Version`.
 
-use std::sync::Arc;
-
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::value::RawValue;
 
 use super::auth::{authorization, requester};
 use super::server::{Context, EdgeContext};
+use crate::protocol::envelope::web_payload;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method::{self, HttpMethod};
 use crate::protocol::version::{ApiVersion, Surface};
@@ -104,18 +102,9 @@ async fn handle(
     if !context.limits.admits_license(who.license_id().0) {
         return Err(WireError::of(ErrorType::TooManyRequests));
     }
-    let payload = parse(body)?;
-    let work = context.requests.handle(&who, method, payload.as_deref(), None::<Arc<str>>);
+    let payload = web_payload(body)?;
+    let work = context.requests.handle(&who, method, payload, None);
     tokio::time::timeout(context.settings.request_timeout, work)
         .await
         .unwrap_or_else(|_| Err(WireError::of(ErrorType::RequestTimeout)))
-}
-
-/// The body as JSON; an empty one counts as no payload.
-fn parse(body: &[u8]) -> Result<Option<Box<RawValue>>, WireError> {
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
-    }
-    let text = std::str::from_utf8(body).map_err(|_| WireError::validation("the body is not UTF-8"))?;
-    serde_json::from_str(text).map(Some).map_err(|error| WireError::validation(format!("the body is not JSON: {error}")))
 }

@@ -15,11 +15,11 @@ use crate::domain::command::{
     UpdateProperties,
 };
 use crate::domain::customer::{Customer, CustomerUpdate};
-use crate::domain::id::{AgentId, ChatId, CustomerId};
+use crate::domain::id::{ChatId, CustomerId};
 use crate::domain::push::{Audience, Push, PushBody};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method::Method;
-use crate::protocol::request::{Request, UserType, decode};
+use crate::protocol::request::{Request, decode};
 use crate::protocol::version::Surface;
 use crate::protocol::view::View;
 
@@ -108,11 +108,7 @@ impl Requests {
             Request::AddUserToChat { chat, user_id, user_type, visibility, ignore_requester_presence } => {
                 self.add_user(&call, &chat, user_id, user_type, visibility, ignore_requester_presence).await
             }
-            Request::RemoveUserFromChat { chat, user_id, user_type, ignore_requester_presence } => {
-                if user_type != UserType::Agent {
-                    return Err(WireError::validation("`user_type`: a customer cannot be removed"));
-                }
-                let agent = AgentId::new(user_id);
+            Request::RemoveUserFromChat { chat, agent, ignore_requester_presence } => {
                 let command = RemoveUserFromChat { agent, ignore_requester_presence };
                 self.command(&call, &chat, Command::RemoveUserFromChat(command)).await
             }

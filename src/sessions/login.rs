@@ -11,8 +11,8 @@ use crate::domain::id::{ChatId, CustomerId, OrganizationId, UserId};
 use crate::domain::license::License;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method::Method;
-use crate::protocol::request::{Login, Request, decode};
-use crate::protocol::version::Surface;
+use crate::protocol::request::{Login, PushSelection, Request, decode};
+use crate::protocol::version::{ApiVersion, Surface};
 use crate::protocol::view::View;
 use crate::requests::{Identity, Requester};
 
@@ -45,14 +45,9 @@ pub(super) async fn log_in(
     }
 }
 
-/// The names of pushes that the session asked for; none means all.
-fn wanted_pushes(login: &Login) -> Result<Option<Vec<String>>, WireError> {
-    let Some(pushes) = &login.pushes else { return Ok(None) };
-    if pushes.keys().any(|version| version != "3.6") {
-        return Err(WireError::of(ErrorType::UnsupportedVersion));
-    }
-    let names: Vec<String> = pushes.values().flatten().cloned().collect();
-    Ok((!names.iter().any(|name| name == "all")).then_some(names))
+/// Which pushes the session asked for; none means all.
+fn wanted_pushes(login: &Login) -> Option<PushSelection> {
+    login.pushes.as_ref().and_then(|pushes| pushes.get(&ApiVersion::V3_6).cloned())
 }
 
 async fn agent(
@@ -68,7 +63,7 @@ async fn agent(
     if agent.kind == crate::domain::license::AgentKind::Bot {
         return Err(WireError::new(ErrorType::Authorization, "bots use the Web API"));
     }
-    let wanted = wanted_pushes(&login)?;
+    let wanted = wanted_pushes(&login);
     handle.set_filter(PushFilter {
         wanted,
         chats: proven.scopes.allows("chats--access:ro") || proven.scopes.allows("chats--my:ro"),
@@ -128,9 +123,9 @@ async fn customer(
     let now = actors.clock().now();
     let proven = shared.tenants.authenticate_customer(organization, &login.token, now).await?;
     let license = proven.license.clone();
-    let update = login.customer.clone().unwrap_or_default();
+    let update = login.customer.clone();
     update.check().map_err(|rejection| WireError::from_rejection(rejection, Surface::Customer))?;
-    let wanted = wanted_pushes(&login)?;
+    let wanted = wanted_pushes(&login);
     handle.set_filter(PushFilter { wanted, chats: true, agents: true, customers: true });
     handle.set_token(proven.token_id.clone());
     let customers = shared.requests.customers();

@@ -19,6 +19,7 @@ use crate::domain::license::License;
 use crate::domain::push::{Audience, Push};
 use crate::observe::Metrics;
 use crate::protocol::envelope;
+use crate::protocol::request::PushSelection;
 use crate::protocol::version::{ApiVersion, Surface};
 use crate::protocol::view::View;
 
@@ -70,8 +71,8 @@ pub struct SessionHandle {
 /// Which pushes a session wants and may have; none means all.
 #[derive(Clone, Debug, Default)]
 pub struct PushFilter {
-    /// Names from `login.pushes`; none = all.
-    pub wanted: Option<Vec<String>>,
+    /// From `login.pushes`; none = all.
+    pub wanted: Option<PushSelection>,
     /// May get pushes about chats (scope `chats--access:ro` and above).
     pub chats: bool,
     /// May get pushes about agents (scope `agents--all:ro`).
@@ -87,8 +88,7 @@ impl PushFilter {
             "customer_updated" | "incoming_customer" | "incoming_customers" => self.customers || self.chats,
             _ => self.chats,
         };
-        let wanted = self.wanted.as_ref();
-        family && wanted.is_none_or(|names| names.iter().any(|name| name == action))
+        family && self.wanted.as_ref().is_none_or(|wanted| wanted.wants(action))
     }
 }
 

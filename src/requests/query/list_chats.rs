@@ -12,9 +12,10 @@ use crate::actors::{ChatKey, period};
 use crate::domain::chat::Chat;
 use crate::domain::command::can_see;
 use crate::domain::id::ChatId;
+use crate::domain::properties::{self, Properties};
 use crate::domain::time::Timestamp;
 use crate::protocol::error::WireError;
-use crate::protocol::request::{ChatFilters, ListChats, SortOrder};
+use crate::protocol::request::{ChatFilters, ListChats, PropertyFilter, PropertyTest, SortOrder};
 use crate::protocol::version::Surface;
 use crate::requests::error::{of_ask, of_store};
 use crate::requests::pipeline::{Call, Requests, customer_id};
@@ -38,7 +39,8 @@ struct Page {
     more: bool,
 }
 
-const DEFAULT_LIMIT: usize = 10;
+/// Chats in an agent's login answer, their own active ones apart.
+const CHATS_AT_LOGIN: usize = 10;
 /// Index rows fetched at once.
 const BATCH: usize = 100;
 /// Chats that one call looks at: bounds the work of a filter that matches little. The next page goes on from there.
@@ -63,9 +65,9 @@ impl Requests {
             Some(page) => self.parts.pages.open(&scope, page, now)?,
             None => Cursor {
                 after: None,
-                descending: list.sort_order != Some(SortOrder::Asc),
-                limit: list.limit.map_or(DEFAULT_LIMIT, |limit| limit as usize),
-                filters: list.filters.unwrap_or_default(),
+                descending: list.sort_order == SortOrder::Desc,
+                limit: list.limit as usize,
+                filters: list.filters,
                 backwards: false,
             },
         };
@@ -97,7 +99,7 @@ impl Requests {
         let cursor = Cursor {
             after: None,
             descending: true,
-            limit: DEFAULT_LIMIT,
+            limit: CHATS_AT_LOGIN,
             filters: ChatFilters::default(),
             backwards: false,
         };
@@ -279,5 +281,14 @@ fn matches(filters: &ChatFilters, chat: &Chat) -> bool {
             .group_ids
             .as_ref()
             .is_none_or(|groups| groups.iter().any(|group| chat.access.group_ids.contains(group)))
-        && filters.properties.iter().all(|filter| filter.matches(&chat.properties))
+        && filters.properties.iter().all(|filter| holds(filter, &chat.properties))
+}
+
+fn holds(filter: &PropertyFilter, properties: &Properties) -> bool {
+    let value = properties::get(properties, &filter.namespace, &filter.name);
+    match &filter.test {
+        PropertyTest::Exists(wanted) => value.is_some() == *wanted,
+        PropertyTest::Values(values) => value.is_some_and(|value| values.contains(value)),
+        PropertyTest::ExcludeValues(values) => value.is_none_or(|value| !values.contains(value)),
+    }
 }

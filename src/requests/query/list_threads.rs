@@ -7,7 +7,7 @@ use crate::domain::id::ThreadId;
 use crate::domain::push::QueuePlace;
 use crate::domain::thread::Thread;
 use crate::protocol::error::WireError;
-use crate::protocol::request::{ListThreads, SortOrder};
+use crate::protocol::request::{ListThreads, PageSize, SortOrder};
 use crate::protocol::view::ThreadParts;
 use crate::requests::error::of_store;
 use crate::requests::pipeline::{Call, Requests};
@@ -28,7 +28,6 @@ struct Cursor {
     backwards: bool,
 }
 
-const DEFAULT_LIMIT: usize = 3;
 /// Thread numbers looked at in one call: bounds the work of a filter that matches nothing.
 const MAX_SCAN: usize = 10_000;
 /// Threads that one page of `min_events_count` may have: each holds at least the event that it was opened for.
@@ -187,18 +186,18 @@ impl Requests {
 }
 
 fn first_page(list: &ListThreads) -> Cursor {
-    let descending = list.sort_order != Some(SortOrder::Asc);
-    let limit = match list.min_events_count {
-        Some(_) => MAX_THREADS,
-        None => list.limit.map_or(DEFAULT_LIMIT, |limit| limit as usize),
+    let descending = list.sort_order == SortOrder::Desc;
+    let (limit, min_events) = match list.size {
+        PageSize::Threads(limit) => (limit as usize, None),
+        PageSize::MinEvents(events) => (MAX_THREADS, Some(u64::from(events))),
     };
     Cursor {
         after: if descending { i64::MAX } else { 0 },
         descending,
         limit,
-        min_events: list.min_events_count.map(u64::from),
-        from: list.from.map(|at| at.0),
-        to: list.to.map(|at| at.0),
+        min_events,
+        from: list.filters.from.map(|at| at.0),
+        to: list.filters.to.map(|at| at.0),
         backwards: false,
     }
 }
