@@ -1,0 +1,227 @@
+//! Opening: lock the folder, let the engine recover, then check that nothing acknowledged is missing.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use tokio::sync::{mpsc, watch};
+
+use super::mark::{self, Mark, Marked};
+use super::ring::{self, Found};
+use super::writer::{Gauges, Writer};
+use super::{EmbeddedOptions, EmbeddedStore, keys, reads, sealed};
+use crate::store::StoreError;
+
+/// The version of keys and values that this build reads and writes.
+const SCHEMA_VERSION: u32 = 1;
+
+const LOCK: &str = "LOCK";
+const ENGINE: &str = "db";
+const JOURNAL_COPY: &str = "journal-copy";
+const KEYSPACE: &str = "data";
+const MEMTABLE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Why a store could not be opened, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("the store in {0} is in use by another process; stop that one first, or use another data folder")]
+    Locked(PathBuf),
+    /// The folder cannot be used.
+    #[error(
+        "the store in {path} cannot be read or written; check that the folder belongs to this user and the disk is well"
+    )]
+    Folder {
+        /// The store's folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The engine refuses its files.
+    #[error(
+        "the store in {path} is damaged: its engine cannot recover it; restore the folder from a backup \
+         (journals as they were found are in {JOURNAL_COPY} there)"
+    )]
+    Engine {
+        /// The store's folder.
+        path: PathBuf,
+        /// What the engine says; none if it panicked.
+        source: Option<fjall::Error>,
+    },
+    /// Commits that were acknowledged are not there.
+    #[error(
+        "the store in {path} is damaged: commit {missing} is missing, though commit {known} was acknowledged; \
+         nothing was served from it. Restore the folder from a backup (journals as they were found are in \
+         {JOURNAL_COPY} there)"
+    )]
+    CommitMissing {
+        /// The store's folder.
+        path: PathBuf,
+        /// The first commit that is missing.
+        missing: u64,
+        /// A later commit that is known to have been acknowledged.
+        known: u64,
+    },
+    /// The side mark cannot be read, so nobody knows what should be there.
+    #[error(
+        "{path} is damaged, so it cannot be checked whether the newest events are all there; restore the folder \
+         from a backup, or remove that file to go on with what is there"
+    )]
+    Mark {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A build of another age wrote it.
+    #[error(
+        "the store in {path} has schema version {found}, this build knows {SCHEMA_VERSION}: \
+         use the version of switchboard that wrote it, or a newer one"
+    )]
+    Schema {
+        /// The store's folder.
+        path: PathBuf,
+        /// The version found.
+        found: u32,
+    },
+    /// A record that the opening needs is damaged.
+    #[error("the store in {path} is damaged; restore the folder from a backup")]
+    Record {
+        /// The store's folder.
+        path: PathBuf,
+        /// Which record.
+        source: StoreError,
+    },
+}
+
+pub(super) fn open(options: &EmbeddedOptions) -> Result<EmbeddedStore, OpenError> {
+    let path = options.directory.as_path();
+    let in_folder = |source| OpenError::Folder { path: path.to_owned(), source };
+    std::fs::create_dir_all(path).map_err(in_folder)?;
+    let lock = lock(path)?;
+    let (mark, marked) = Mark::open(path).map_err(in_folder)?;
+    if marked == Marked::Damaged {
+        return Err(OpenError::Mark { path: path.join(mark::FILE_NAME) });
+    }
+    copy_journals(path).map_err(in_folder)?;
+    let (db, data) = recover(options)?;
+    let last_commit = check(path, &db, &data, marked)?;
+    mark.write(last_commit).map_err(in_folder)?;
+    if marked == Marked::Absent {
+        if last_commit > 1 {
+            tracing::warn!(path = %path.display(), "the store had no side mark; it is taken as it is");
+        }
+        mark.sync().map_err(in_folder)?;
+    }
+    remove_if_there(&path.join(JOURNAL_COPY)).map_err(in_folder)?;
+
+    let (queue, jobs) = mpsc::channel(options.queue.max(1));
+    let (failed, has_failed) = watch::channel(None);
+    let gauges = Arc::new(Gauges::new(path.to_owned(), options.reserve_bytes));
+    let writer = Writer { db, data: data.clone(), mark, last_commit, gauges: gauges.clone(), failed };
+    let writer = std::thread::Builder::new()
+        .name("store-writer".to_owned())
+        .spawn(move || {
+            let _held_to_the_end = lock;
+            writer.run(jobs);
+        })
+        .map_err(in_folder)?;
+    Ok(EmbeddedStore { data, queue: Some(queue), gauges, failed: has_failed, writer: Some(writer) })
+}
+
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let in_folder = |source| OpenError::Folder { path: path.to_owned(), source };
+    let file =
+        File::options().write(true).create(true).truncate(false).open(path.join(LOCK)).map_err(in_folder)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(path.to_owned())),
+        Err(TryLockError::Error(source)) => Err(in_folder(source)),
+    }
+}
+
+/// Keeps the journals as they are: the engine cuts a journal at the first record that it cannot decode, which would
+/// destroy what a repair could still use. A copy left by a refused opening is the better one and stays.
+fn copy_journals(path: &Path) -> io::Result<()> {
+    let (engine, copy, part) = (path.join(ENGINE), path.join(JOURNAL_COPY), path.join("journal-copy.part"));
+    if copy.try_exists()? || !engine.try_exists()? {
+        return Ok(());
+    }
+    remove_if_there(&part)?;
+    std::fs::create_dir(&part)?;
+    for entry in std::fs::read_dir(&engine)? {
+        let entry = entry?;
+        if entry.path().extension().is_some_and(|extension| extension == "jnl") {
+            std::fs::copy(entry.path(), part.join(entry.file_name()))?;
+        }
+    }
+    std::fs::rename(part, copy)
+}
+
+fn remove_if_there(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn recover(options: &EmbeddedOptions) -> Result<(Database, Keyspace), OpenError> {
+    let path = &options.directory;
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        // The writer persists by itself, group by group.
+        let db = Database::builder(path.join(ENGINE))
+            .manual_journal_persist(true)
+            .cache_size(options.cache_bytes)
+            .open()?;
+        let data =
+            db.keyspace(KEYSPACE, || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES))?;
+        Ok((db, data))
+    }));
+    match opened {
+        Ok(Ok(opened)) => Ok(opened),
+        Ok(Err(source)) => Err(OpenError::Engine { path: path.clone(), source: Some(source) }),
+        Err(_) => Err(OpenError::Engine { path: path.clone(), source: None }),
+    }
+}
+
+/// Checks schema and commit numbers, and writes the first commit of a new store. Gives the last commit.
+fn check(path: &Path, db: &Database, data: &Keyspace, marked: Marked) -> Result<u64, OpenError> {
+    let in_record = |source| OpenError::Record { path: path.to_owned(), source };
+    let known = match marked {
+        Marked::Commit(commit) => commit,
+        Marked::Absent | Marked::Damaged => 0,
+    };
+    let missing = |missing, known| OpenError::CommitMissing { path: path.to_owned(), missing, known };
+    let last = match ring::inspect(data).map_err(in_record)? {
+        Found::Gap(gap) => return Err(missing(gap, known.max(gap + 1))),
+        Found::Whole(last) if last < known => return Err(missing(last + 1, known)),
+        Found::Whole(last) => last,
+    };
+    let schema = reads::get(data, "the schema version", keys::SCHEMA).map_err(in_record)?;
+    match schema {
+        Some(record) => {
+            let damaged = || in_record(StoreError::corrupt("the schema version"));
+            let found = u32::from_be_bytes(record.as_slice().try_into().map_err(|_| damaged())?);
+            if found != SCHEMA_VERSION {
+                return Err(OpenError::Schema { path: path.to_owned(), found });
+            }
+            Ok(last)
+        }
+        None if last == 0 => {
+            let first = begin(db, data);
+            first.map_err(|source| OpenError::Engine { path: path.to_owned(), source: Some(source) })
+        }
+        None => Err(in_record(StoreError::corrupt("the schema version"))),
+    }
+}
+
+/// The first commit: the schema version.
+fn begin(db: &Database, data: &Keyspace) -> Result<u64, fjall::Error> {
+    let mut batch = db.batch().durability(Some(PersistMode::SyncAll));
+    batch.insert(data, keys::SCHEMA, sealed::seal(keys::SCHEMA, SCHEMA_VERSION.to_be_bytes().to_vec()));
+    let (key, value) = ring::entry(1);
+    batch.insert(data, key, value);
+    batch.commit()?;
+    Ok(1)
+}

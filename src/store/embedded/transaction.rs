@@ -1,0 +1,158 @@
+//! What the writer thread does inside one group: operations see what earlier ones of the group wrote.
+//!
+//! An operation that fails leaves nothing behind; the others of its group go on.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use fjall::Keyspace;
+use switchboard_cluster::{Epoch, ShardRow};
+
+use super::{engine_error, keys, ownership, reads, sealed};
+use crate::store::{Append, AppendError, Cas, IndexWrite, StoreError};
+
+/// A key's new value; none removes it.
+type Written = Option<Vec<u8>>;
+
+/// The writes of one group, over what is durable already.
+pub(super) struct Transaction<'a> {
+    data: &'a Keyspace,
+    writes: HashMap<Vec<u8>, Written>,
+    /// What the current operation replaced, to be put back should it fail.
+    undo: Vec<(Vec<u8>, Option<Written>)>,
+    bytes: usize,
+    rows: u64,
+}
+
+impl<'a> Transaction<'a> {
+    pub(super) fn new(data: &'a Keyspace) -> Self {
+        Self { data, writes: HashMap::new(), undo: Vec::new(), bytes: 0, rows: 0 }
+    }
+
+    /// Runs one operation; takes back its writes if it fails.
+    pub(super) fn attempt<T, E>(
+        &mut self,
+        operation: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let (bytes, rows) = (self.bytes, self.rows);
+        let result = operation(self);
+        if result.is_err() {
+            (self.bytes, self.rows) = (bytes, rows);
+            for (key, before) in self.undo.drain(..).rev() {
+                match before {
+                    Some(written) => self.writes.insert(key, written),
+                    None => self.writes.remove(&key),
+                };
+            }
+        }
+        self.undo.clear();
+        result
+    }
+
+    /// Bytes to be written up to now.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Event rows to be written up to now.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// All writes, one a key.
+    pub(super) fn into_writes(self) -> HashMap<Vec<u8>, Written> {
+        self.writes
+    }
+
+    /// The record of a key.
+    pub(super) fn get(&self, what: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.writes.get(key) {
+            Some(Some(value)) => Ok(Some(sealed::open(what, key, value)?.to_vec())),
+            Some(None) => Ok(None),
+            None => reads::get(self.data, what, key),
+        }
+    }
+
+    /// Sets a key to a record.
+    pub(super) fn put(&mut self, key: Vec<u8>, record: Vec<u8>) {
+        let value = sealed::seal(&key, record);
+        self.bytes += key.len() + value.len();
+        self.write(key, Some(value));
+    }
+
+    /// Removes a key.
+    pub(super) fn remove(&mut self, key: Vec<u8>) {
+        self.bytes += key.len();
+        self.write(key, None);
+    }
+
+    /// Removes every key that begins with `prefix`.
+    pub(super) fn remove_all(&mut self, prefix: &[u8]) -> Result<(), StoreError> {
+        let mut found: Vec<Vec<u8>> =
+            self.writes.keys().filter(|key| key.starts_with(prefix)).cloned().collect();
+        for entry in self.data.prefix(prefix) {
+            found.push(entry.key().map_err(engine_error)?.to_vec());
+        }
+        for key in found {
+            self.remove(key);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, key: Vec<u8>, written: Written) {
+        let before = self.writes.insert(key.clone(), written);
+        self.undo.push((key, before));
+    }
+
+    /// Appends rows if the epoch is the shard's.
+    pub(super) fn append(&mut self, append: &Append) -> Result<(), AppendError> {
+        let owner: Option<ShardRow> = ownership::shard_row(self, append.shard)?;
+        if owner.map(|row| row.epoch) != Some(append.epoch) {
+            return Err(AppendError::Fenced);
+        }
+        let log = keys::log(&append.log)?;
+        if append.first_seq > 1 && self.get("an event row", &keys::row(&log, append.first_seq - 1))?.is_none()
+        {
+            return Err(StoreError::Hole { first_seq: append.first_seq }.into());
+        }
+        for (seq, body) in (append.first_seq..).zip(&append.rows) {
+            self.put(keys::row(&log, seq), sealed::row_record(append.epoch, body));
+        }
+        self.rows += append.rows.len() as u64;
+        self.write_index(append.epoch, &append.index)?;
+        Ok(())
+    }
+
+    /// Compare-and-set of a cell.
+    pub(super) fn cas(
+        &mut self,
+        key: Vec<u8>,
+        expected: Option<&[u8]>,
+        new: Option<Bytes>,
+    ) -> Result<Cas, StoreError> {
+        let current = self.get("a cell", &key)?;
+        if current.as_deref() != expected {
+            return Ok(Cas::Conflict(current.map(Bytes::from)));
+        }
+        match new {
+            Some(new) => self.put(key, new.to_vec()),
+            None => self.remove(key),
+        }
+        Ok(Cas::Applied)
+    }
+
+    /// Writes the index rows that are newer than what stands.
+    pub(super) fn write_index(&mut self, epoch: Epoch, writes: &[IndexWrite]) -> Result<(), StoreError> {
+        for write in writes {
+            let key = keys::index(&write.key)?;
+            let stands = match self.get("an index row", &key)? {
+                Some(record) => Some(sealed::index_parts(&record)?.0),
+                None => None,
+            };
+            if stands.is_none_or(|stands| stands <= (epoch, write.version)) {
+                self.put(key, sealed::index_record(epoch, write.version, &write.body));
+            }
+        }
+        Ok(())
+    }
+}

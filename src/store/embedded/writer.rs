@@ -1,0 +1,208 @@
+//! The one writer thread: takes everything that waits, commits it as one batch with one sync, then answers.
+//!
+//! Per group: run every operation against the [`Transaction`], write the batch with its [commit number](ring), sync, write
+//! the [side mark](super::mark), answer all. Nothing is answered before the sync; nothing at all is committed after a
+//! failed one.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fjall::{Database, Keyspace, PersistMode};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use super::mark::Mark;
+use super::ring;
+use super::transaction::Transaction;
+use crate::store::{Cause, Failure, Pulse, StoreError};
+
+/// Operations of one group at most.
+const GROUP_OPERATIONS: usize = 1024;
+/// Bytes after which a group takes no further operation.
+const GROUP_BYTES: usize = 4 * 1024 * 1024;
+
+/// Told to every operation of a group when the group is durable, or is not.
+type Settle = Box<dyn FnOnce(&Result<(), StoreError>) + Send>;
+/// Runs an operation in a transaction, or is told why it may not.
+type Run = Box<dyn FnOnce(Result<&mut Transaction<'_>, StoreError>) -> Settle + Send>;
+
+/// An operation on its way to the writer.
+pub(super) struct Job {
+    /// Whether it is refused when the disk is nearly full.
+    needs_room: bool,
+    run: Run,
+}
+
+impl Job {
+    /// Wraps an operation; its answer comes through the receiver once its group is durable.
+    pub(super) fn new<T, E, F>(needs_room: bool, operation: F) -> (Self, oneshot::Receiver<Result<T, E>>)
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let run: Run = Box::new(move |transaction| {
+            let result = match transaction {
+                Ok(transaction) => transaction.attempt(operation),
+                Err(error) => Err(error.into()),
+            };
+            Box::new(move |committed| {
+                // A result that was found in a group that did not become durable may rest on writes that are not there.
+                let result = match committed {
+                    Ok(()) => result,
+                    Err(error) => Err(error.clone().into()),
+                };
+                // The asker may have gone; the write stands all the same.
+                let _gone = answer.send(result);
+            })
+        });
+        (Self { needs_room, run }, answered)
+    }
+}
+
+/// What the writer tells about itself.
+pub(super) struct Gauges {
+    folder: PathBuf,
+    reserve_bytes: u64,
+    pulse: Mutex<Pulse>,
+    /// When the group that is being committed was begun.
+    busy_since: Mutex<Option<Instant>>,
+}
+
+/// A commit that does not come back.
+#[derive(Debug, thiserror::Error)]
+#[error("a commit has been going on for {} s", .0.as_secs())]
+struct Stalled(Duration);
+
+impl Gauges {
+    pub(super) fn new(folder: PathBuf, reserve_bytes: u64) -> Self {
+        Self { folder, reserve_bytes, pulse: Mutex::default(), busy_since: Mutex::default() }
+    }
+
+    /// The figures, with the queue's length filled in.
+    pub(super) fn pulse(&self, waiting: u64) -> Pulse {
+        Pulse { waiting, ..self.pulse.lock().clone() }
+    }
+
+    /// Whether writes go through: there is room, and no commit hangs.
+    pub(super) fn check(&self, stall: Duration) -> Result<(), StoreError> {
+        let busy = self.busy_since.lock().map(|since| since.elapsed()).unwrap_or_default();
+        if busy > stall {
+            return Err(StoreError::Unavailable(Arc::new(Stalled(busy))));
+        }
+        self.check_room()
+    }
+
+    fn check_room(&self) -> Result<(), StoreError> {
+        let disk = rustix::fs::statvfs(&self.folder)
+            .map_err(|error| StoreError::Unavailable(Arc::new(std::io::Error::from(error))))?;
+        let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free_bytes < self.reserve_bytes {
+            return Err(StoreError::Full { free_bytes, reserve_bytes: self.reserve_bytes });
+        }
+        Ok(())
+    }
+}
+
+/// The state of the thread.
+pub(super) struct Writer {
+    pub(super) db: Database,
+    pub(super) data: Keyspace,
+    pub(super) mark: Mark,
+    pub(super) last_commit: u64,
+    pub(super) gauges: Arc<Gauges>,
+    pub(super) failed: watch::Sender<Option<Failure>>,
+}
+
+impl Writer {
+    /// Works until every sender of the queue is gone.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        while let Some(first) = queue.blocking_recv() {
+            *self.gauges.busy_since.lock() = Some(Instant::now());
+            self.group(first, &mut queue);
+            *self.gauges.busy_since.lock() = None;
+        }
+    }
+
+    fn group(&mut self, first: Job, queue: &mut mpsc::Receiver<Job>) {
+        if let Some(failure) = self.failed.borrow().clone() {
+            let error = StoreError::Failed(Arc::new(failure));
+            (first.run)(Err(error.clone()))(&Err(error));
+            return;
+        }
+        let room = self.gauges.check_room();
+        let data = self.data.clone();
+        let mut transaction = Transaction::new(&data);
+        let mut settles: Vec<Settle> = Vec::new();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            let allowed = if job.needs_room { room.clone() } else { Ok(()) };
+            settles.push((job.run)(allowed.map(|()| &mut transaction)));
+            if settles.len() == GROUP_OPERATIONS || transaction.bytes() >= GROUP_BYTES {
+                break;
+            }
+            next = queue.try_recv().ok();
+        }
+        let committed = self.commit(transaction, settles.len() as u64);
+        for settle in settles {
+            settle(&committed);
+        }
+        if committed.is_ok() {
+            self.begin_memtable_in_time();
+        }
+    }
+
+    /// Makes the group durable. Any error is the end: the engine may or may not have written the batch.
+    fn commit(&mut self, transaction: Transaction<'_>, operations: u64) -> Result<(), StoreError> {
+        let rows = transaction.rows();
+        let writes = transaction.into_writes();
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let number = self.last_commit + 1;
+        let mut batch = self.db.batch().durability(Some(PersistMode::SyncData));
+        for (key, value) in writes {
+            match value {
+                Some(value) => batch.insert(&self.data, key, value),
+                None => batch.remove(&self.data, key),
+            }
+        }
+        let (key, value) = ring::entry(number);
+        batch.insert(&self.data, key, value);
+        // The engine panics on some kinds of damage.
+        match catch_unwind(AssertUnwindSafe(|| batch.commit())) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(self.fail("a commit failed", Arc::new(error))),
+            Err(_) => return Err(self.fail("a commit panicked", Arc::new(fjall::Error::Poisoned))),
+        }
+        if let Err(error) = self.mark.write(number) {
+            return Err(self.fail("the side mark could not be written", Arc::new(error)));
+        }
+        self.last_commit = number;
+        let mut pulse = self.gauges.pulse.lock();
+        pulse.commits.record(began.elapsed());
+        pulse.operations += operations;
+        pulse.rows += rows;
+        Ok(())
+    }
+
+    fn begin_memtable_in_time(&mut self) {
+        if self.last_commit.is_multiple_of(ring::COMMITS_PER_MEMTABLE)
+            && let Err(error) = self.data.rotate_memtable()
+        {
+            self.fail("a new memtable could not be begun", Arc::new(error));
+        }
+    }
+
+    fn fail(&self, what: &'static str, source: Cause) -> StoreError {
+        let failure = Failure { what, source };
+        tracing::error!(error = &failure as &dyn std::error::Error, "the store stops");
+        self.failed.send_replace(Some(failure.clone()));
+        StoreError::Failed(Arc::new(failure))
+    }
+}
