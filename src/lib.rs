@@ -8,6 +8,7 @@
 
 pub mod actors;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod id_source;
 pub mod protocol;
