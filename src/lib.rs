@@ -11,3 +11,4 @@ pub mod config;
 pub mod domain;
 pub mod id_source;
 pub mod store;
+pub mod tenants;
