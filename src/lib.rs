@@ -10,5 +10,6 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod id_source;
+pub mod protocol;
 pub mod store;
 pub mod tenants;
