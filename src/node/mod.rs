@@ -29,7 +29,7 @@ use crate::sessions::outbox::OutboxLimits;
 use crate::sessions::{Registry, SessionContext};
 use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OpenError};
 use crate::store::{Store, StoreError};
-use crate::tenants::{DemoError, Tenants};
+use crate::tenants::{DemoError, Revoked, Tenants};
 
 use rules::Rules;
 
@@ -247,7 +247,12 @@ fn background(config: &Config, context: &Arc<EdgeContext>, tenants: &Tenants, re
     actix_rt::spawn(async move {
         loop {
             match revoked.recv().await {
-                Ok(token) => registry.disconnect_token(&token.id(), "access_token_revoked"),
+                Ok(Revoked::Agent(token)) => {
+                    registry.disconnect_token(&token.to_string(), "access_token_revoked");
+                }
+                Ok(Revoked::Customer(token)) => {
+                    registry.disconnect_token(&token.to_string(), "access_token_revoked");
+                }
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(missed)) => {
                     tracing::warn!(missed, "revocations came too fast; live sessions of some tokens go on");
                 }
