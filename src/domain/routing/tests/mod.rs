@@ -1,0 +1,1 @@
+//! The rules by example, then by comparison with a slow, obvious model.
