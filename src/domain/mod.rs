@@ -14,4 +14,5 @@
 pub mod access;
 pub mod id;
 pub mod properties;
+pub mod routing;
 pub mod time;
