@@ -1,6 +1,6 @@
 //! A chat's row: what its log said last, what was decided and is not settled yet, and where it waits.
 
-use super::effect::{Cause, DecisionId};
+use super::effect::DecisionId;
 use super::queue::{Lane, QueueKey};
 use super::table::{AgentKey, GroupKey};
 use crate::domain::id::ChatId;
@@ -40,7 +40,6 @@ pub(super) struct Chat {
 pub(super) struct Pending {
     pub(super) decision: DecisionId,
     pub(super) goal: Goal,
-    pub(super) cause: Cause,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

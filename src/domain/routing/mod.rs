@@ -18,8 +18,8 @@
 //! not being full). Clocks about silence (unreplied, idle, archive) are the chats' own; the router has those of
 //! lost connections and unsettled decisions ([`Router::next_deadline`]).
 //!
-//! Rules that the documents leave open are settled where they are carried out: [`settings`] and [`request`] for
-//! limits, [`pick`] for the order of agents, [`queue`] for the order of chats, [`reroute`] for what follows an
+//! Rules that the documents leave open are settled where they are carried out: `settings` and `request` for
+//! limits, `pick` for the order of agents, `queue` for the order of chats, `reroute` for what follows an
 //! agent's leaving. Costs: a decision is O(groups of the chat and of the agent × log agents), a queue operation
 //! O(groups of the chat × log waiting); no call passes over all agents or all waiting chats, except a change
 //! of settings, a snapshot, and the caller's own sweep over changed positions.

@@ -306,7 +306,7 @@ impl Router {
         self.enter_queue(key, self.now, admission);
         let Some(place) = self.note_place(key) else { return };
         let decision = self.next_decision();
-        self.intend(decision, key, super::chat::Goal::Wait, cause);
+        self.intend(decision, key, super::chat::Goal::Wait);
         let replaces = self.agent_ids(&replaces);
         let chat = self.tables.chat(key).id.clone();
         self.effects.push(Effect::Queue { chat, replaces, decision, cause, place });

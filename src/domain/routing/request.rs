@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::chat::Goal;
-use super::effect::{Cause, DecisionId, Effect, QueuePlace};
+use super::effect::{DecisionId, Effect, QueuePlace};
 use super::pick::Picked;
 use super::record::{Outcome, Question, Rule};
 use super::router::Router;
@@ -178,7 +178,7 @@ impl Router {
             && let Some(picked) = self.recent_or_best(&self.wish(key), recent)
         {
             let considered = self.consider(&self.wish(key), picked, recent.as_slice());
-            return self.assign_start(id, key, picked, considered, Question::Start, Cause::Started);
+            return self.assign_start(id, key, picked, considered, Question::Start);
         }
         let considered = self.consider_nobody(&self.wish(key), recent.as_slice());
         match self.admission(key, true) {
@@ -186,7 +186,7 @@ impl Router {
                 let rule = self.rule_of_waiting(key);
                 self.enter_queue(key, self.now, admission);
                 let Some(place) = self.note_place(key) else { return (id, Decision::Unrouted) };
-                self.intend(id, key, Goal::Wait, Cause::Started);
+                self.intend(id, key, Goal::Wait);
                 let outcome = Outcome::Queued(place.position);
                 self.record(id, key, Question::Start, considered, rule, outcome);
                 (id, Decision::Queue(place))
@@ -213,7 +213,7 @@ impl Router {
         }
         let picked = Picked { agent: self.tables.agent_key(agent), rule: Rule::ByHand };
         let considered = vec![self.compared(picked.agent, picked, &self.wish(key))];
-        self.assign_start(id, key, picked, considered, question, Cause::ByHand)
+        self.assign_start(id, key, picked, considered, question)
     }
 
     fn assign_start(
@@ -223,11 +223,10 @@ impl Router {
         picked: Picked,
         considered: Vec<super::record::Considered>,
         question: Question,
-        cause: Cause,
     ) -> (DecisionId, Decision) {
         let agent: AgentKey = picked.agent;
         let name = self.tables.agent(agent).id.clone();
-        self.reserve(id, key, agent, cause);
+        self.reserve(id, key, agent);
         self.record(id, key, question, considered, picked.rule, Outcome::Assigned(name.clone()));
         (id, Decision::Assign(name))
     }

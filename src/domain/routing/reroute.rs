@@ -116,7 +116,7 @@ impl Router {
             }
         }
         let decision = self.next_decision();
-        self.reserve(decision, key, picked.agent, cause);
+        self.reserve(decision, key, picked.agent);
         let (chat, agent) = (self.tables.chat(key).id.clone(), self.tables.agent(picked.agent).id.clone());
         let replaces = self.agent_ids(&replaces);
         self.effects.push(Effect::Assign { chat, agent: agent.clone(), replaces, decision, cause, waited });
@@ -136,7 +136,7 @@ impl Router {
         let considered = self.consider_waiting(key);
         self.leave_queue(key);
         let decision = self.next_decision();
-        self.intend(decision, key, Goal::Archive, cause);
+        self.intend(decision, key, Goal::Archive);
         let chat = self.tables.chat(key).id.clone();
         let replaces = self.agent_ids(&replaces);
         self.effects.push(Effect::Archive { chat, replaces, decision, cause });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::chat::{Chat, Goal, Pending};
-use super::effect::{Cause, DecisionId, Effect};
+use super::effect::{DecisionId, Effect};
 use super::group::Rank;
 use super::queue::QueueKey;
 use super::request::Refusal;
@@ -254,21 +254,21 @@ impl Router {
     }
 
     /// Reserves a slot of `agent` for the chat.
-    pub(super) fn reserve(&mut self, id: DecisionId, key: ChatKey, agent: AgentKey, cause: Cause) {
+    pub(super) fn reserve(&mut self, id: DecisionId, key: ChatKey, agent: AgentKey) {
         self.leave_queue(key);
         self.turn += 1;
         self.tables.agent_mut(agent).turn = self.turn;
         self.with_chat(key, |chat| {
             chat.claims.push((agent, id));
             chat.excluded.clear();
-            chat.pending = Some(Pending { decision: id, goal: Goal::Serve(agent), cause });
+            chat.pending = Some(Pending { decision: id, goal: Goal::Serve(agent) });
         });
         self.ask_later(key, id);
     }
 
     /// Notes that the chat is about to wait or to be closed.
-    pub(super) fn intend(&mut self, id: DecisionId, key: ChatKey, goal: Goal, cause: Cause) {
-        self.tables.chat_mut(key).pending = Some(Pending { decision: id, goal, cause });
+    pub(super) fn intend(&mut self, id: DecisionId, key: ChatKey, goal: Goal) {
+        self.tables.chat_mut(key).pending = Some(Pending { decision: id, goal });
         self.ask_later(key, id);
     }
 

@@ -103,7 +103,7 @@ impl Router {
         if let Some(picked) = picked {
             self.regroup(key, groups);
             let agent = self.tables.agent(picked.agent).id.clone();
-            self.reserve(id, key, picked.agent, Cause::Transferred);
+            self.reserve(id, key, picked.agent);
             let outcome = Outcome::Assigned(agent.clone());
             self.record(id, key, Question::Transfer, considered, picked.rule, outcome);
             return Decision::Assign(agent);
@@ -136,7 +136,7 @@ impl Router {
                 let rule = self.rule_of_waiting(key);
                 self.enter_queue(key, self.now, admission);
                 let Some(place) = self.note_place(key) else { return Decision::Unrouted };
-                self.intend(id, key, Goal::Wait, Cause::Transferred);
+                self.intend(id, key, Goal::Wait);
                 let outcome = Outcome::Queued(place.position);
                 self.record(id, key, Question::Transfer, considered, rule, outcome);
                 Decision::Queue(place)
