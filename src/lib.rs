@@ -10,3 +10,4 @@ pub mod clock;
 pub mod domain;
 pub mod id_source;
 pub mod store;
+pub mod web;
