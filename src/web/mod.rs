@@ -43,7 +43,8 @@ pub fn asset(path: &str) -> Option<Asset> {
         return None;
     }
     let file = Assets::get(path)?;
-    let etag = file.metadata.sha256_hash().iter().fold(String::from("\""), |etag, byte| format!("{etag}{byte:02x}"));
+    let etag =
+        file.metadata.sha256_hash().iter().fold(String::from("\""), |etag, byte| format!("{etag}{byte:02x}"));
     Some(Asset { content_type, body: file.data, etag: etag + "\"" })
 }
 
@@ -77,7 +78,9 @@ mod tests {
 
     #[test]
     fn paths_that_leave_the_folder_are_unknown() {
-        for path in ["../mod.rs", "/etc/passwd", "shared/../console.html", "shared//dom.js", "", ".", "shared"] {
+        for path in
+            ["../mod.rs", "/etc/passwd", "shared/../console.html", "shared//dom.js", "", ".", "shared"]
+        {
             assert!(asset(path).is_none(), "{path:?} gives a file");
         }
     }
@@ -109,7 +112,10 @@ mod tests {
                 assert!(!html.contains(handler), "{path} has an inline handler");
             }
             for script in html.split("<script").skip(1) {
-                assert!(script.contains("src=\"") && script.contains("></script>"), "{path} has an inline script");
+                assert!(
+                    script.contains("src=\"") && script.contains("></script>"),
+                    "{path} has an inline script"
+                );
             }
         }
     }
@@ -119,7 +125,9 @@ mod tests {
         for path in Assets::iter().filter(|path| path.ends_with(".js")) {
             let file = asset(&path).expect("listed");
             let text = String::from_utf8(file.body.into_owned()).expect("assets are text");
-            for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
+            for sink in
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"]
+            {
                 assert!(!text.contains(sink), "{path} uses {sink}");
             }
         }

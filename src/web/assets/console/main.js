@@ -414,8 +414,9 @@ async function transfer(chat) {
 }
 
 async function close(chat) {
+  focusBarOf = chat.id; // the composer goes away with the focus in it
   const done = await act("The chat could not be closed", "deactivate_chat", { id: chat.id, ignore_requester_presence: !desk.isMine(chat) });
-  if (done && chat === selected()) byId("chat-bar").querySelector("button")?.focus();
+  if (!done) focusBarOf = null;
 }
 
 async function reopen(chat) {
@@ -538,6 +539,7 @@ function switchTo(index) {
 }
 
 let shownHead = "";
+let focusBarOf = null;
 
 function renderChat() {
   const chat = selected();
@@ -602,6 +604,8 @@ function renderBar(chat, mine) {
   const primary = (text, onclick, title) => h("button.primary", { type: "button", onclick, title }, text);
   if (!chat.active) {
     bar.replaceChildren(h("span", {}, "This chat is closed."), primary("Open it again", () => reopen(chat)));
+    if (focusBarOf === chat.id) bar.querySelector("button").focus();
+    focusBarOf = null;
   } else if (desk.isWaiting(chat)) {
     const wait = chat.queue?.wait_time > 0 ? ` Estimated wait: ${roughDuration(chat.queue.wait_time)}.` : "";
     bar.replaceChildren(

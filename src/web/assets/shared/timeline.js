@@ -30,7 +30,7 @@ export class Timeline {
   constructor(scroller, options) {
     this.#scroller = scroller;
     this.#options = options;
-    this.#list = h("ol.timeline", { role: "log", "aria-live": "off", "aria-label": "Messages" });
+    this.#list = h("ol.timeline");
     this.#jump = h(
       "button.jump",
       { type: "button", hidden: true, onclick: () => this.toBottom() },
