@@ -6,8 +6,11 @@
 //! `node -> edge -> sessions -> requests -> actors -> {store, cluster, domain}`;
 //! `edge, sessions, requests -> protocol -> domain`; `store -> {cluster, domain}`. [`domain`] knows nobody.
 
+pub mod actors;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod id_source;
+pub mod protocol;
 pub mod store;
 pub mod web;

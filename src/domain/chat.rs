@@ -96,6 +96,12 @@ impl Chat {
         self.users.iter().find_map(|user| Some((user.id.customer()?, user)))
     }
 
+    /// The customer's name in system messages.
+    pub fn customer_name(&self) -> &str {
+        let profile = self.customer().and_then(|(_, user)| user.profile.as_ref());
+        profile.map_or("Customer", |profile| profile.display_name())
+    }
+
     /// The agents who serve the chat: in it, and visible to its customer.
     pub fn serving_agents(&self) -> impl Iterator<Item = &AgentId> {
         self.present_agents().filter(|(_, user)| user.visibility == Visibility::All).map(|(id, _)| id)

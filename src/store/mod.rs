@@ -10,7 +10,7 @@
 //!
 //! [`Store`] is all of them; the rest of the server holds an `Arc<dyn Store>`. There are two implementations and no
 //! third: [`embedded`] for one machine (also what unit tests use, in a scratch folder) and `cql` for a cluster.
-//! `conformance` is the one suite that both must pass.
+//! `tests/store/conformance` is the one suite that both must pass.
 //!
 //! # The life of an append
 //!

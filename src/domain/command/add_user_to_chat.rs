@@ -139,7 +139,7 @@ fn announce(
     let license = draft.context.license;
     let initiator = match draft.context.caller {
         Caller::Agent { id, .. } => license.agent_name(id).to_owned(),
-        Caller::Customer { profile, .. } => profile.display_name().to_owned(),
+        Caller::Customer { .. } => draft.chat.customer_name().to_owned(),
         Caller::Server => "The server".to_owned(),
     };
     match &user.id {

@@ -26,9 +26,7 @@ impl DeactivateChat {
         let mut draft = Draft::new(chat, context);
         let message = match context.caller {
             Caller::Agent { id, .. } => ServerMessage::manual_archived_agent(context.license.agent_name(id)),
-            Caller::Customer { profile, .. } => {
-                ServerMessage::manual_archived_customer(profile.display_name())
-            }
+            Caller::Customer { .. } => ServerMessage::manual_archived_customer(chat.customer_name()),
             Caller::Server => ServerMessage::archived_other(),
         };
         close_thread(&mut draft, message, context.caller.user())?;

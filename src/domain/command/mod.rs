@@ -86,8 +86,8 @@ pub enum Caller {
     Customer {
         /// Who.
         id: CustomerId,
-        /// As known now.
-        profile: Box<CustomerProfile>,
+        /// As known now; none where the chat's own entry will do.
+        profile: Option<Box<CustomerProfile>>,
     },
     /// The router, a timer, or a command of the operator.
     Server,

@@ -206,7 +206,9 @@ fn users_of_new_thread(chat: &Chat, new: &NewThread, context: &Context<'_>) -> V
             add(agent);
         }
         Caller::Customer { id, profile } => {
-            let mut customer = ChatUser::customer(id.clone(), (**profile).clone());
+            let known = chat.customer().and_then(|(_, user)| user.profile.clone());
+            let profile = profile.as_deref().cloned().or(known).unwrap_or_default();
+            let mut customer = ChatUser::customer(id.clone(), profile);
             customer.seen_up_to = Some(now);
             add(customer);
         }
