@@ -148,7 +148,7 @@ export class Desk {
         chat.access = payload.access;
         return {};
       case "chat_transferred":
-        if (payload.transferred_to?.group_ids) chat.access = { group_ids: payload.transferred_to.group_ids };
+        if (payload.transferred_to?.group_ids?.length > 0) chat.access = { group_ids: payload.transferred_to.group_ids };
         chat.setQueue(payload.queue ?? null);
         return { chat, refresh: true };
       case "user_added_to_chat":

@@ -420,9 +420,7 @@ async function close(chat) {
 }
 
 async function reopen(chat) {
-  const done = await act("The chat could not be opened again", "resume_chat", {
-    chat: { id: chat.id, access: chat.access, users: [{ id: desk.me.id, type: "agent" }] },
-  });
+  const done = await act("The chat could not be opened again", "resume_chat", { chat: { id: chat.id, access: chat.access } });
   if (done && chat === selected()) reply.focus();
 }
 
