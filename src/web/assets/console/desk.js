@@ -154,10 +154,10 @@ export class Desk {
       case "user_added_to_chat":
         chat.addUser(payload.user);
         this.#learnNames([payload.user]);
-        return { chat, joined: payload.user };
+        return { chat, joined: payload.user, refresh: payload.user.id === this.me.id };
       case "user_removed_from_chat":
         chat.removeUser(payload.user_id);
-        return {};
+        return { chat, refresh: payload.user_id === this.me.id };
       case "incoming_typing_indicator":
         chat.setTyping(payload.typing_indicator.author_id, payload.typing_indicator.is_typing);
         return { chat, typing: payload.typing_indicator.author_id };

@@ -175,7 +175,7 @@ async function catchUp(answer) {
   } while (page && active.size < MAX_ACTIVE_CHATS);
   desk.closeAllBut(active);
 
-  for (const chat of desk.chats.values()) if (chat !== selected() && chat.older.state !== "unknown") await loadThreads(chat);
+  for (const chat of desk.chats.values()) chat.older = { state: "unknown", pageId: undefined }; // loaded anew when opened
   if (selected()) await open(selected());
   for (const item of outbox.items) if (!desk.chats.get(item.chatId)?.threads.size) await refresh(item.chatId);
   settleOutbox();
@@ -236,6 +236,8 @@ async function loadOlder(chat) {
 async function refresh(chatId) {
   try {
     desk.mergeChat(await session.request("get_chat", { chat_id: chatId }));
+    const chat = desk.chat(chatId);
+    if (chat === selected() && needsWatching(chat)) await open(chat); // it went to somebody else
   } catch (error) {
     if (error.type === "connection_lost") return;
     desk.chats.delete(chatId);
@@ -314,14 +316,16 @@ function select(id, { focusReply = false } = {}) {
 
 /** Loads the chat; one that is not mine is followed while it is looked at, so that its messages come in live. */
 async function open(chat) {
-  if (chat.active && !desk.isMine(chat) && !chat.isFollowed) {
+  if (needsWatching(chat)) {
+    chat.watching = true;
     await session.request("follow_chat", { id: chat.id });
     chat.isFollowed = true;
-    chat.watching = true;
   }
   await loadThreads(chat);
   markSeen();
 }
+
+const needsWatching = (chat) => chat.active && !desk.isMine(chat) && !chat.isFollowed;
 
 function stopWatching(chat) {
   if (!chat?.watching) return;
@@ -382,7 +386,8 @@ async function take(chat) {
     ignore_requester_presence: true,
   });
   if (!joined) return;
-  await refresh(chat.id);
+  await refresh(chat.id); // the push may still be on its way, and the reply wants the focus now
+  renderChat();
   if (chat === selected()) reply.focus();
 }
 

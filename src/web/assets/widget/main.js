@@ -28,6 +28,7 @@ const STOP_TEXT = {
 let session = null;
 let outbox = null;
 let customer = { id: "", name: "", email: "" };
+let profile = {}; // what the customer said of themselves on this page
 let conversation = new Conversation(NEW_CHAT);
 let mode = "loading"; // loading, start, chat, stopped
 const typingTimers = new Map();
@@ -63,6 +64,7 @@ async function boot() {
     query: () => `organization_id=${encodeURIComponent(client.organizationId)}`,
     loginPayload: async () => ({
       token: await token.get(),
+      customer: profile,
       customer_page: { url: location.href, title: document.title },
       is_mobile: matchMedia("(max-width: 600px)").matches,
       application: { name: "Switchboard customer page" },
@@ -177,14 +179,17 @@ async function begin() {
   const text = first.value.trim();
   if (text === "") return;
   const known = { name: byId("name").value.trim(), email: byId("email").value.trim() };
-  const changed = Object.fromEntries(Object.entries(known).filter(([key, value]) => value && value !== customer[key]));
-  if (Object.keys(changed).length > 0) {
+  profile = Object.fromEntries(Object.entries(known).filter(([key, value]) => value && value !== customer[key]));
+  if (Object.keys(profile).length > 0) {
     try {
-      await session.request("update_customer", changed);
-      customer = { ...customer, ...changed };
+      await session.request("update_customer", profile);
+      customer = { ...customer, ...profile };
     } catch (error) {
-      toastError(error, "Your name could not be kept");
-      return;
+      if (error.type !== "connection_lost") {
+        toastError(error, "Your name could not be kept");
+        return;
+      }
+      // The next login tells it.
     }
   }
   if (!write(text)) return;
@@ -210,7 +215,7 @@ function peek() {
     peekTimer = 0;
     if (!conversation.active || !session.ready) return;
     session
-      .request("send_sneak_peek", { chat_id: conversation.id, sneak_peek_text: message.value })
+      .request("send_sneak_peek", { chat_id: conversation.id, sneak_peek_text: message.value.slice(0, 2_000) })
       .catch((error) => console.debug("sneak peek:", error.message));
   }, PEEK_EVERY_MS);
 }
