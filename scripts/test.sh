@@ -53,6 +53,8 @@ section "programs"
 # program, Debian package
 needed=(
   "cc gcc"
+  "java openjdk-17-jre-headless" # Apache Cassandra, for the tests of the CQL store
+  "mvn maven"                    # brings its jars
   "${SWITCHBOARD_TEST_CHROMIUM:-/usr/bin/chromium} chromium"
   "node nodejs"
   "npm npm"
