@@ -10,7 +10,16 @@ pub mod actors;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod edge;
 pub mod id_source;
+pub mod node;
+pub mod observe;
 pub mod protocol;
+pub mod requests;
+pub mod sessions;
 pub mod store;
+<<<<<<< HEAD
+=======
+pub mod tenants;
+>>>>>>> main
 pub mod web;

@@ -4,10 +4,10 @@
 //! (`switchboard.toml`, or the one that `--config` names), the environment and the flags. The cast:
 //!
 //! - [`Inputs`] is everything that was said; [`load`] makes a [`Config`] of it, or tells every fault.
-//! - [`kind`] says what the text of a setting may be, [`reader`] brings the sources together, [`file`] reads the
-//!   file with its lines, [`names`] knows flags and variables.
-//! - A file a section: [`server`], [`store`], [`log`], [`chat`], [`routing`], [`rtm`].
-//! - [`rules`] lays a license's own settings over the server's; [`overrides`] writes them.
+//! - `kind` says what the text of a setting may be, `reader` brings the sources together, `file` reads the
+//!   file with its lines, `names` knows flags and variables.
+//! - A file a section: `server`, `store`, `log`, `chat`, `routing`, `rtm`.
+//! - `rules` lays a license's own settings over the server's; `overrides` writes them.
 
 mod chat;
 mod fault;

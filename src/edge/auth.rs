@@ -45,7 +45,7 @@ pub(super) async fn requester(
     match surface {
         Surface::Agent => {
             let token = authorization(request)?;
-            let proven = context.tenants.authenticate_agent(token, now).await?;
+            let proven = context.gate.agent(token, now).await?;
             Ok(Requester {
                 license: proven.license,
                 identity: Identity::Agent { id: proven.agent, scopes: proven.scopes },
@@ -55,7 +55,7 @@ pub(super) async fn requester(
         Surface::Customer => {
             let organization = organization(request)?;
             let token = authorization(request)?;
-            let proven = context.tenants.authenticate_customer(Some(organization), token, now).await?;
+            let proven = context.gate.customer(Some(organization), token, now).await?;
             Ok(Requester {
                 license: proven.license,
                 identity: Identity::Customer { id: proven.customer },

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::{HttpResponse, web};
+use actix_web::HttpResponse;
 
-use super::server::{Context, EdgeContext};
+use super::server::Context;
 
 /// Whether a load balancer should send new clients here.
 #[derive(Debug, Default)]

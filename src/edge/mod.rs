@@ -10,6 +10,7 @@ mod health;
 mod pages;
 mod rtm;
 mod server;
+pub mod tls;
 mod web;
 
 pub use health::Readiness;

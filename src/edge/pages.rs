@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::server::{Context, EdgeContext};
+use super::server::Context;
 use super::web::{error_response, json_response};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::web as assets;
@@ -51,6 +51,11 @@ impl DemoConsole {
     /// A console that opens once for `code`.
     pub fn new(code: String, session: DemoSession) -> Self {
         Self { code: Mutex::new(Some(code)), session }
+    }
+
+    /// The code, as long as nobody has used it.
+    pub fn code(&self) -> String {
+        self.code.lock().clone().unwrap_or_default()
     }
 
     fn redeem(&self, code: &str) -> Option<&DemoSession> {

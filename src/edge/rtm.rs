@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 
 use super::auth::organization;
-use super::server::{Context, EdgeContext};
+use super::server::Context;
 use super::web::error_response;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::version::{ApiVersion, Surface};

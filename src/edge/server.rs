@@ -18,11 +18,11 @@ use super::web::error_response;
 use super::{cors, customer_token, health, pages, rtm, web as web_api};
 use crate::observe::Metrics;
 use crate::protocol::error::{ErrorType, WireError};
-use crate::requests::Requests;
+use crate::requests::{Gate, Requests};
 use crate::requests::limits::Limits;
 use crate::sessions::SessionContext;
 use crate::sessions::cut::ConnectionSocket;
-use crate::tenants::Tenants;
+use crate::tenants::Grants;
 
 /// What handlers know.
 pub struct EdgeContext {
@@ -30,8 +30,10 @@ pub struct EdgeContext {
     pub requests: Arc<Requests>,
     /// What websocket sessions share.
     pub sessions: Arc<SessionContext>,
-    /// Tokens and licenses.
-    pub tenants: Arc<Tenants>,
+    /// Tokens.
+    pub gate: Gate,
+    /// Customers' tokens.
+    pub grants: Arc<Grants>,
     /// Rates.
     pub limits: Arc<Limits>,
     /// Counters.
@@ -81,15 +83,16 @@ const SEND_BUFFER: usize = 128 * 1024;
 /// listens. Must run inside an actix system.
 ///
 /// # Errors
-/// If the address cannot be listened on.
-pub async fn start<F>(
+/// If the address cannot be listened on, or `build` fails.
+pub async fn start<F, E>(
     listen: &[SocketAddr],
     tls: Option<rustls::ServerConfig>,
     settings: EdgeSettings,
     build: F,
-) -> std::io::Result<RunningServer>
+) -> Result<RunningServer, E>
 where
-    F: AsyncFnOnce(Vec<ArbiterHandle>) -> Result<Arc<EdgeContext>, std::io::Error>,
+    F: AsyncFnOnce(Vec<ArbiterHandle>, Vec<SocketAddr>) -> Result<Arc<EdgeContext>, E>,
+    E: From<std::io::Error>,
 {
     let (threads_in, threads_out) = mpsc::sync_channel::<ArbiterHandle>(settings.workers);
     let slot: Arc<std::sync::OnceLock<Arc<EdgeContext>>> = Arc::new(std::sync::OnceLock::new());
@@ -125,7 +128,7 @@ where
     let handle = server.handle();
     let ended = tokio::task::spawn_local(server);
     let threads = learn_threads(threads_out, workers).await?;
-    let built = build(threads).await?;
+    let built = build(threads, addresses.clone()).await?;
     let _ = slot.set(built);
     Ok(RunningServer { addresses, handle, ended })
 }

@@ -80,12 +80,12 @@ impl Requester {
 
     /// As the caller of a command that reads.
     pub fn reader(&self) -> Caller {
-        self.caller(ScopeSet::reach_read)
+        self.caller(|scopes| scopes.reach_read())
     }
 
     /// As the caller of a command that alters.
     pub fn writer(&self) -> Caller {
-        self.caller(ScopeSet::reach_write)
+        self.caller(|scopes| scopes.reach_write())
     }
 
     fn caller(&self, reach: impl FnOnce(&ScopeSet) -> crate::domain::command::Reach) -> Caller {

@@ -5,9 +5,10 @@
 //! comes back is the payload as JSON text, or the protocol's error.
 
 mod caller;
-mod chats;
+mod routing;
 mod customers;
 mod error;
+mod gate;
 pub mod limits;
 mod page;
 mod pipeline;
@@ -16,5 +17,6 @@ mod start;
 
 pub use caller::{Identity, Requester};
 pub use customers::Customers;
+pub use gate::Gate;
 pub use page::PageKey;
 pub use pipeline::{Requests, RequestsParts};

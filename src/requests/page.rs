@@ -2,13 +2,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::Sha256;
 
+use crate::domain::id::{IdSource, LicenseId};
 use crate::domain::time::Timestamp;
 use crate::protocol::error::WireError;
+use crate::store::{CellKey, CellTable, Store, StoreError};
 
 /// Signs pages; the same on every node.
 #[derive(Clone)]
@@ -21,6 +24,25 @@ impl PageKey {
     /// From the server's secret.
     pub fn new(secret: [u8; 32]) -> Self {
         Self(secret)
+    }
+
+    /// The key that the store holds; the first node that asks makes it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn load(store: &dyn Store, ids: &dyn IdSource) -> Result<Self, StoreError> {
+        let cell = CellKey::new(CellTable::Secrets, LicenseId(0), "pages");
+        loop {
+            if let Some(stored) = store.read_cell(&cell).await? {
+                let bytes = <[u8; 32]>::try_from(&stored[..]);
+                let corrupt = |_| StoreError::Corrupt { what: "the key of page ids", source: None };
+                return Ok(Self(bytes.map_err(corrupt)?));
+            }
+            let mut fresh = [0; 32];
+            fresh[..16].copy_from_slice(&ids.bits().to_be_bytes());
+            fresh[16..].copy_from_slice(&ids.bits().to_be_bytes());
+            store.cas(&cell, None, Some(Bytes::copy_from_slice(&fresh))).await?;
+        }
     }
 
     /// The token for a cursor. `scope` says what it is for (method, license, reader), so that it fits nothing else.

@@ -24,8 +24,7 @@ use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method;
 use crate::protocol::version::{ApiVersion, Surface};
 use crate::requests::limits::{Limits, SessionLimiter};
-use crate::requests::{Requester, Requests};
-use crate::tenants::Tenants;
+use crate::requests::{Gate, Requester, Requests};
 
 /// A session of an agent.
 pub type AgentSession = Session<AgentKind>;
@@ -61,8 +60,8 @@ pub struct SessionContext {
     pub registry: Arc<Registry>,
     /// Where requests go.
     pub requests: Arc<Requests>,
-    /// Tokens and licenses.
-    pub tenants: Arc<Tenants>,
+    /// Tokens.
+    pub gate: Gate,
     /// Rates.
     pub limits: Arc<Limits>,
     /// Counters.
@@ -139,7 +138,7 @@ impl<K: Kind> Session<K> {
     }
 
     fn text(&mut self, text: &str, ctx: &mut ws::WebsocketContext<Self>) {
-        if self.limiter.check().is_err() {
+        if !self.limiter.admits() {
             ctx.text(envelope::error_response(None, "", &WireError::of(ErrorType::TooManyRequests)));
             return;
         }

@@ -57,7 +57,7 @@ async fn agent(
 ) -> Result<LoggedIn, WireError> {
     let now = shared.requests.actors().clock().now();
     let token = login.token.as_str();
-    let proven = shared.tenants.authenticate_agent(token, now).await?;
+    let proven = shared.gate.agent(token, now).await?;
     let license = proven.license.clone();
     let agent = license.agent(&proven.agent).ok_or_else(|| WireError::of(ErrorType::Authentication))?;
     if agent.kind == crate::domain::license::AgentKind::Bot {
@@ -70,7 +70,7 @@ async fn agent(
         agents: proven.scopes.allows("agents--all:ro"),
         customers: proven.scopes.allows("customers:ro"),
     });
-    handle.set_token(proven.token_id.clone());
+    handle.set_token(proven.token_id.to_string());
     let user = SessionUser::Agent(license.id, agent.id.clone());
     shared.registry.logged_in(handle, &user);
     let router = shared.requests.actors().router(license.id);
@@ -121,13 +121,13 @@ async fn customer(
 ) -> Result<LoggedIn, WireError> {
     let actors = shared.requests.actors();
     let now = actors.clock().now();
-    let proven = shared.tenants.authenticate_customer(organization, &login.token, now).await?;
+    let proven = shared.gate.customer(organization, &login.token, now).await?;
     let license = proven.license.clone();
     let update = login.customer.clone();
     update.check().map_err(|rejection| WireError::from_rejection(rejection, Surface::Customer))?;
     let wanted = wanted_pushes(&login);
     handle.set_filter(PushFilter { wanted, chats: true, agents: true, customers: true });
-    handle.set_token(proven.token_id.clone());
+    handle.set_token(proven.token_id.to_string());
     let customers = shared.requests.customers();
     let unavailable = |error: crate::store::StoreError| {
         tracing::warn!(%error, "a customer's login could not be read");

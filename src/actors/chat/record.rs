@@ -10,9 +10,9 @@ const VERSION: u8 = 1;
 
 /// One row of a thread's log: what one command changed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Record {
+pub(super) struct Record {
     /// In the order in which they happened.
-    pub changes: Vec<Change>,
+    pub(super) changes: Vec<Change>,
 }
 
 #[derive(Serialize)]
@@ -21,7 +21,7 @@ struct RecordRef<'a> {
 }
 
 /// Writes a row.
-pub fn encode(changes: &[Change]) -> Bytes {
+pub(super) fn encode(changes: &[Change]) -> Bytes {
     let mut buffer = BytesMut::with_capacity(512);
     buffer.put_u8(VERSION);
     let mut writer = buffer.writer();
@@ -33,7 +33,7 @@ pub fn encode(changes: &[Change]) -> Bytes {
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] for a row that this version cannot read; nothing is ever skipped.
-pub fn decode(row: &[u8]) -> Result<Record, StoreError> {
+pub(super) fn decode(row: &[u8]) -> Result<Record, StoreError> {
     let corrupt = |source| StoreError::Corrupt { what: "a row of a chat's log", source };
     match row.split_first() {
         Some((&VERSION, json)) => {

@@ -176,6 +176,7 @@ impl Turn {
             // What the router reserved is not taken: the chat's true state sets it free.
             self.actors.router(self.writer.key.license).report(
                 &self.writer.key.chat,
+                state.version(),
                 state.chat.routing_view(),
                 self.actors.parts.clock.now(),
             );
@@ -398,7 +399,12 @@ impl Turn {
         // A chat that was just loaded reports whatever it is: the router may know it as it was before.
         if self.routing.as_ref() != Some(&now) {
             let at = self.actors.parts.clock.now();
-            self.actors.router(self.writer.key.license).report(&self.writer.key.chat, now, at);
+            self.actors.router(self.writer.key.license).report(
+                &self.writer.key.chat,
+                state.version(),
+                now,
+                at,
+            );
         }
     }
 }

@@ -5,6 +5,7 @@ use super::pipeline::{Call, Requests};
 use crate::domain::id::{AgentId, GroupId};
 use crate::domain::license::AgentKind;
 use crate::protocol::error::{ErrorType, WireError};
+use crate::actors::router::Status;
 use crate::protocol::request::RoutingStatus;
 
 impl Requests {
@@ -32,7 +33,7 @@ impl Requests {
             return Err(WireError::validation("`status`: only bots can be set offline"));
         }
         let router = self.parts.actors.router(license.id);
-        let set = router.set_status(target, status.into(), call.origin.clone()).await;
+        let set = router.set_status(target, wire_status(status), call.origin.clone()).await;
         let online = set.map_err(|error| of_ask(error, call.who.surface()))?;
         if online {
             return Ok("{}".to_owned());
@@ -65,5 +66,13 @@ impl Requests {
             })
             .collect();
         Ok(serde_json::Value::Array(list).to_string())
+    }
+}
+
+fn wire_status(status: RoutingStatus) -> Status {
+    match status {
+        RoutingStatus::AcceptingChats => Status::Accepting,
+        RoutingStatus::NotAcceptingChats => Status::NotAccepting,
+        RoutingStatus::Offline => Status::Offline,
     }
 }
