@@ -18,8 +18,5 @@ pub mod protocol;
 pub mod requests;
 pub mod sessions;
 pub mod store;
-<<<<<<< HEAD
-=======
 pub mod tenants;
->>>>>>> main
 pub mod web;
