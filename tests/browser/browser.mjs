@@ -45,7 +45,7 @@ export class Browser {
   }
 
   #watch(name, page) {
-    page.on("pageerror", (error) => this.#faults.push(`${name}: ${error.stack}`));
+    page.on("pageerror", (error) => this.#faults.push(`${name}: ${error.message} ${error.stack}`));
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") {
         this.#faults.push(`${name}: ${message.text()} (${message.location().url})`);
@@ -60,7 +60,15 @@ export class Browser {
     return faults;
   }
 
+  /** For a test that failed: what the pages logged, and where they can be seen. */
+  async describe() {
+    const pages = this.#chromium.contexts().flatMap((context) => context.pages());
+    await Promise.all(pages.map((page, index) => screenshot(page, `failed-${index}`)));
+    return [`out/failed-*.png show the ${pages.length} pages; they logged:`, ...this.#faults].join("\n");
+  }
+
   async closePages() {
+    this.#faults = [];
     await Promise.all(this.#chromium.contexts().map((context) => context.close()));
   }
 

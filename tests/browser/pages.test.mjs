@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { after, afterEach, before, describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { Server } from "../harness/server.mjs";
 import { Browser, DESKTOP, PHONE, screenshot } from "./browser.mjs";
 import { Agent, Customer, fitsTheScreen, messages } from "./people.mjs";
@@ -21,7 +21,6 @@ async function assertAccessible(page) {
 describe("console and customer page", { timeout: 300_000 }, () => {
   let server;
   let browser;
-  let expectedFaults = [];
 
   before(async () => {
     browser = await Browser.start();
@@ -31,17 +30,17 @@ describe("console and customer page", { timeout: 300_000 }, () => {
   // Every test has a server of its own: none sees the chats of another.
   const test = (name, story, { faults = [], flags = [] } = {}) =>
     it(name, async () => {
-      expectedFaults = faults;
       server = await Server.start({ flags });
       try {
         await story();
-        assert.deepEqual(browser.takeFaults(expectedFaults), [], "the pages logged errors");
+        assert.deepEqual(browser.takeFaults(faults), [], "the pages logged errors");
+      } catch (error) {
+        throw new Error(`${error.message}\n${await browser.describe()}`, { cause: error });
       } finally {
         await browser.closePages();
         await server.stop();
       }
     });
-  afterEach(() => browser.takeFaults());
 
   test("a customer writes, the agent answers, both see it", async () => {
     const agent = await Agent.byLink(browser, server);
@@ -234,7 +233,7 @@ describe("console and customer page", { timeout: 300_000 }, () => {
 
       const late = await browser.page("late");
       await late.goto(server.demoLink);
-      await late.getByText("Each link works once").waitFor();
+      await late.getByText("The link did not work").waitFor();
       await late.getByLabel("Access token").fill("no such token");
       await late.getByRole("button", { name: "Sign in" }).click();
       await late.getByText("The server refused the token").waitFor();

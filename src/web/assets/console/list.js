@@ -137,13 +137,8 @@ export class ChatList {
     }
   }
 
-<<<<<<< HEAD
   focus(chatId) {
     this.#items.get(chatId)?.focus();
-=======
-  focusSelected() {
-    this.#items.get(this.#options.selected())?.focus();
->>>>>>> main
   }
 }
 

@@ -87,7 +87,7 @@ async function boot() {
   }
   const known = credentials.load();
   if (!known) {
-    showSignIn(refused ? `${refused} Each link works once: a restart of the server prints a new one. Or sign in with a token.` : "");
+    showSignIn(refused ? `The link did not work: ${refused}` : "");
     return;
   }
   const wanted = known.agents.findIndex((candidate) => candidate.id === agent);
