@@ -15,6 +15,9 @@ mod remove_user_from_chat;
 mod resume_chat;
 mod send_event;
 mod start_chat;
+#[cfg(test)]
+#[allow(dead_code)]
+pub(crate) mod testing;
 mod transfer_chat;
 mod unassign;
 mod update_customer;

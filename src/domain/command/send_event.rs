@@ -54,9 +54,9 @@ impl SendEvent {
         context.check_access(chat)?;
         let thread = chat.thread.as_ref().ok_or(Rejection::ChatInactive)?;
         let author = context.caller.user();
-        if let Some(author) = &author
-            && let Some(id) = context.operations.find(author, &self.event)
-        {
+        let is_system = self.event.body.kind() == EventKind::SystemMessage;
+        let known_as = author.as_ref().filter(|_| !is_system);
+        if let Some(id) = context.operations.find(known_as, &self.event) {
             return Ok(Decision { reply: Reply::Event(id.clone()), ..Decision::default() });
         }
         self.event.check(context.rules.events, context.side())?;
