@@ -33,15 +33,17 @@ impl CasTables for CqlStore {
         // Set once an attempt went without an answer: from then on, finding the new value proves nothing, since another
         // writer may have written the same.
         let mut unanswered: Option<Arc<ExecutionError>> = None;
+        let mut attempt = 0;
         loop {
-            let stands = match self.send_cas(key, expected.as_deref(), new.as_deref()).await? {
+            let stands = match self.send_cas(key, expected.as_deref(), new.as_deref(), attempt).await? {
                 Sent::Answered(answer) if answer.applied => {
                     self.inner.note_write(began.elapsed(), 1, 0);
                     return Ok(Cas::Applied);
                 }
                 Sent::Answered(answer) => body_of(&answer, key.table)?,
                 Sent::Unknown(error) => {
-                    let error = unanswered.insert(Arc::new(error)).clone();
+                    attempt += 1;
+                    unanswered = Some(error.clone());
                     self.settle(key, began, error).await?
                 }
             };
@@ -79,14 +81,14 @@ impl CasTables for CqlStore {
 
 /// Why a cell could not be read.
 enum ReadFault {
-    Sent(ExecutionError),
+    Sent(Box<ExecutionError>),
     Shape(StoreError),
 }
 
 impl ReadFault {
     fn into_error(self) -> StoreError {
         match self {
-            Self::Sent(error) => read_error(error),
+            Self::Sent(error) => read_error(*error),
             Self::Shape(error) => error,
         }
     }
@@ -99,7 +101,12 @@ impl CqlStore {
         key: &CellKey,
     ) -> Result<Option<Bytes>, ReadFault> {
         let values = (key.license.0, key.id.as_str());
-        let result = self.inner.session.execute_unpaged(statement, values).await.map_err(ReadFault::Sent)?;
+        let result = self
+            .inner
+            .session
+            .execute_unpaged(statement, values)
+            .await
+            .map_err(|error| ReadFault::Sent(Box::new(error)))?;
         let rows = result.into_rows_result().map_err(|error| ReadFault::Shape(shape_error(error)))?;
         let row = rows.maybe_first_row::<(Option<Bytes>,)>();
         Ok(row.map_err(|error| ReadFault::Shape(shape_error(error)))?.and_then(|(body,)| body))
@@ -110,16 +117,19 @@ impl CqlStore {
         key: &CellKey,
         expected: Option<&[u8]>,
         new: Option<&[u8]>,
+        attempt: u32,
     ) -> Result<Sent, StoreError> {
         let statements = self.inner.statements.cells(key.table);
         let (license, id) = (key.license.0, key.id.as_str());
         match (expected, new) {
-            (None, Some(new)) => self.inner.send_conditional(&statements.insert, (license, id, new)).await,
+            (None, Some(new)) => {
+                self.inner.send_conditional(&statements.insert, (license, id, new), attempt).await
+            }
             (Some(expected), Some(new)) => {
-                self.inner.send_conditional(&statements.update, (new, license, id, expected)).await
+                self.inner.send_conditional(&statements.update, (new, license, id, expected), attempt).await
             }
             (Some(expected), None) => {
-                self.inner.send_conditional(&statements.delete, (license, id, expected)).await
+                self.inner.send_conditional(&statements.delete, (license, id, expected), attempt).await
             }
             // Nothing is to become nothing: a comparison, for which a SERIAL read is the conditional write.
             (None, None) => {

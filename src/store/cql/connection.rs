@@ -6,7 +6,7 @@ use std::time::Duration;
 use scylla::client::execution_profile::{ExecutionProfile, ExecutionProfileBuilder};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
-use scylla::policies::load_balancing::DefaultPolicy;
+use scylla::policies::load_balancing::{DefaultPolicy, LoadBalancingPolicy};
 use scylla::policies::retry::{DefaultRetryPolicy, FallthroughRetryPolicy};
 use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 
@@ -14,6 +14,8 @@ use super::{CqlOptions, OpenError};
 
 /// Coordinators that a repeatable request is sent to besides the first.
 const SPECULATIVE: usize = 2;
+/// A connection without any answer for twice this long is given up.
+const KEEPALIVE: Duration = Duration::from_secs(4);
 /// Changes of the schema take their time.
 pub(super) const SCHEMA_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -23,6 +25,9 @@ pub(super) async fn connect(options: &CqlOptions) -> Result<Session, OpenError> 
         .default_execution_profile_handle(repeatable(options).into_handle())
         .connection_timeout(options.request_timeout)
         .schema_agreement_timeout(SCHEMA_TIMEOUT)
+        // A frozen node keeps its connections; without these it would be asked first again and again.
+        .keepalive_interval(KEEPALIVE)
+        .keepalive_timeout(KEEPALIVE)
         // Every statement names its keyspace, and rows are decoded by prepared metadata: the schema need not be fetched.
         .fetch_schema_metadata(true)
         .tls_context(options.tls.clone());
@@ -50,6 +55,7 @@ pub(super) fn repeatable(options: &CqlOptions) -> ExecutionProfile {
 /// For conditional writes: sent once, since a second one would meet the first.
 pub(super) fn once(options: &CqlOptions) -> ExecutionProfile {
     base(options)
+        .request_timeout(Some(options.attempt_timeout))
         .retry_policy(Arc::new(FallthroughRetryPolicy::new()))
         .speculative_execution_policy(None)
         .serial_consistency(Some(options.serial_consistency()))
@@ -57,12 +63,17 @@ pub(super) fn once(options: &CqlOptions) -> ExecutionProfile {
 }
 
 fn base(options: &CqlOptions) -> ExecutionProfileBuilder {
-    let mut balancing = DefaultPolicy::builder().token_aware(true);
-    if let Some(datacenter) = &options.datacenter {
-        balancing = balancing.prefer_datacenter(datacenter.clone());
-    }
     ExecutionProfile::builder()
         .consistency(options.consistency())
         .request_timeout(Some(options.request_timeout))
-        .load_balancing_policy(balancing.build())
+        .load_balancing_policy(balancing(options, true))
+}
+
+/// Which coordinator gets a request: one that keeps the row, or any.
+pub(super) fn balancing(options: &CqlOptions, token_aware: bool) -> Arc<dyn LoadBalancingPolicy> {
+    let mut balancing = DefaultPolicy::builder().token_aware(token_aware);
+    if let Some(datacenter) = &options.datacenter {
+        balancing = balancing.prefer_datacenter(datacenter.clone());
+    }
+    balancing.build()
 }

@@ -87,7 +87,7 @@ pub enum OpenError {
     #[error(
         "the nodes of the database do not agree about the schema; see `nodetool describecluster`, then try again"
     )]
-    Disagreement(#[source] SchemaAgreementError),
+    Disagreement(#[source] Box<SchemaAgreementError>),
     /// Another node is migrating and does not come to an end.
     #[error(
         "another node is migrating keyspace {keyspace} (lease of {holder}); wait for it, or for its lease to run out"

@@ -4,6 +4,7 @@
 //! leaves them out where there was no row at all; ScyllaDB always sends the old row, with nulls where there was none. So a
 //! result is read by column name, `[applied]` first, and a column that is missing counts as null.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use scylla::response::query_result::QueryResult;
@@ -58,22 +59,31 @@ pub(super) enum Sent {
     /// With an answer.
     Answered(Conditional),
     /// Without: it may have been done, or may still be.
-    Unknown(ExecutionError),
+    Unknown(Arc<ExecutionError>),
 }
 
 impl Inner {
-    /// Sends a conditional write, once.
+    /// Sends a conditional write, once. The first attempt goes to a node that keeps the row; later ones go to any, since the
+    /// first may be frozen, which shows only when its connections are given up.
     pub(super) async fn send_conditional(
         &self,
         statement: &PreparedStatement,
         values: impl SerializeRow,
+        attempt: u32,
     ) -> Result<Sent, StoreError> {
-        match self.session.execute_unpaged(statement, values).await {
+        let sent = if attempt == 0 {
+            self.session.execute_unpaged(statement, values).await
+        } else {
+            let mut statement = statement.clone();
+            statement.set_load_balancing_policy(Some(self.statements.anywhere.clone()));
+            self.session.execute_unpaged(&statement, values).await
+        };
+        match sent {
             Ok(result) => Ok(Sent::Answered(Conditional::decode(result)?)),
             Err(error) => match Fault::of(&error) {
-                Fault::NotDone => Err(StoreError::Unavailable(std::sync::Arc::new(error))),
-                Fault::Refused => Err(StoreError::Refused(std::sync::Arc::new(error))),
-                Fault::Unknown => Ok(Sent::Unknown(error)),
+                Fault::NotDone => Err(StoreError::Unavailable(Arc::new(error))),
+                Fault::Refused => Err(StoreError::Refused(Arc::new(error))),
+                Fault::Unknown => Ok(Sent::Unknown(Arc::new(error))),
             },
         }
     }

@@ -54,7 +54,7 @@ pub async fn migrate(options: &CqlOptions, me: Uuid) -> Result<Migrated, OpenErr
 
 /// Checks that exactly the migrations of this build were applied.
 pub(super) async fn check_schema(session: &Session, options: &CqlOptions) -> Result<(), OpenError> {
-    session.check_schema_agreement().await.map_err(OpenError::Disagreement)?;
+    session.check_schema_agreement().await.map_err(|error| OpenError::Disagreement(Box::new(error)))?;
     let tables = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
     let found =
         rows(session, options, "looking for its tables", tables, (&options.keyspace, "schema_migrations"));
@@ -140,7 +140,10 @@ impl Migrator<'_> {
         statement.set_request_timeout(Some(SCHEMA_TIMEOUT));
         let changed = self.session.query_unpaged(statement, ()).await;
         changed.map_err(|error| OpenError::of("changing the schema", error))?;
-        self.session.await_schema_agreement().await.map_err(OpenError::Disagreement)?;
+        self.session
+            .await_schema_agreement()
+            .await
+            .map_err(|error| OpenError::Disagreement(Box::new(error)))?;
         Ok(())
     }
 

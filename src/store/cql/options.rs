@@ -50,6 +50,9 @@ pub struct CqlOptions {
     /// How long a request may take in all. Default 4 s. Too short, and a slow database is taken for a lost one; too long, and
     /// senders wait for one that is lost.
     pub request_timeout: Duration,
+    /// How long a conditional write, which is sent to one coordinator only, may take before its fate is looked into. Default
+    /// 1.5 s.
+    pub attempt_timeout: Duration,
     /// After how long a request that may be repeated is sent to a second coordinator as well. Default 750 ms.
     pub speculate_after: Duration,
     /// Appends in flight at once; more wait a second, then are refused. Default 2048.
@@ -69,6 +72,7 @@ impl CqlOptions {
             login: None,
             tls: None,
             request_timeout: Duration::from_secs(4),
+            attempt_timeout: Duration::from_millis(1_500),
             speculate_after: Duration::from_millis(750),
             max_in_flight: 2048,
             reconnect_every: Duration::from_secs(2),

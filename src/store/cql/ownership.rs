@@ -29,8 +29,8 @@ impl OwnershipTables for CqlStore {
     async fn agree_layout(&self, wanted: Layout) -> Result<Layout, TableError> {
         let statements = &self.inner.statements.ownership;
         let values = (LAYOUT, wanted.shards.get() as i32, wanted.hash_version as i32);
-        // Whether this node's or another's record stands, and whether an answer came: the table says it.
-        self.inner.send_conditional(&statements.insert_layout, values).await?;
+        // Whether this node's or another's record stands: the table says it.
+        self.inner.until_answered(&statements.insert_layout, values).await?;
         let found = self.inner.settle(|| self.inner.read_layout(&statements.read_layout)).await?;
         Ok(found.ok_or(StoreError::corrupt("the layout of the cluster"))?)
     }
@@ -99,15 +99,16 @@ impl Inner {
         let statements = &self.statements.ownership;
         let (shard, wanted) = (claim.shard.0 as i32, claim.wanted);
         let began = Instant::now();
+        let mut attempt = 0;
         loop {
             let sent = match claim.expected {
                 None => {
                     let values = (shard, wanted.owner.0, wanted.epoch.0);
-                    self.send_conditional(&statements.claim_new, values).await?
+                    self.send_conditional(&statements.claim_new, values, attempt).await?
                 }
                 Some(expected) => {
                     let values = (wanted.owner.0, wanted.epoch.0, shard, expected.owner.0, expected.epoch.0);
-                    self.send_conditional(&statements.claim, values).await?
+                    self.send_conditional(&statements.claim, values, attempt).await?
                 }
             };
             let stands = match sent {
@@ -115,6 +116,7 @@ impl Inner {
                 Sent::Answered(answer) => standing(&answer)?,
                 Sent::Unknown(_) => self.settle(|| self.read_shard(shard)).await?,
             };
+            attempt += 1;
             // A row names its claimer, so a claim whose answer was lost is recognised as one's own.
             if stands == Some(wanted) {
                 return Ok(ClaimOutcome::Won);
@@ -152,13 +154,17 @@ impl Inner {
         values: impl scylla::serialize::row::SerializeRow + Clone,
     ) -> Result<(), StoreError> {
         let began = Instant::now();
+        let mut attempt = 0;
         loop {
-            match self.send_conditional(statement, values.clone()).await? {
+            match self.send_conditional(statement, values.clone(), attempt).await? {
                 Sent::Answered(_) => return Ok(()),
                 Sent::Unknown(error) if began.elapsed() >= SETTLE => {
-                    return Err(StoreError::OutcomeUnknown(Arc::new(error)));
+                    return Err(StoreError::OutcomeUnknown(error));
                 }
-                Sent::Unknown(_) => tokio::time::sleep(SETTLE_PAUSE).await,
+                Sent::Unknown(_) => {
+                    attempt += 1;
+                    tokio::time::sleep(SETTLE_PAUSE).await;
+                }
             }
         }
     }

@@ -1,9 +1,10 @@
 //! Every statement of the store, prepared once at the start: a schema that does not fit is found there and then.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use scylla::client::execution_profile::ExecutionProfileHandle;
 use scylla::client::session::Session;
+use scylla::policies::load_balancing::LoadBalancingPolicy;
 use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 
@@ -27,6 +28,8 @@ pub(super) struct Statements {
     cells: Vec<CellStatements>,
     indexes: Vec<IndexStatements>,
     pub(super) ownership: OwnershipStatements,
+    /// Picks any coordinator, whether it keeps the row or not.
+    pub(super) anywhere: Arc<dyn LoadBalancingPolicy>,
 }
 
 /// Of one table of cells.
@@ -104,6 +107,7 @@ impl Statements {
             cells,
             indexes,
             ownership: preparer.ownership().await?,
+            anywhere: connection::balancing(options, false),
         })
     }
 
@@ -167,7 +171,7 @@ impl<'a> Preparer<'a> {
 
     /// A read that settles conditional writes which are still under way.
     async fn read_serial(&self, text: &str) -> Result<PreparedStatement, OpenError> {
-        let mut prepared = self.prepare(text, &self.once).await?;
+        let mut prepared = self.prepare(text, &self.repeatable).await?;
         prepared.set_consistency(self.options.serial_read());
         prepared.set_is_idempotent(true);
         Ok(prepared)
