@@ -21,7 +21,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bench", &["config", "domain", "observe", "protocol"]),
     (
         "edge",
-        &["actors", "config", "domain", "observe", "protocol", "requests", "sessions", "store", "tenants", "web"],
+        &[
+            "actors", "config", "domain", "observe", "protocol", "requests", "sessions", "store", "tenants",
+            "web",
+        ],
     ),
 ];
 
@@ -97,8 +100,11 @@ fn the_domain_names_no_runtime_and_no_clock() {
     sources(&root, &mut files);
     for file in files {
         let text = fs::read_to_string(&file).expect("a source can be read");
-        for banned in ["actix", "tokio", "async fn", "SystemTime", "Instant::now", "getrandom", "std::fs", "std::net"] {
-            let named = text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(banned));
+        for banned in
+            ["actix", "tokio", "async fn", "SystemTime", "Instant::now", "getrandom", "std::fs", "std::net"]
+        {
+            let named =
+                text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(banned));
             assert!(!named, "{} names {banned}", file.display());
         }
     }
