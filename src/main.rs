@@ -4,5 +4,8 @@ fn main() {
     tracing_subscriber::fmt().init();
     rustls::crypto::ring::default_provider().install_default().ok();
     let (config, _) = load(&Inputs::of_process(None, vec![])).into_result().unwrap();
-    if let Err(e) = switchboard::node::run(config) { eprintln!("{e:?}"); std::process::exit(1) }
+    if let Err(e) = switchboard::node::run(config) {
+        eprintln!("{e:?}");
+        std::process::exit(1)
+    }
 }

@@ -16,6 +16,7 @@ use super::router::RouterHandle;
 use super::settings::{ActorSettings, LicenseSource};
 use crate::domain::command::{Caller, Command, Reply};
 use crate::domain::id::{ChatId, IdSource, LicenseId};
+use crate::domain::routing::DecisionId;
 use crate::domain::time::Clock;
 use crate::store::Store;
 
@@ -102,6 +103,23 @@ impl Actors {
             Answer::Reply(reply) => Ok(reply),
             Answer::Snapshot(_) => Err(AskError::Stopped),
         }
+    }
+
+    /// Gives a decision of the router to a chat and waits until it is carried out or refused.
+    ///
+    /// # Errors
+    /// See [`AskError`]. The router asks again later.
+    pub(super) async fn carry_out(
+        self: &Arc<Self>,
+        key: &ChatKey,
+        command: Option<Command>,
+        decision: DecisionId,
+    ) -> Result<(), AskError> {
+        let work = match command {
+            Some(command) => Work::Routed(Box::new(command), decision),
+            None => Work::Settle(decision),
+        };
+        self.send(key, work, Caller::Server, None).await.map(drop)
     }
 
     /// The chat as it is now, with nothing in it that is not durable. A chat that was never started has no thread.

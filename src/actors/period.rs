@@ -62,6 +62,9 @@ mod tests {
             at = month_before(at);
             names.push(month(at));
         }
-        assert_eq!((names[0].as_str(), names[10].as_str(), names[11].as_str()), ("2026-10", "2025-12", "2025-11"));
+        assert_eq!(
+            (names[0].as_str(), names[10].as_str(), names[11].as_str()),
+            ("2026-10", "2025-12", "2025-11")
+        );
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::id::LicenseId;
 use crate::config::RoutingRules;
+use crate::domain::id::LicenseId;
 use crate::domain::license::{ChatRules, License};
 
 /// Bounds and times of the actors.

@@ -30,9 +30,7 @@ pub(super) fn query_parameter(request: &HttpRequest, name: &str) -> Option<Strin
 pub(super) fn organization(request: &HttpRequest) -> Result<OrganizationId, WireError> {
     let text = query_parameter(request, "organization_id")
         .ok_or_else(|| WireError::validation("`organization_id` is required in the query"))?;
-    text.parse()
-        .map(OrganizationId)
-        .map_err(|_| WireError::validation("`organization_id` must be a UUID"))
+    text.parse().map(OrganizationId).map_err(|_| WireError::validation("`organization_id` must be a UUID"))
 }
 
 /// Proves the token of a Web API request.

@@ -4,11 +4,11 @@
 //! names the client, so the answer is the handler's, which refuses origins that the client did not register.
 
 use actix_web::HttpRequest;
+use actix_web::HttpResponse;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
-use actix_web::HttpResponse;
 
 use super::auth::organization;
 use super::server::{Context, EdgeContext};

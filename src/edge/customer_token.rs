@@ -1,7 +1,8 @@
 //! `POST /v2/customer/token` and its relatives: customers' tokens. The rules of the grant are in `tenants`.
 
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, COOKIE, HeaderValue, ORIGIN, SET_COOKIE,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, COOKIE, HeaderValue,
+    ORIGIN, SET_COOKIE,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -12,8 +13,7 @@ use super::server::{Context, EdgeContext};
 use super::web::error_response;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::tenants::{
-    CUSTOMER_COOKIE, CustomerCookies, CustomerIdentity, GrantCall, GrantError, GrantRequest,
-    SECRET_COOKIE,
+    CUSTOMER_COOKIE, CustomerCookies, CustomerIdentity, GrantCall, GrantError, GrantRequest, SECRET_COOKIE,
 };
 
 /// The front of the paths that get the customer's cookies.

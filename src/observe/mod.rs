@@ -1,7 +1,7 @@
 //! stub
 #![allow(missing_docs)]
-use std::time::Duration;
 use crate::protocol::version::Surface;
+use std::time::Duration;
 #[derive(Default)]
 pub struct Metrics;
 impl Metrics {
@@ -13,5 +13,7 @@ impl Metrics {
     pub fn session_closed(&self, _: Surface) {}
     pub fn set_resident_chats(&self, _: usize) {}
     pub fn observe_store(&self, _: &crate::store::Pulse) {}
-    pub fn render(&self) -> String { String::new() }
+    pub fn render(&self) -> String {
+        String::new()
+    }
 }

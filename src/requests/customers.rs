@@ -167,8 +167,6 @@ impl Customers {
 }
 
 fn decode<T: for<'de> Deserialize<'de>>(cell: &(impl AsRef<[u8]> + ?Sized)) -> Result<T, StoreError> {
-    serde_json::from_slice(cell.as_ref()).map_err(|error| StoreError::Corrupt {
-        what: "a customer's record",
-        source: Some(Arc::new(error)),
-    })
+    serde_json::from_slice(cell.as_ref())
+        .map_err(|error| StoreError::Corrupt { what: "a customer's record", source: Some(Arc::new(error)) })
 }

@@ -5,7 +5,6 @@
 //! comes back is the payload as JSON text, or the protocol's error.
 
 mod caller;
-mod routing;
 mod customers;
 mod error;
 mod gate;
@@ -13,6 +12,7 @@ pub mod limits;
 mod page;
 mod pipeline;
 mod query;
+mod routing;
 mod start;
 
 pub use caller::{Identity, Requester};

@@ -58,7 +58,12 @@ impl PageKey {
     ///
     /// # Errors
     /// `validation` for anything else.
-    pub fn open<T: DeserializeOwned>(&self, scope: &str, token: &str, now: Timestamp) -> Result<T, WireError> {
+    pub fn open<T: DeserializeOwned>(
+        &self,
+        scope: &str,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<T, WireError> {
         let refused = || WireError::validation("`page_id` is unknown or has expired");
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| refused())?;
         let split = bytes.len().checked_sub(MAC_BYTES).filter(|split| *split >= 8).ok_or_else(refused)?;

@@ -134,7 +134,9 @@ impl Requests {
             Request::ListChats(list) => self.list_chats(&call, list).await,
             Request::ListThreads(list) => self.list_threads(&call, list).await,
             Request::GetChat { chat, thread } => self.get_chat(&call, &chat, thread.as_ref()).await,
-            Request::SetRoutingStatus { status, agent } => self.set_routing_status(&call, status, agent).await,
+            Request::SetRoutingStatus { status, agent } => {
+                self.set_routing_status(&call, status, agent).await
+            }
             Request::ListRoutingStatuses { group_ids } => self.list_routing_statuses(&call, group_ids).await,
             Request::GetCustomer => self.get_customer(&call).await,
             Request::UpdateCustomer(update) => self.update_customer(&call, update).await,

@@ -2,10 +2,10 @@
 
 use super::error::of_ask;
 use super::pipeline::{Call, Requests};
+use crate::actors::router::Status;
 use crate::domain::id::{AgentId, GroupId};
 use crate::domain::license::AgentKind;
 use crate::protocol::error::{ErrorType, WireError};
-use crate::actors::router::Status;
 use crate::protocol::request::RoutingStatus;
 
 impl Requests {
@@ -18,9 +18,8 @@ impl Requests {
         let requester = call.who.agent().ok_or_else(|| WireError::of(ErrorType::Authorization))?;
         let target = agent.as_ref().unwrap_or(requester);
         let license = &call.who.license;
-        let known = license
-            .agent(target)
-            .ok_or_else(|| WireError::new(ErrorType::NotFound, "agent not found"))?;
+        let known =
+            license.agent(target).ok_or_else(|| WireError::new(ErrorType::NotFound, "agent not found"))?;
         let needed = match (known.kind, target == requester) {
             (_, true) => "agents--my:rw",
             (AgentKind::Human, false) => "agents--all:rw",

@@ -32,8 +32,7 @@ impl Requests {
     }
 
     pub(super) async fn resume_chat(&self, call: &Call<'_>, open: OpenThread) -> Result<String, WireError> {
-        let chat =
-            open.chat_id.clone().ok_or_else(|| WireError::validation("`chat.id` is required"))?;
+        let chat = open.chat_id.clone().ok_or_else(|| WireError::validation("`chat.id` is required"))?;
         let new = self.new_thread(call, open).await?;
         let brings = customer_among(&new);
         let caller = self.opener(call).await?;

@@ -250,8 +250,7 @@ impl<K: Kind> Session<K> {
         let payload = request.payload.map(ToOwned::to_owned);
         let shared = self.shared.clone();
         let organization = self.organization;
-        let work =
-            async move { log_in(&shared, &handle, K::SURFACE, organization, method, payload).await };
+        let work = async move { log_in(&shared, &handle, K::SURFACE, organization, method, payload).await };
         ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {
             session.pending -= 1;
             match result {
@@ -371,8 +370,8 @@ impl<K> Drop for Session<K> {
             Login::Done { user, .. } => Some(user),
             Login::None | Login::Running => None,
         };
-        let last = self.shared.registry.closed(&handle, user);
-        if let (true, Some(SessionUser::Agent(license, agent))) = (last, user) {
+        self.shared.registry.closed(&handle, user);
+        if let Some(SessionUser::Agent(license, agent)) = user {
             let router = self.shared.requests.actors().router(*license);
             router.agent_left(agent, self.leave);
         }

@@ -50,7 +50,8 @@ fn look_at(session: &SessionHandle, now_ms: i64, now: Instant, times: HeartbeatT
         session.closing.store(asked.saturating_add(1), Ordering::Release);
         return;
     }
-    let past = |since: i64, limit: Duration| now_ms - since > i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
+    let past =
+        |since: i64, limit: Duration| now_ms - since > i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
     let late = !session.logged_in.load(Ordering::Acquire) && past(session.opened_at, times.login_timeout);
     let silent = past(session.heard_at.load(Ordering::Acquire), times.idle_timeout);
     if late || silent {

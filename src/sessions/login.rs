@@ -103,8 +103,8 @@ async fn agent(
 
 /// A login that failed half-way leaves no trace.
 fn undo(shared: &SessionContext, handle: &Arc<SessionHandle>, user: &SessionUser) {
-    let last = shared.registry.logged_out(handle, user);
-    if let (true, SessionUser::Agent(license, agent)) = (last, user) {
+    shared.registry.logged_out(handle, user);
+    if let SessionUser::Agent(license, agent) = user {
         shared
             .requests
             .actors()

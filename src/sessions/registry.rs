@@ -347,7 +347,8 @@ impl<'a> Fanout<'a> {
             .and_then(|origin| origin.request_id.as_deref());
         let frame = match request_id {
             Some(id) => {
-                envelope::push_with_request_id(ApiVersion::V3_6, id, rendered.action, &rendered.payload).into()
+                envelope::push_with_request_id(ApiVersion::V3_6, id, rendered.action, &rendered.payload)
+                    .into()
             }
             None => rendered.frame.clone(),
         };

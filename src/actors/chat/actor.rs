@@ -17,6 +17,7 @@ use super::turn::{Ended, Turn};
 use crate::domain::chat::Chat;
 use crate::domain::command::{Caller, CloseInactive, Command, Reply};
 use crate::domain::license::ChatRules;
+use crate::domain::routing::DecisionId;
 use crate::domain::time::Timestamp;
 
 /// The single writer of one chat.
@@ -54,6 +55,10 @@ impl Message for Job {
 pub enum Work {
     /// To carry out a command.
     Command(Box<Command>),
+    /// To carry out what the router decided, unless something later was settled.
+    Routed(Box<Command>, DecisionId),
+    /// To settle a decision of the router: what was not carried out of it never will be.
+    Settle(DecisionId),
     /// To show itself.
     Inspect,
 }
@@ -140,9 +145,8 @@ impl ChatActor {
     /// Wakes the actor when its thread ends for silence. A timer that is early looks again, so that an event
     /// costs no timer.
     fn arm(&mut self, ctx: &mut Context<Self>) {
-        let deadline = self.rules.as_ref().and_then(|rules| {
-            CloseInactive::deadline(&self.state.as_ref()?.chat, rules)
-        });
+        let deadline =
+            self.rules.as_ref().and_then(|rules| CloseInactive::deadline(&self.state.as_ref()?.chat, rules));
         let Some(deadline) = deadline else {
             if let Some((_, handle)) = self.timer.take() {
                 ctx.cancel_future(handle);

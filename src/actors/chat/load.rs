@@ -9,6 +9,7 @@ use crate::domain::change::Change;
 use crate::domain::chat::Chat;
 use crate::domain::id::ThreadId;
 use crate::domain::operations::RecentOperations;
+use crate::domain::routing::DecisionId;
 use crate::domain::time::Timestamp;
 use crate::store::{Cas, Row, StoreError};
 
@@ -23,6 +24,8 @@ pub(super) struct State {
     pub(super) seq: u64,
     /// Its cell, as last read or written.
     pub(super) pointer: Option<Pointer>,
+    /// The last decision of the router that was carried out or refused.
+    pub(super) settled: DecisionId,
     /// When it was last entered among the open chats.
     pub(super) open_since: Timestamp,
 }
@@ -49,6 +52,7 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
             operations: RecentOperations::default(),
             seq: 0,
             pointer: None,
+            settled: DecisionId::default(),
             open_since: now,
         });
     };
@@ -69,7 +73,7 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
         Some(history) => history.chat,
         None => Chat::new(writer.key.chat.clone(), writer.key.license),
     };
-    let mut state = State { chat, operations, seq, pointer, open_since: now };
+    let mut state = State { chat, operations, seq, pointer, settled: DecisionId::default(), open_since: now };
     finish_closing(actors, writer, &mut state).await?;
     Ok(state)
 }

@@ -43,14 +43,8 @@ impl LogWriter {
         rows: Vec<Bytes>,
         index: Vec<IndexWrite>,
     ) -> Result<(), AskError> {
-        let append = Append {
-            shard: self.shard,
-            epoch: self.epoch,
-            log: self.log(thread),
-            first_seq,
-            rows,
-            index,
-        };
+        let append =
+            Append { shard: self.shard, epoch: self.epoch, log: self.log(thread), first_seq, rows, index };
         let mut pause = Duration::from_millis(20);
         for attempt in 1.. {
             match actors.parts.store.append(append.clone()).await {

@@ -83,13 +83,8 @@ pub(super) fn open_chat(
     version: Version,
     open: bool,
 ) -> IndexWrite {
-    let id = row(
-        IndexTable::OpenChats,
-        i64::from(shard.0),
-        period::day(at),
-        key.license.0,
-        key.chat.as_str(),
-    );
+    let id =
+        row(IndexTable::OpenChats, i64::from(shard.0), period::day(at), key.license.0, key.chat.as_str());
     write(id, version, if open { Bytes::from_static(PRESENT) } else { Bytes::new() })
 }
 

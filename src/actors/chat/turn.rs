@@ -18,11 +18,12 @@ use super::{projections, record};
 use crate::domain::change::Change;
 use crate::domain::chat::RoutingView;
 use crate::domain::command::{
-    Caller, Command, Context, Decision, Route, RouteRequest, Subject, SubjectRequest,
+    Caller, Command, Context, Decision, Reply, Route, RouteRequest, Subject, SubjectRequest,
 };
 use crate::domain::license::{ChatRules, License};
 use crate::domain::push::{Push, PushBody, ThreadEvents};
 use crate::domain::rejection::Rejection;
+use crate::domain::routing::DecisionId;
 use crate::store::{Append, IndexWrite};
 
 /// Rows of one append together; a larger batch is stored in pieces.
@@ -39,7 +40,9 @@ pub(super) struct Turn {
     bytes: usize,
     /// To be told once it is stored.
     held: Vec<Held>,
-    routing: Option<RoutingView>,
+    /// What the router knows: the chat as it was before the turn. None if it was just loaded, when it reports
+    /// whatever it is.
+    routing: Option<(RoutingView, DecisionId)>,
 }
 
 /// A turn that went well.
@@ -60,15 +63,7 @@ struct Held {
 
 impl Turn {
     pub(super) fn new(actors: Arc<Actors>, writer: LogWriter) -> Self {
-        Self {
-            actors,
-            writer,
-            license: None,
-            rows: Vec::new(),
-            bytes: 0,
-            held: Vec::new(),
-            routing: None,
-        }
+        Self { actors, writer, license: None, rows: Vec::new(), bytes: 0, held: Vec::new(), routing: None }
     }
 
     /// Works off the jobs. Gives the state back, or none if the actor must stop.
@@ -86,7 +81,7 @@ impl Turn {
             }
         };
         if !fresh {
-            self.routing = Some(state.chat.routing_view());
+            self.routing = Some((state.chat.routing_view(), state.settled));
         }
         let mut jobs = jobs.into_iter();
         while let Some(job) = jobs.next() {
@@ -124,6 +119,19 @@ impl Turn {
                 self.hold(job.reply, Answer::Snapshot(Arc::new(snapshot)), Vec::new(), None);
                 return Ok(());
             }
+            Work::Settle(decision) => {
+                state.settled = state.settled.max(decision);
+                self.hold(job.reply, Answer::Reply(Reply::Done), Vec::new(), None);
+                return Ok(());
+            }
+            Work::Routed(_, decision) if decision <= state.settled => {
+                self.hold(job.reply, Answer::Reply(Reply::Done), Vec::new(), None);
+                return Ok(());
+            }
+            Work::Routed(command, decision) => {
+                state.settled = decision;
+                *command
+            }
             Work::Command(command) => *command,
         };
         match self.decide(state, command, &job.caller).await? {
@@ -153,7 +161,11 @@ impl Turn {
     ) -> Result<Result<Decision, Rejection>, AskError> {
         let (license, rules) = self.license().await?;
         let route = match command.route_request(&state.chat, caller, &license) {
-            Some(request) => Some(self.route(state, request).await),
+            Some(request) => {
+                let (route, decision) = self.route(request).await;
+                state.settled = state.settled.max(decision);
+                Some(route)
+            }
             None => None,
         };
         let subject = match command.subject_request(&state.chat) {
@@ -171,22 +183,12 @@ impl Turn {
             route,
             subject,
         };
-        let decision = command.decide(&state.chat, &context);
-        if decision.is_err() && context.route.is_some() {
-            // What the router reserved is not taken: the chat's true state sets it free.
-            self.actors.router(self.writer.key.license).report(
-                &self.writer.key.chat,
-                state.version(),
-                state.chat.routing_view(),
-                self.actors.parts.clock.now(),
-            );
-        }
-        Ok(decision)
+        Ok(command.decide(&state.chat, &context))
     }
 
-    async fn route(&self, state: &State, request: RouteRequest) -> Route {
+    async fn route(&self, request: RouteRequest) -> (Route, DecisionId) {
         let router = self.actors.router(self.writer.key.license);
-        router.route(&self.writer.key.chat, &state.chat, request).await
+        router.route(&self.writer.key.chat, request).await
     }
 
     /// Reads what a command names and the state does not hold. Earlier commands of the turn are stored first, since
@@ -221,7 +223,9 @@ impl Turn {
     ) -> Result<(), AskError> {
         let Decision { changes, older_thread, pushes, reply: answer } = decision;
         let stands_alone = older_thread.is_some()
-            || changes.iter().any(|change| matches!(change, Change::ThreadOpened(_) | Change::ThreadClosed(_)));
+            || changes
+                .iter()
+                .any(|change| matches!(change, Change::ThreadOpened(_) | Change::ThreadClosed(_)));
         if changes.is_empty() || !stands_alone {
             if !changes.is_empty() {
                 self.push_row(state, &changes);
@@ -270,9 +274,7 @@ impl Turn {
             let rows = self.writer.read_all(&self.actors, &thread).await?;
             self.writer.restamp(&self.actors, &thread, &rows).await?;
             let seq = rows.last().map_or(0, |row| row.seq) + 1;
-            self.writer
-                .append(&self.actors, &thread, seq, vec![record::encode(changes)], Vec::new())
-                .await?;
+            self.writer.append(&self.actors, &thread, seq, vec![record::encode(changes)], Vec::new()).await?;
             apply(state, changes);
             return self.writer.validate(&self.actors).await;
         }
@@ -393,19 +395,15 @@ impl Turn {
         Ok(())
     }
 
-    /// Lets the router know, if what it sees has changed.
+    /// Lets the router know, if what it sees has changed or a decision of its own is settled.
     fn report(&self, state: &State) {
-        let now = state.chat.routing_view();
-        // A chat that was just loaded reports whatever it is: the router may know it as it was before.
-        if self.routing.as_ref() != Some(&now) {
-            let at = self.actors.parts.clock.now();
-            self.actors.router(self.writer.key.license).report(
-                &self.writer.key.chat,
-                state.version(),
-                now,
-                at,
-            );
+        let now = (state.chat.routing_view(), state.settled);
+        if self.routing.as_ref() == Some(&now) {
+            return;
         }
+        let (view, settled) = now;
+        let router = self.actors.router(self.writer.key.license);
+        router.report(&self.writer.key.chat, state.version(), settled, view);
     }
 }
 

@@ -14,11 +14,11 @@ use super::message::{
     AgentCame, AgentLeft, AskChats, AskOnlineGroups, AskPlace, AskRoute, AskStatuses, Leave, Rebuilt, Report,
     SetStatus, Status,
 };
-use crate::domain::chat::{Chat, RoutingView};
+use crate::domain::chat::RoutingView;
 use crate::domain::command::{Route, RouteRequest};
 use crate::domain::id::{AgentId, ChatId, GroupId, LicenseId};
 use crate::domain::push::QueuePlace;
-use crate::domain::time::Timestamp;
+use crate::domain::routing::DecisionId;
 
 /// The address of a license's router.
 #[derive(Clone)]
@@ -36,19 +36,19 @@ impl RouterHandle {
     }
 
     /// Who is to get the chat. A router that does not answer in time lets it wait.
-    pub async fn route(&self, chat: &ChatId, state: &Chat, request: RouteRequest) -> Route {
-        let view = state.routing_view();
-        let recent = state.thread.as_ref().map(|thread| thread.assigned.clone()).unwrap_or_default();
-        let question = AskRoute { chat: chat.clone(), view, recent, request };
-        self.ask(question).await.unwrap_or(Route::Queue(None))
+    ///
+    /// The second part is the decision that the chat settles by carrying it out or refusing it.
+    pub async fn route(&self, chat: &ChatId, request: RouteRequest) -> (Route, DecisionId) {
+        let waits = (Route::Queue(None), DecisionId::default());
+        self.ask(AskRoute { chat: chat.clone(), request }).await.unwrap_or(waits)
     }
 
-    /// What a chat is now. A later report of the same chat carries a larger version.
-    pub fn report(&self, chat: &ChatId, version: u64, view: RoutingView, at: Timestamp) {
-        self.tell(Report { chat: chat.clone(), version, view, at });
+    /// What a chat is now, and the last decision that it settled. A later report carries a larger version.
+    pub fn report(&self, chat: &ChatId, version: u64, settled: DecisionId, view: RoutingView) {
+        self.tell(Report { chat: chat.clone(), version, settled, view });
     }
 
-    /// The first session of an agent. Answers with the status that they have now.
+    /// Another session of an agent. Answers with the status that they have now.
     ///
     /// # Errors
     /// [`AskError::Deadline`].
@@ -61,7 +61,7 @@ impl RouterHandle {
         self.ask(AgentCame { agent: agent.clone(), away, reconnect }).await
     }
 
-    /// The last session of an agent has ended.
+    /// A session of an agent has ended.
     pub fn agent_left(&self, agent: &AgentId, how: Leave) {
         self.tell(AgentLeft { agent: agent.clone(), how });
     }

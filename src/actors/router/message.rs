@@ -9,17 +9,13 @@ use crate::domain::chat::RoutingView;
 use crate::domain::command::{Route, RouteRequest};
 use crate::domain::id::{AgentId, ChatId, GroupId};
 use crate::domain::push::QueuePlace;
-use crate::domain::time::Timestamp;
+use crate::domain::routing::DecisionId;
 
 /// Who is to get a chat?
 #[derive(Message)]
-#[rtype(result = "Route")]
+#[rtype(result = "(Route, DecisionId)")]
 pub(super) struct AskRoute {
     pub(super) chat: ChatId,
-    /// The chat as it is before the command.
-    pub(super) view: RoutingView,
-    /// Who had its thread, in order.
-    pub(super) recent: Vec<AgentId>,
     pub(super) request: RouteRequest,
 }
 
@@ -30,11 +26,12 @@ pub(super) struct Report {
     pub(super) chat: ChatId,
     /// Grows with every change of the chat.
     pub(super) version: u64,
+    /// The last decision that it carried out or refused.
+    pub(super) settled: DecisionId,
     pub(super) view: RoutingView,
-    pub(super) at: Timestamp,
 }
 
-/// An agent's first session.
+/// A session of an agent has begun.
 #[derive(Message)]
 #[rtype(result = "&'static str")]
 pub(super) struct AgentCame {
@@ -43,7 +40,7 @@ pub(super) struct AgentCame {
     pub(super) reconnect: bool,
 }
 
-/// An agent's last session has ended.
+/// A session of an agent has ended.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct AgentLeft {
@@ -51,7 +48,7 @@ pub(super) struct AgentLeft {
     pub(super) how: Leave,
 }
 
-/// How an agent's last session ended.
+/// How an agent's session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leave {
     /// By `logout`.

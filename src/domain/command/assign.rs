@@ -17,17 +17,10 @@ use crate::domain::user::ChatUser;
 pub struct AssignAgent {
     /// To whom; a slot of theirs is reserved.
     pub agent: AgentId,
-    /// Why.
-    pub cause: AssignCause,
-}
-
-/// Why the router gives a chat to an agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AssignCause {
-    /// It waited.
-    Waiting,
-    /// The agent who had it went away or did not answer.
-    Instead(AgentId, LeaveCause),
+    /// Who loses it; some may not be in the chat any more.
+    pub replaces: Vec<AgentId>,
+    /// Why the earlier agent does not serve it any more; none if it waited, or is new.
+    pub cause: Option<LeaveCause>,
 }
 
 impl AssignAgent {
@@ -35,30 +28,29 @@ impl AssignAgent {
         if chat.active_thread().is_none() {
             return Ok(Decision::default());
         }
-        let earlier = match &self.cause {
-            AssignCause::Waiting => None,
-            AssignCause::Instead(agent, cause) => Some((agent, *cause)),
-        };
-        let mut serving = chat.serving_agents();
-        if serving.any(|agent| earlier.is_none_or(|(earlier, _)| agent != earlier)) {
+        if chat.serving_agents().any(|serving| !self.replaces.contains(serving)) {
             return Ok(Decision::default());
         }
         let mut draft = Draft::new(chat, context);
         let before = draft.chat.members(Visibility::Agents);
-        if let Some((earlier, cause)) = earlier {
-            remove(&mut draft, earlier, cause.push_reason());
+        let push_reason = self.cause.unwrap_or(LeaveCause::Other).push_reason();
+        for earlier in self.replaces.iter().filter(|earlier| **earlier != self.agent) {
+            if chat.serving_agents().any(|serving| serving == earlier) {
+                remove(&mut draft, earlier, push_reason);
+            }
         }
-        let reason = match earlier {
+        let earlier = self.replaces.first();
+        let reason = match self.cause {
             None => TransferReason::Assigned,
-            Some((_, LeaveCause::Inactive)) => TransferReason::Inactive,
+            Some(LeaveCause::Inactive) => TransferReason::Inactive,
             Some(_) => TransferReason::Other,
         };
-        hand_to(&mut draft, &self.agent, reason, earlier.map(|(agent, _)| agent.clone()), before);
+        hand_to(&mut draft, &self.agent, reason, earlier.cloned(), before);
         let minutes = super::close_inactive::minutes(context.rules.unreplied_transfer_after);
         let name = |agent| context.license.agent_name(agent);
-        let message = match earlier {
-            None => ServerMessage::assigned(name(&self.agent)),
-            Some((earlier, cause)) => cause.assigned(name(&self.agent), name(earlier), &minutes),
+        let message = match (earlier, self.cause) {
+            (Some(earlier), Some(cause)) => cause.assigned(name(&self.agent), name(earlier), &minutes),
+            _ => ServerMessage::assigned(name(&self.agent)),
         };
         draft.system_message(message)?;
         Ok(draft.decision(Reply::Done))

@@ -57,6 +57,9 @@ impl NewThread {
             recent_agent: chat.thread.as_ref().and_then(|thread| thread.assigned.last().cloned()),
             continuous: self.continuous.unwrap_or(chat.continuous),
             customer: id.clone(),
+            ignore_agents_routing: is_true(&self.chat_properties, "ignore_agents_routing")
+                || is_true(&chat.properties, "ignore_agents_routing"),
+            ignore_bots: is_true(&self.thread_properties, "ignore_bots"),
         })
     }
 
@@ -187,6 +190,7 @@ fn assigned_agent(
         Some(Route::Unrouted) | None => Ok(None),
         Some(Route::GroupsOffline) => Err(Rejection::GroupsOffline),
         Some(Route::AgentOffline) => Err(Rejection::AgentOffline),
+        Some(Route::LicenseFull) => Err(Rejection::LimitReached("the license has as many chats as it may")),
     }
 }
 
@@ -293,4 +297,8 @@ fn author_of(event: &NewEvent, draft: &Draft<'_>) -> Result<Option<UserId>, Reje
                 Rejection::validation("chat.thread.events.author_id", "must be listed in chat.users")
             }),
     }
+}
+
+fn is_true(properties: &Properties, name: &str) -> bool {
+    properties::get(properties, "routing", name) == Some(&PropertyValue::Bool(true))
 }

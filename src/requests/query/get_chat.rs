@@ -17,7 +17,8 @@ impl Requests {
     ) -> Result<String, WireError> {
         let snapshot = self.visible_chat(call, chat).await?;
         let last = snapshot.chat.thread.as_ref().map(|thread| &thread.id);
-        let wanted = thread.or(last).ok_or_else(|| WireError::new(ErrorType::NotFound, "thread not found"))?;
+        let wanted =
+            thread.or(last).ok_or_else(|| WireError::new(ErrorType::NotFound, "thread not found"))?;
         let history = self.thread(call, &snapshot, wanted).await?;
         let head = history
             .chat

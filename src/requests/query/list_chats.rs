@@ -79,7 +79,8 @@ impl Requests {
         json.push_str(&format!("],\"{key}\":{total}"));
         let has_next = cursor.backwards || page.more;
         let has_previous = if cursor.backwards { page.more } else { list.page_id.is_some() };
-        let edge = |item: Option<&(IndexRow, Arc<Snapshot>)>| item.map(|(row, _)| (row.position, row.id.clone()));
+        let edge =
+            |item: Option<&(IndexRow, Arc<Snapshot>)>| item.map(|(row, _)| (row.position, row.id.clone()));
         let seal = |after, backwards| {
             self.parts.pages.seal(&scope, &Cursor { after, backwards, ..cursor.clone() }, now)
         };
@@ -250,7 +251,8 @@ impl Walk {
             let Some(bucket) = self.buckets.last() else { return Ok(None) };
             let mut scan = IndexScan::bucket(self.table, self.owner, bucket.clone(), self.order, BATCH);
             scan.after.clone_from(&self.after);
-            let rows = requests.parts.actors.store().scan_index(scan).await.map_err(|error| of_store(&error))?;
+            let rows =
+                requests.parts.actors.store().scan_index(scan).await.map_err(|error| of_store(&error))?;
             self.exhausted = rows.len() < BATCH;
             self.rows = rows.into_iter();
         }

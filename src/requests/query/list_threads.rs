@@ -1,7 +1,7 @@
 //! `list_threads` (agents and customers, 3.6): the threads of a chat with their events.
 
-use crate::actors::chat::{Snapshot, ThreadEntry};
 use crate::actors::chat::history::History;
+use crate::actors::chat::{Snapshot, ThreadEntry};
 use crate::domain::chat::Chat;
 use crate::domain::id::ThreadId;
 use crate::domain::push::QueuePlace;
@@ -54,7 +54,8 @@ impl Requests {
         json.push_str("],\"found_threads\":");
         json.push_str(&found.to_string());
         let seal = |cursor: Cursor| self.parts.pages.seal(&scope, &cursor, now);
-        let number = |history: &History| history.chat.thread.as_ref().map_or(0, |thread| i64::from(thread.number));
+        let number =
+            |history: &History| history.chat.thread.as_ref().map_or(0, |thread| i64::from(thread.number));
         let (first, last) = (page.first().map(number), page.last().map(number));
         let has_next = if cursor.backwards { true } else { more };
         let has_previous = if cursor.backwards { more } else { list.page_id.is_some() };
@@ -87,7 +88,8 @@ impl Requests {
         let mut rows: Vec<IndexRow> = rows.into_iter().filter(|row| row.position <= last).collect();
         if cursor.from.is_some() || cursor.to.is_some() {
             rows.retain(|row| {
-                let created = serde_json::from_slice::<ThreadEntry>(&row.body).map(|entry| entry.created_at.0);
+                let created =
+                    serde_json::from_slice::<ThreadEntry>(&row.body).map(|entry| entry.created_at.0);
                 created.is_ok_and(|at| {
                     cursor.from.is_none_or(|from| at >= from) && cursor.to.is_none_or(|to| at <= to)
                 })

@@ -19,8 +19,7 @@ impl Requests {
     async fn visible_chat(&self, call: &Call<'_>, chat: &ChatId) -> Result<Arc<Snapshot>, WireError> {
         let key = ChatKey { license: call.who.license_id(), chat: chat.clone() };
         let surface = call.who.surface();
-        let snapshot =
-            self.parts.actors.inspect(&key).await.map_err(|error| of_ask(error, surface))?;
+        let snapshot = self.parts.actors.inspect(&key).await.map_err(|error| of_ask(error, surface))?;
         if snapshot.chat.thread.is_none() {
             return Err(WireError::new(ErrorType::NotFound, "chat not found"));
         }

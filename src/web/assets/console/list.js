@@ -137,8 +137,8 @@ export class ChatList {
     }
   }
 
-  focusSelected() {
-    this.#items.get(this.#options.selected())?.focus();
+  focus(chatId) {
+    this.#items.get(chatId)?.focus();
   }
 }
 
