@@ -10,8 +10,6 @@ async fn a_customer_and_an_agent_talk() {
     let chat = customer.starts_chat("hello").await;
     let push = agent.expect_push("incoming_chat", |push| push["chat"]["id"] == *chat.id).await;
     assert_eq!(push["chat"]["thread"]["id"], *chat.thread_id);
-    agent.joins(&chat).await;
-    customer.expect_push("user_added_to_chat", |push| push["chat_id"] == *chat.id).await;
     let event = agent.says(&chat, "how can I help?").await;
     customer.expect_push("incoming_event", |push| push["event"]["id"] == *event).await;
     let event = customer.says(&chat, "like this").await;

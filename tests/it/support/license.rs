@@ -120,6 +120,11 @@ impl AgentLogin {
         self.logs_in_with(json!({})).await
     }
 
+    /// Logs in over a new socket, and does not take chats: routing leaves them alone.
+    pub(crate) async fn logs_in_away(&self) -> TestAgent {
+        self.logs_in_with(json!({ "away": true })).await
+    }
+
     /// Logs in with these parameters besides the token.
     pub(crate) async fn logs_in_with(&self, parameters: Value) -> TestAgent {
         let session = self.connects().await;

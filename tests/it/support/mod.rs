@@ -11,7 +11,7 @@
 //! Waiting is always for a condition, with a long limit; what fails prints the pushes that came and the end of
 //! the server's log.
 
-#![allow(dead_code, reason = "a harness offers more than each test takes")]
+#![allow(dead_code, unused_imports, reason = "a harness offers more than each test takes")]
 
 mod answer;
 mod chat;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use switchboard::clock::SystemClock;
 use switchboard::domain::id::{AgentId, GroupId};
 use switchboard::domain::license::{Client, Group, Priority, Settings};
@@ -16,6 +17,9 @@ use switchboard::tenants::{Credentials, LicensePlan, NewToken, Tenants, TokenKin
 
 /// Where customers' pages of every test license may be.
 pub(crate) const ORIGIN: &str = "https://shop.example";
+
+/// Licenses that are made at the same time.
+const AT_ONCE: usize = 40;
 
 /// What the licenses of a node are like.
 #[derive(Clone)]
@@ -61,11 +65,9 @@ pub(crate) async fn licenses(store: &Path, plan: &Plan) -> Vec<Prepared> {
     std::fs::create_dir_all(store).expect("a scratch folder");
     let store = EmbeddedStore::open(&EmbeddedOptions::new(store)).expect("a new store opens");
     let tenants = Tenants::new(Arc::new(store), Arc::new(SystemClock), Arc::new(OsIds));
-    let mut prepared = Vec::new();
-    for _ in 0..plan.licenses {
-        prepared.push(license(&tenants, plan).await);
-    }
-    prepared
+    // Many at once share each sync of the store.
+    let making = (0..plan.licenses).map(|_| license(&tenants, plan));
+    futures_util::stream::iter(making).buffer_unordered(AT_ONCE).collect().await
 }
 
 async fn license(tenants: &Tenants, plan: &Plan) -> Prepared {
