@@ -9,7 +9,9 @@
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod edge;
 pub mod id_source;
+pub mod observe;
 pub mod protocol;
 pub mod store;
 pub mod tenants;

@@ -1,0 +1,5 @@
+//! The doors of the server.
+
+mod tls;
+
+pub use tls::{TlsError, tls_config};

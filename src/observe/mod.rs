@@ -1,0 +1,9 @@
+//! What operators see: the log ([`log`]) and the figures of `/metrics` ([`Metrics`]).
+//!
+//! Everybody may use this room. Log lines carry ids, never secrets and never what people write to each other.
+
+pub mod log;
+mod metrics;
+mod process;
+
+pub use metrics::{METRICS_CONTENT_TYPE, Metrics};
