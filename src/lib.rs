@@ -6,12 +6,16 @@
 //! `node -> edge -> sessions -> requests -> actors -> {store, cluster, domain}`;
 //! `edge, sessions, requests -> protocol -> domain`; `store -> {cluster, domain}`. [`domain`] knows nobody.
 
+pub mod admin;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod edge;
 pub mod id_source;
+pub mod node;
 pub mod observe;
+pub mod opening;
 pub mod protocol;
 pub mod store;
 pub mod tenants;

@@ -98,10 +98,8 @@ pub(super) async fn write(
 ) -> Result<Option<LicenseRecord>, StoreError> {
     let id = license.id;
     let (parts, new_parts) = divide(old, &license.agents, ids);
-    let writes = new_parts.iter().map(|(part, agents)| {
-        let key = part_key(id, *part);
-        async move { cells.create(&key, agents).await }
-    });
+    let write_part = async |(part, agents): &NewPart<'_>| cells.create(&part_key(id, *part), agents).await;
+    let writes: Vec<_> = new_parts.iter().map(write_part).collect();
     stream::iter(writes).buffer_unordered(PARTS_AT_ONCE).try_collect::<Vec<bool>>().await?;
 
     let bare = License { agents: Agents::new(), ..license.clone() };
@@ -117,10 +115,8 @@ pub(super) async fn write(
 }
 
 async fn read_parts(cells: &Cells, id: LicenseId, parts: &[Part]) -> Result<Option<Agents>, StoreError> {
-    let reads = parts.iter().map(|part| {
-        let key = part_key(id, part.id);
-        async move { cells.read::<Agents>(&key).await }
-    });
+    let read_part = async |part: &Part| cells.read::<Agents>(&part_key(id, part.id)).await;
+    let reads: Vec<_> = parts.iter().map(read_part).collect();
     let read: Vec<_> = stream::iter(reads).buffered(PARTS_AT_ONCE).try_collect().await?;
     let mut agents = Agents::new();
     for part in read {
