@@ -10,9 +10,9 @@ use crate::config;
 use crate::tenants::TokenKind;
 
 const SERVE_EXAMPLES: &str = "\
-Settings come from, in rising order: the built-in default, switchboard.toml (or --config), the environment, flags.
-A setting `section.key` has the variable SWITCHBOARD_SECTION_KEY; a flag has that of its own name, such as
-SWITCHBOARD_DATA_DIR. `switchboard check-config` lists every setting, its value and where it came from.
+Settings come from, in rising order: the built-in default, switchboard.toml (or --config), the environment, \
+flags. A setting `section.key` has the variable SWITCHBOARD_SECTION_KEY; a flag has that of its own name, such \
+as SWITCHBOARD_DATA_DIR. `switchboard check-config` lists every setting, its value and where it came from.
 
 Examples:
   switchboard                                   demo license, http://127.0.0.1:8080, data in ./data
@@ -27,11 +27,13 @@ Examples:
   switchboard token revoke 3f9a01c7";
 
 const TOKEN_CREATE_EXAMPLES: &str = "\
-The secret is printed once and stored nowhere: only its hash is. A token can never do more than its agent's role.
+The secret is printed once and stored nowhere: only its hash is. A token can never do more than its agent's \
+role.
 
 Examples:
   switchboard token create --agent smith@example.com --kind pat
-  switchboard token create --agent smith@example.com --kind bearer --scopes chats--all:ro,customers:ro --expires 8h
+  switchboard token create --agent smith@example.com --kind bearer --expires 8h
+  switchboard token create --agent smith@example.com --scopes chats--all:ro,customers:ro
   switchboard token create --agent crm@example.com --kind bot --label \"CRM import\" --json";
 
 const TOKEN_REVOKE_EXAMPLES: &str = "\
@@ -48,20 +50,20 @@ Examples:
   switchboard license set --set chats.queue.limit=50";
 
 const LICENSE_CREATE_EXAMPLES: &str = "\
-Every agent gets a bearer token and a personal access token; the first agent owns the license. The secrets are
+Every agent gets a bearer token and a personal access token; the first agent owns the license. The secrets are \
 written to --credentials-file (mode 0600), or printed where none is named, and are stored nowhere else.
 
 Examples:
   switchboard license create
   switchboard license create --agents 10 --origins https://shop.example,https://www.shop.example
-  switchboard license create --agents 10000 --loopback --credentials-file bench.json --set chats.queue.limit=1000";
+  switchboard license create --agents 10000 --loopback --credentials-file bench.json";
 
 const LICENSE_SET_EXAMPLES: &str = "\
-A setting is named as in switchboard.toml; an empty value takes it away, so that the server's own counts again. These
-can be set: chat.thread_inactivity_timeout, chat.idle_after, chat.unreplied_transfer_after, chat.inactive_send,
-event.max_size, file.max_size, routing.agent_disconnect_grace, routing.offline_start,
-routing.max_customer_chats_count, chats.manual_routing, chats.prefer_recent_agent, chats.queue.enabled,
-chats.queue.limit, chats.queue.reopen_threshold, agent.max_chats_count, agent.max_chats_ceiling,
+A setting is named as in switchboard.toml; an empty value takes it away, so that the server's own counts again. \
+These can be set: chat.thread_inactivity_timeout, chat.idle_after, chat.unreplied_transfer_after, \
+chat.inactive_send, event.max_size, file.max_size, routing.agent_disconnect_grace, routing.offline_start, \
+routing.max_customer_chats_count, chats.manual_routing, chats.prefer_recent_agent, chats.queue.enabled, \
+chats.queue.limit, chats.queue.reopen_threshold, agent.max_chats_count, agent.max_chats_ceiling, \
 license.concurrent_chats.
 
 A running server follows the change at once, other nodes within license.poll_every.
@@ -70,12 +72,12 @@ Examples:
   switchboard license set --set chats.queue.limit=50 --set chat.thread_inactivity_timeout=10m
   switchboard license set --set chats.queue.limit=
   switchboard license set --new-client --origins https://shop.example
-  switchboard license set --client 0123456789abcdef0123456789abcdef --origins https://shop.example,https://b.example
+  switchboard license set --client 0123456789abcdef0123456789abcdef --origins https://shop.example
   switchboard license set --remove-client 0123456789abcdef0123456789abcdef";
 
 const CHECK_EXAMPLES: &str = "\
-Takes the flags of `serve`, reads the same file and the same environment, and starts nothing. Secrets are masked. Ends
-with 0 where the server would start with these settings, else with 2; all faults are listed at once.
+Takes the flags of `serve`, reads the same file and the same environment, and starts nothing. Secrets are \
+masked. Ends with 0 where the server would start with these settings, else with 2; all faults are listed at once.
 
 Examples:
   switchboard check-config
@@ -196,7 +198,8 @@ pub(super) struct TokenCreate {
     /// Whom the token speaks for: the agent's e-mail address, or a bot's id
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(super) agent: String,
-    /// How the token is presented
+    /// pat: personal access token, sent as Basic, for the Web API; bearer: access token, sent as Bearer, for the Web
+    /// API and RTM; bot: access token of a program, sent as Bearer, for the Web API
     #[arg(long, value_enum, default_value_t = Kind::Pat)]
     pub(super) kind: Kind,
     /// What it allows, parted by commas [default: all that the agent's role may hold]
@@ -206,8 +209,8 @@ pub(super) struct TokenCreate {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) expires: Option<Duration>,
     /// What you call it
-    #[arg(long, value_name = "TEXT", default_value = "", value_parser = label)]
-    pub(super) label: String,
+    #[arg(long, value_name = "TEXT", value_parser = label)]
+    pub(super) label: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -309,14 +312,11 @@ pub(super) struct LicenseSet {
     pub(super) store: StoreFlags,
 }
 
-/// How a token is presented.
+/// How a token is presented; what each is stands in the help of `--kind`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Kind {
-    /// Personal access token, `Authorization: Basic …`; Web API
     Pat,
-    /// Access token, `Authorization: Bearer …`; Web API and RTM
     Bearer,
-    /// Access token of a program, `Authorization: Bearer …`; Web API
     Bot,
 }
 

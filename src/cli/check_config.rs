@@ -1,32 +1,21 @@
 //! `switchboard check-config`
 
+use std::error::Error;
 use std::fmt::Write as _;
-use std::io;
 
-use super::args::ServerFlags;
 use super::print;
-use crate::config::{Effective, Fault, Faults, Loaded, Source};
+use crate::config::{Effective, Fault, Loaded};
 use crate::edge::tls_config;
 
-/// The settings are wrong, or cannot be shown.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CheckError {
-    #[error(transparent)]
-    Faults(#[from] Faults),
-    #[error("the settings cannot be printed")]
-    Output(#[from] io::Error),
-}
-
 /// Prints every setting and its source; the faults, if there are any, are the error.
-pub(super) fn run(_flags: &ServerFlags, mut loaded: Loaded) -> Result<(), CheckError> {
+pub(super) fn run(mut loaded: Loaded) -> Result<(), Box<dyn Error>> {
     print::result(&table(&loaded.effective))?;
     loaded.warnings.iter().for_each(|warning| print::warning(warning));
     if let Some(files) = &loaded.config.tls
         && let Err(error) = tls_config(files)
     {
-        let source = loaded.effective.iter().find(|one| one.key == "tls.cert");
-        let source = source.map_or(Source::Default, |one| one.source.clone());
-        loaded.faults.push(Fault::new(source, error.to_string()));
+        let fault = Fault::new(loaded.source_of(error.setting()), error.to_string());
+        loaded.faults.push(fault);
     }
     loaded.into_result()?;
     Ok(())

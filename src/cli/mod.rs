@@ -17,7 +17,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::config::{self, Config, Faults, Inputs, Loaded};
+use crate::config::{self, Config, Faults, Inputs, Loaded, Source};
 use crate::{node, observe};
 
 use args::Command;
@@ -50,10 +50,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run_command(command: Command, loaded: Loaded) -> Result<(), Box<dyn Error>> {
-    if let Command::CheckConfig(flags) = &command {
-        return Ok(check_config::run(flags, loaded)?);
+    if let Command::CheckConfig(_) = &command {
+        return check_config::run(loaded);
     }
-    let (config, warnings) = loaded.into_result()?;
+    let log_level = loaded.source_of("log.level");
+    let (mut config, warnings) = loaded.into_result()?;
+    if log_level == Source::Default && !matches!(command, Command::Serve(_)) {
+        // A command that ends at once has a result to show, and no story to tell.
+        config.log.level = "warn".to_owned();
+    }
     observe::log::set_up(&config.log)?;
     for warning in warnings {
         tracing::warn!("{warning}");

@@ -42,7 +42,7 @@ fn operation(command: TokenCommand) -> Operation {
                 kind: kind.into(),
                 scopes,
                 lifetime: expires,
-                label,
+                label: label.unwrap_or_default(),
             }
         }
         TokenCommand::List(TokenList { license, agent, .. }) => {

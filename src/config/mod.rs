@@ -87,6 +87,12 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Whose word a setting is.
+    pub fn source_of(&self, key: &str) -> Source {
+        let found = self.effective.iter().find(|one| one.key == key);
+        found.map_or(Source::Default, |one| one.source.clone())
+    }
+
     /// The configuration and the warnings, if there is no fault.
     ///
     /// # Errors

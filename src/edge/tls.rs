@@ -54,6 +54,18 @@ pub enum TlsError {
     },
 }
 
+impl TlsError {
+    /// The setting to look at first.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Unreadable { setting, .. } | Self::NotPem { setting, .. } | Self::Empty { setting, .. } => {
+                setting
+            }
+            Self::Unusable { .. } => "tls.cert",
+        }
+    }
+}
+
 /// The configuration of the server's port. HTTP/1.1 only: websockets and the Web API need no more.
 ///
 /// # Errors
