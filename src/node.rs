@@ -9,7 +9,7 @@ use crate::admin::{self, BindError, Services};
 use crate::clock::SystemClock;
 use crate::config::{Config, StoreKind};
 use crate::id_source::OsIds;
-use crate::opening::{OpeningError, open_store};
+use crate::opening::{OpeningError, Patience, open_store};
 use crate::tenants::{DemoError, Tenants, make_demo_license};
 
 /// Why the node does not run.
@@ -37,7 +37,7 @@ pub fn run(config: Config) -> Result<(), NodeError> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let store = open_store(&config).await?;
+        let store = open_store(&config, Patience::Wait).await?;
         let tenants = Tenants::new(store, Arc::new(SystemClock), Arc::new(OsIds));
         let base_url = config.base_url(config.server.listen);
         if config.server.store == StoreKind::Embedded && !config.server.no_demo {

@@ -20,6 +20,14 @@ Examples:
   switchboard serve --data-dir /var/lib/switchboard --no-demo
   SWITCHBOARD_CHATS_QUEUE_LIMIT=500 switchboard serve";
 
+const MIGRATE_EXAMPLES: &str = "\
+Run it before the first start on a CQL store, and before the first start of a new version. It is safe to run twice, \
+and from two nodes at once. The embedded store needs no migration.
+
+Examples:
+  switchboard migrate --cql-contact-points db1,db2,db3
+  SWITCHBOARD_CQL_USER=admin SWITCHBOARD_CQL_PASSWORD=... switchboard migrate";
+
 const TOKEN_EXAMPLES: &str = "\
 Examples:
   switchboard token create --agent smith@example.com --kind pat --expires 30d
@@ -99,6 +107,9 @@ pub(super) enum Command {
     /// Run the server (what `switchboard` alone does too)
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServerFlags),
+    /// Make or update the tables of the CQL store, and print what was done
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    Migrate(StoreFlags),
     /// Make, list and take back agents' tokens
     #[command(subcommand, after_help = TOKEN_EXAMPLES)]
     Token(TokenCommand),
@@ -365,6 +376,7 @@ impl Command {
     fn store_flags(&self) -> &StoreFlags {
         match self {
             Self::Serve(flags) | Self::CheckConfig(flags) => &flags.store,
+            Self::Migrate(flags) => flags,
             Self::Token(TokenCommand::Create(flags)) => &flags.store,
             Self::Token(TokenCommand::List(flags)) => &flags.store,
             Self::Token(TokenCommand::Revoke(flags)) => &flags.store,

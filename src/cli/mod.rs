@@ -8,6 +8,7 @@
 mod args;
 mod check_config;
 mod license;
+mod migrate;
 mod operate;
 mod parse;
 mod print;
@@ -65,6 +66,7 @@ fn run_command(command: Command, loaded: Loaded) -> Result<(), Box<dyn Error>> {
     }
     match command {
         Command::Serve(_) => serve(config),
+        Command::Migrate(_) => migrate::run(&config),
         Command::Token(command) => token::run(&config, command),
         Command::License(command) => license::run(&config, command),
         Command::CheckConfig(_) => unreachable!("it was run above"),

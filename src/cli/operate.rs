@@ -10,7 +10,7 @@ use crate::admin::{Client, ClientError, Operation, OperationError, Outcome, Serv
 use crate::clock::SystemClock;
 use crate::config::{Config, StoreKind};
 use crate::id_source::OsIds;
-use crate::opening::{self, OpeningError};
+use crate::opening::{self, OpeningError, Patience};
 use crate::tenants::Tenants;
 
 /// A server that is starting holds the lock before it listens on its socket; so long we wait for one of them.
@@ -70,7 +70,7 @@ async fn on_data_dir(config: &Config, operation: Operation) -> Result<Outcome, O
 }
 
 async fn on_store(config: &Config, operation: Operation) -> Result<Outcome, OperateError> {
-    let store = opening::open_store(config).await?;
+    let store = opening::open_store(config, Patience::GiveUp).await?;
     let tenants = Tenants::new(store, Arc::new(SystemClock), Arc::new(OsIds));
     let services = Services { tenants, base_url: config.base_url(config.server.listen) };
     Ok(services.execute(operation).await?)
