@@ -6,7 +6,17 @@
 //! `node -> edge -> sessions -> requests -> actors -> {store, cluster, domain}`;
 //! `edge, sessions, requests -> protocol -> domain`; `store -> {cluster, domain}`. [`domain`] knows nobody.
 
+pub mod actors;
 pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod edge;
 pub mod id_source;
+pub mod node;
+pub mod observe;
+pub mod protocol;
+pub mod requests;
+pub mod sessions;
 pub mod store;
+pub mod tenants;
+pub mod web;

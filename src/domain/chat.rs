@@ -10,7 +10,7 @@ use super::change::{Change, Target};
 use super::event::{Event, EventKind, Visibility};
 use super::id::{AgentId, ChatId, CustomerId, EventId, GroupId, LicenseId, ThreadId, UserId};
 use super::license::Agent;
-use super::properties::{self, Properties};
+use super::properties::{self, Properties, PropertyValue};
 use super::push::Audience;
 use super::thread::Thread;
 use super::time::Timestamp;
@@ -326,6 +326,10 @@ pub struct RoutingView {
     pub customer: Option<CustomerId>,
     /// Waits for absent agents.
     pub continuous: bool,
+    /// `routing.ignore_agents_routing` of the chat: the router leaves it alone.
+    pub ignore_agents_routing: bool,
+    /// `routing.ignore_bots` of the thread: bots are skipped.
+    pub ignore_bots: bool,
 }
 
 impl Chat {
@@ -340,6 +344,13 @@ impl Chat {
             queued_at: thread.and_then(|thread| thread.queued_at),
             customer: self.customer().map(|(id, _)| id.clone()),
             continuous: self.continuous,
+            ignore_agents_routing: is_set(&self.properties, "ignore_agents_routing"),
+            ignore_bots: thread.is_some_and(|thread| is_set(&thread.properties, "ignore_bots")),
         }
     }
+}
+
+/// A switch of the namespace `routing`.
+fn is_set(properties: &Properties, name: &str) -> bool {
+    properties::get(properties, "routing", name) == Some(&PropertyValue::Bool(true))
 }

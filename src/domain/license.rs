@@ -129,6 +129,12 @@ pub struct Settings {
     /// `chat.thread_inactivity_timeout`, milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thread_inactivity_timeout_ms: Option<u64>,
+    /// `chat.idle_after`, milliseconds; 0 = off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_after_ms: Option<u64>,
+    /// `chat.unreplied_transfer_after`, milliseconds; 0 = off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreplied_transfer_after_ms: Option<u64>,
     /// `chat.inactive_send`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inactive_send: Option<InactiveSend>,
@@ -138,9 +144,15 @@ pub struct Settings {
     /// `routing.offline_start`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offline_start: Option<OfflineStart>,
+    /// `routing.agent_disconnect_grace`, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_disconnect_grace_ms: Option<u64>,
     /// `agent.max_chats_count`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_chats_count: Option<u32>,
+    /// `agent.max_chats_ceiling`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_chats_ceiling: Option<u32>,
     /// `license.concurrent_chats`; -1 = no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrent_chats: Option<i64>,
@@ -159,6 +171,12 @@ pub struct Settings {
     /// `chats.prefer_recent_agent`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefer_recent_agent: Option<bool>,
+    /// `event.max_size`, bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_max_size: Option<u64>,
+    /// `file.max_size`, bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_max_size: Option<u64>,
 }
 
 /// What an event other than `annotation` does when no thread is active.

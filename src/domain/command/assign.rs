@@ -17,17 +17,10 @@ use crate::domain::user::ChatUser;
 pub struct AssignAgent {
     /// To whom; a slot of theirs is reserved.
     pub agent: AgentId,
-    /// Why.
-    pub cause: AssignCause,
-}
-
-/// Why the router gives a chat to an agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AssignCause {
-    /// It waited.
-    Waiting,
-    /// The agent who had it went away or did not answer.
-    Instead(AgentId, LeaveCause),
+    /// Who loses it; some may not be in the chat any more.
+    pub replaces: Vec<AgentId>,
+    /// Why the earlier agent does not serve it any more; none if it waited, or is new.
+    pub cause: Option<LeaveCause>,
 }
 
 impl AssignAgent {
@@ -35,32 +28,29 @@ impl AssignAgent {
         if chat.active_thread().is_none() {
             return Ok(Decision::default());
         }
-        let earlier = match &self.cause {
-            AssignCause::Waiting => None,
-            AssignCause::Instead(agent, cause) => Some((agent, *cause)),
-        };
-        let mut serving = chat.serving_agents();
-        if serving.any(|agent| earlier.is_none_or(|(earlier, _)| agent != earlier)) {
+        if chat.serving_agents().any(|serving| !self.replaces.contains(serving)) {
             return Ok(Decision::default());
         }
         let mut draft = Draft::new(chat, context);
         let before = draft.chat.members(Visibility::Agents);
-        if let Some((earlier, cause)) = earlier
-            && draft.chat.serving_agents().any(|serving| serving == earlier)
-        {
-            remove(&mut draft, earlier, cause.push_reason());
+        let push_reason = self.cause.unwrap_or(LeaveCause::Other).push_reason();
+        for earlier in self.replaces.iter().filter(|earlier| **earlier != self.agent) {
+            if chat.serving_agents().any(|serving| serving == earlier) {
+                remove(&mut draft, earlier, push_reason);
+            }
         }
-        let reason = match earlier {
+        let earlier = self.replaces.first();
+        let reason = match self.cause {
             None => TransferReason::Assigned,
-            Some((_, LeaveCause::Inactive)) => TransferReason::Inactive,
+            Some(LeaveCause::Inactive) => TransferReason::Inactive,
             Some(_) => TransferReason::Other,
         };
-        hand_to(&mut draft, &self.agent, reason, earlier.map(|(agent, _)| agent.clone()), before);
+        hand_to(&mut draft, &self.agent, reason, earlier.cloned(), before);
         let minutes = super::close_inactive::minutes(context.rules.unreplied_transfer_after);
         let name = |agent| context.license.agent_name(agent);
-        let message = match earlier {
-            None => ServerMessage::assigned(name(&self.agent)),
-            Some((earlier, cause)) => cause.assigned(name(&self.agent), name(earlier), &minutes),
+        let message = match (earlier, self.cause) {
+            (Some(earlier), Some(cause)) => cause.assigned(name(&self.agent), name(earlier), &minutes),
+            _ => ServerMessage::assigned(name(&self.agent)),
         };
         draft.system_message(message)?;
         Ok(draft.decision(Reply::Done))
@@ -129,10 +119,6 @@ mod tests {
         story
     }
 
-    fn instead_of(agent: &str, cause: LeaveCause) -> AssignCause {
-        AssignCause::Instead(agent_id(agent), cause)
-    }
-
     fn reason(outcome: &Outcome) -> TransferReason {
         match outcome.push("chat_transferred") {
             PushBody::ChatTransferred { reason, requester: None, .. } => *reason,
@@ -143,7 +129,7 @@ mod tests {
     #[test]
     fn a_waiting_chat_is_given_to_an_agent() {
         let mut story = waiting();
-        let assigned = story.wait(30).server().assigns("smith", AssignCause::Waiting);
+        let assigned = story.wait(30).server().assigns("smith");
         assert_eq!(story.serving(), [agent_id("smith")]);
         assert_eq!(story.thread().assigned, [agent_id("smith")]);
         assert_eq!((story.thread().queued_at, story.thread().queues_duration), (None, Some(29)));
@@ -161,7 +147,7 @@ mod tests {
     fn a_follower_who_is_given_the_chat_has_it_already() {
         let mut story = waiting();
         story.agent("smith").follows().done();
-        let assigned = story.server().assigns("smith", AssignCause::Waiting);
+        let assigned = story.server().assigns("smith");
         assert!(!assigned.told("smith").contains(&"incoming_chat"));
     }
 
@@ -169,15 +155,15 @@ mod tests {
     fn a_chat_that_was_closed_meanwhile_is_not_given_to_anybody() {
         let mut story = waiting();
         story.customer().closes().done();
-        assert!(story.server().assigns("smith", AssignCause::Waiting).is_nothing());
+        assert!(story.server().assigns("smith").is_nothing());
     }
 
     #[test]
     fn a_chat_that_was_taken_meanwhile_is_not_given_to_anybody_else() {
         let mut story = waiting();
         story.agent("brown").joins().done();
-        assert!(story.server().assigns("smith", AssignCause::Waiting).is_nothing());
-        let late = story.server().assigns("smith", instead_of("bot", LeaveCause::SignedOut));
+        assert!(story.server().assigns("smith").is_nothing());
+        let late = story.server().assigns_instead_of("smith", "bot", LeaveCause::SignedOut);
         assert!(late.is_nothing());
         assert_eq!(story.serving(), [agent_id("brown")]);
     }
@@ -197,7 +183,7 @@ mod tests {
         ];
         for (cause, kind, because) in causes {
             let mut story = Story::with_smith();
-            let assigned = story.server().assigns("brown", instead_of("smith", cause));
+            let assigned = story.server().assigns_instead_of("brown", "smith", cause);
             assert_eq!(story.serving(), [agent_id("brown")]);
             let (kind, text) = (format!("routing.{kind}"), format!("Chat assigned to Brown {because}"));
             assert_eq!(story.last_system_message(), (&*kind, &*text));
@@ -215,7 +201,7 @@ mod tests {
     fn an_agent_who_left_before_is_not_taken_out_twice() {
         let mut story = Story::with_smith();
         story.agent("smith").removes("smith").done();
-        let assigned = story.server().assigns("brown", instead_of("smith", LeaveCause::Other));
+        let assigned = story.server().assigns_instead_of("brown", "smith", LeaveCause::Other);
         assert!(!assigned.names().contains(&"user_removed_from_chat"));
         assert_eq!(story.serving(), [agent_id("brown")]);
     }
@@ -224,7 +210,7 @@ mod tests {
     fn a_hidden_member_does_not_keep_the_router_from_assigning() {
         let mut story = waiting();
         story.agent("brown").supervises().done();
-        story.server().assigns("smith", AssignCause::Waiting).done();
+        story.server().assigns("smith").done();
         assert_eq!(story.serving(), [agent_id("smith")]);
     }
 
@@ -233,7 +219,7 @@ mod tests {
         let mut story = Story::new();
         let thread = NewThread { access: Some(groups(&[1])), ..plain() };
         story.router_queues().customer().starts_with(thread).done();
-        let command = AssignAgent { agent: agent_id("smith"), cause: AssignCause::Waiting };
+        let command = AssignAgent { agent: agent_id("smith"), replaces: Vec::new(), cause: None };
         let assigned = story.server().gives(Command::AssignAgent(command));
         assert!(assigned.told("brown").is_empty());
         assert_eq!(story.reloaded(), story.chat);

@@ -24,7 +24,7 @@ mod unassign;
 mod update_customer;
 
 pub use add_user_to_chat::AddUserToChat;
-pub use assign::{AssignAgent, AssignCause};
+pub use assign::AssignAgent;
 pub use close_inactive::CloseInactive;
 pub use deactivate_chat::DeactivateChat;
 pub use follow_chat::{FollowChat, UnfollowChat};
@@ -119,8 +119,10 @@ pub enum Route {
     Queue(Option<QueuePlace>),
     /// The router leaves the chat alone.
     Unrouted,
-    /// Nobody accepts chats, and offline starts are refused.
+    /// Nobody accepts chats, and offline starts are refused; or the queue is off or full.
     GroupsOffline,
+    /// The license has as many active chats as it may have.
+    LicenseFull,
     /// The agent asked for is offline.
     AgentOffline,
 }
@@ -138,6 +140,10 @@ pub enum RouteRequest {
         continuous: bool,
         /// The customer who asks.
         customer: CustomerId,
+        /// `routing.ignore_agents_routing`.
+        ignore_agents_routing: bool,
+        /// `routing.ignore_bots`.
+        ignore_bots: bool,
     },
     /// Somebody else for an active thread.
     Transfer {

@@ -59,6 +59,9 @@ impl NewThread {
             recent_agent: chat.thread.as_ref().and_then(|thread| thread.assigned.last().cloned()),
             continuous: self.continuous.unwrap_or(chat.continuous),
             customer: id.clone(),
+            ignore_agents_routing: is_true(&self.chat_properties, "ignore_agents_routing")
+                || is_true(&chat.properties, "ignore_agents_routing"),
+            ignore_bots: is_true(&self.thread_properties, "ignore_bots"),
         })
     }
 
@@ -225,6 +228,7 @@ fn assigned_agent(
         Some(Route::Unrouted) | None => Ok(None),
         Some(Route::GroupsOffline) => Err(Rejection::GroupsOffline),
         Some(Route::AgentOffline) => Err(Rejection::AgentOffline),
+        Some(Route::LicenseFull) => Err(Rejection::LimitReached("the license has as many chats as it may")),
     }
 }
 
@@ -331,4 +335,8 @@ fn author_of(
             })
         }
     }
+}
+
+fn is_true(properties: &Properties, name: &str) -> bool {
+    properties::get(properties, "routing", name) == Some(&PropertyValue::Bool(true))
 }

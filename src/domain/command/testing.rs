@@ -507,13 +507,22 @@ impl Step<'_> {
         self.gives(Command::DeleteProperties(DeleteProperties { target, names }))
     }
 
-    pub(crate) fn assigns(self, agent: &str, cause: AssignCause) -> Outcome {
-        self.gives(Command::AssignAgent(AssignAgent { agent: agent_id(agent), cause }))
+    /// The chat waited, or is new.
+    pub(crate) fn assigns(self, agent: &str) -> Outcome {
+        let command = AssignAgent { agent: agent_id(agent), replaces: Vec::new(), cause: None };
+        self.gives(Command::AssignAgent(command))
+    }
+
+    /// Another agent had the chat.
+    pub(crate) fn assigns_instead_of(self, agent: &str, earlier: &str, cause: LeaveCause) -> Outcome {
+        let replaces = vec![agent_id(earlier)];
+        let command = AssignAgent { agent: agent_id(agent), replaces, cause: Some(cause) };
+        self.gives(Command::AssignAgent(command))
     }
 
     pub(crate) fn unassigns(self, agent: &str, cause: LeaveCause) -> Outcome {
         self.gives(Command::UnassignAgent(UnassignAgent {
-            agent: Some(agent_id(agent)),
+            agents: vec![agent_id(agent)],
             cause,
             archive: false,
             place: None,
@@ -522,7 +531,7 @@ impl Step<'_> {
 
     pub(crate) fn archives_after(self, agent: &str, cause: LeaveCause) -> Outcome {
         self.gives(Command::UnassignAgent(UnassignAgent {
-            agent: Some(agent_id(agent)),
+            agents: vec![agent_id(agent)],
             cause,
             archive: true,
             place: None,

@@ -66,6 +66,9 @@ impl TransferChat {
             Some(Route::Assign(agent)) => (Some(agent.clone()), None),
             Some(Route::Queue(place)) if self.ignore_agents_availability => (None, *place),
             Some(Route::AgentOffline) => return Err(Rejection::AgentOffline),
+            Some(Route::LicenseFull) => {
+                return Err(Rejection::LimitReached("the license has as many chats as it may"));
+            }
             _ => return Err(Rejection::GroupsOffline),
         };
         let mut draft = Draft::new(chat, context);

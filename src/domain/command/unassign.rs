@@ -14,8 +14,8 @@ use crate::domain::system_message::ServerMessage;
 /// Takes the chat from an agent who went away. If somebody else serves it, only that agent goes.
 #[derive(Clone, Debug)]
 pub struct UnassignAgent {
-    /// Who went away; none if nobody serves the chat already.
-    pub agent: Option<AgentId>,
+    /// Who went away; some may not be in the chat any more.
+    pub agents: Vec<AgentId>,
     /// Why.
     pub cause: LeaveCause,
     /// Archive the chat instead of letting it wait.
@@ -100,15 +100,15 @@ impl UnassignAgent {
             return Ok(Decision::default());
         }
         let mut draft = Draft::new(chat, context);
-        if let Some(agent) = &self.agent
-            && draft.chat.serving_agents().any(|serving| serving == agent)
-        {
-            remove(&mut draft, agent, self.cause.push_reason());
+        for agent in &self.agents {
+            if chat.serving_agents().any(|serving| serving == agent) {
+                remove(&mut draft, agent, self.cause.push_reason());
+            }
         }
         if draft.chat.serving_agents().next().is_some() {
             return Ok(draft.decision(Reply::Done));
         }
-        let name = self.agent.as_ref().map_or("", |agent| context.license.agent_name(agent));
+        let name = self.agents.first().map_or("", |agent| context.license.agent_name(agent));
         if self.archive {
             close_thread(&mut draft, self.cause.archived(name), None)?;
             return Ok(draft.decision(Reply::Done));
@@ -193,7 +193,7 @@ mod tests {
         let mut story = Story::with_smith();
         let place = QueuePlace { position: 3, wait_time: 90, queued_at: None };
         let unassigned = story.server().gives(Command::UnassignAgent(UnassignAgent {
-            agent: Some(agent_id("smith")),
+            agents: vec![agent_id("smith")],
             cause: LeaveCause::SignedOut,
             archive: false,
             place: Some(place),
@@ -284,7 +284,8 @@ mod tests {
     fn a_chat_whose_agent_left_by_hand_waits() {
         let mut story = Story::with_smith();
         story.agent("smith").removes("smith").done();
-        let command = UnassignAgent { agent: None, cause: LeaveCause::Other, archive: false, place: None };
+        let command =
+            UnassignAgent { agents: Vec::new(), cause: LeaveCause::Other, archive: false, place: None };
         let unassigned = story.server().gives(Command::UnassignAgent(command));
         assert_eq!(unassigned.names(), ["chat_transferred", "incoming_event"]);
         assert!(story.thread().queued_at.is_some());

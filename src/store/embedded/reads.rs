@@ -53,7 +53,13 @@ pub(super) fn rows(
 pub(super) fn tail(data: &Keyspace, log: &[u8], max_rows: usize) -> Result<Vec<Row>, StoreError> {
     let last = data.range(keys::row(log, 1)..=keys::row(log, u64::MAX)).next_back();
     let Some(last) = last.map(decode).transpose()? else { return Ok(Vec::new()) };
-    rows(data, log, last.seq.saturating_sub(max_rows as u64) + 1, Some(last.seq), max_rows)
+    let window = |end: u64| rows(data, log, end.saturating_sub(max_rows as u64) + 1, Some(end), max_rows);
+    let found = window(last.seq)?;
+    // The reader rule may have cut the window: the log ends earlier, and so does its tail.
+    match found.last() {
+        Some(end) if end.seq < last.seq => window(end.seq),
+        _ => Ok(found),
+    }
 }
 
 /// What ends a log, row by row.

@@ -1,4 +1,4 @@
-//! What only the embedded store promises; what every store promises is in `store::conformance`.
+//! What only the embedded store promises; what every store promises is in `tests/store/conformance`.
 
 use std::path::Path;
 

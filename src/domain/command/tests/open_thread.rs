@@ -98,6 +98,8 @@ fn only_a_customer_s_thread_is_routed() {
         recent_agent: None,
         continuous: false,
         customer: customer_id("kate"),
+        ignore_agents_routing: false,
+        ignore_bots: false,
     };
     assert_eq!(request.route_request(&story.chat, &kate, &story.license), Some(expected));
     let inactive = Command::ResumeChat(ResumeChat { thread: NewThread::default() });

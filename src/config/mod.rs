@@ -1,0 +1,146 @@
+//! Settings: read once at start, all faults reported at once; nothing reads the environment after that.
+//!
+//! What somebody says of a setting comes, in rising order, from the built-in default, the file
+//! (`switchboard.toml`, or the one that `--config` names), the environment and the flags. The cast:
+//!
+//! - [`Inputs`] is everything that was said; [`load`] makes a [`Config`] of it, or tells every fault.
+//! - `kind` says what the text of a setting may be, `reader` brings the sources together, `file` reads the
+//!   file with its lines, `names` knows flags and variables.
+//! - A file a section: `server`, `store`, `log`, `chat`, `routing`, `rtm`.
+//! - `rules` lays a license's own settings over the server's; `overrides` writes them.
+
+mod chat;
+mod fault;
+mod file;
+mod kind;
+mod log;
+mod names;
+mod overrides;
+mod reader;
+mod routing;
+mod rtm;
+mod rules;
+mod server;
+mod store;
+mod text;
+mod units;
+
+use std::path::PathBuf;
+
+use reader::Reader;
+
+pub use chat::{Chat, Sizes};
+pub use fault::{Fault, Faults, Source};
+pub use kind::Rate;
+pub use log::{Log, LogFormat};
+pub use names::CONFIG_VARIABLE;
+pub use overrides::{OverrideError, override_names, set_override, shown_overrides};
+pub use reader::Effective;
+pub use routing::Routing;
+pub use rtm::{Limits, Rtm};
+pub use rules::RoutingRules;
+pub use server::{Node, Server, StoreKind, TlsFiles};
+pub use store::{Cql, CqlLogin};
+
+/// Everything that can be set, typed and checked.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is the section of that name, described there")]
+pub struct Config {
+    pub server: Server,
+    pub tls: Option<TlsFiles>,
+    pub node: Node,
+    pub cql: Cql,
+    pub log: Log,
+    pub chat: Chat,
+    pub sizes: Sizes,
+    pub routing: Routing,
+    pub rtm: Rtm,
+    pub limits: Limits,
+}
+
+/// Everything that was said before the start.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// Relative names of files start here; empty for the current folder.
+    pub folder: PathBuf,
+    /// The file that a flag or the variable names; it has to exist.
+    pub file: Option<PathBuf>,
+    /// The environment, as it was at start.
+    pub environment: Vec<(String, String)>,
+    /// What flags say, by dotted key.
+    pub flags: Vec<(&'static str, String)>,
+}
+
+/// What became of the inputs.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// With the defaults where nothing good was said.
+    pub config: Config,
+    /// Every setting, in the order of the sections.
+    pub effective: Vec<Effective>,
+    /// What is odd, but harmless.
+    pub warnings: Vec<String>,
+    /// Why the server must not start like this.
+    pub faults: Vec<Fault>,
+}
+
+impl Loaded {
+    /// The configuration and the warnings, if there is no fault.
+    ///
+    /// # Errors
+    /// All faults.
+    pub fn into_result(self) -> Result<(Config, Vec<String>), Faults> {
+        if self.faults.is_empty() { Ok((self.config, self.warnings)) } else { Err(Faults(self.faults)) }
+    }
+}
+
+impl Inputs {
+    /// Of this process, with what its flags say.
+    pub fn of_process(file: Option<PathBuf>, flags: Vec<(&'static str, String)>) -> Self {
+        let environment: Vec<(String, String)> = std::env::vars_os()
+            .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+            .collect();
+        let named = environment.iter().find(|(name, _)| name == CONFIG_VARIABLE);
+        let file = file.or_else(|| named.map(|(_, value)| PathBuf::from(value)));
+        Self { folder: PathBuf::new(), file, environment, flags }
+    }
+}
+
+/// Reads and checks everything.
+pub fn load(inputs: &Inputs) -> Loaded {
+    let mut faults = Vec::new();
+    let file = file::read(inputs.file.as_deref(), &inputs.folder, &mut faults);
+    let mut reader = Reader::new(file, &inputs.environment, &inputs.flags, faults);
+    let config = Config::read(&mut reader);
+    let (effective, warnings, faults) = reader.finish();
+    Loaded { config, effective, warnings, faults }
+}
+
+impl Default for Config {
+    /// What nobody changed.
+    fn default() -> Self {
+        let nothing = file::FileSettings::default();
+        let mut reader = Reader::new(nothing, &[], &[], Vec::new());
+        Self::read(&mut reader)
+    }
+}
+
+impl Config {
+    fn read(reader: &mut Reader) -> Self {
+        Self {
+            server: Server::read(reader),
+            tls: TlsFiles::read(reader),
+            node: Node::read(reader),
+            cql: Cql::read(reader),
+            log: Log::read(reader),
+            chat: Chat::read(reader),
+            sizes: Sizes::read(reader),
+            routing: Routing::read(reader),
+            rtm: Rtm::read(reader),
+            limits: Limits::read(reader),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! `[rtm]` and `[limits]`: what a session and an address may ask of the server.
+
+use std::time::Duration;
+
+use super::kind::{Key, Rate, RateOrOff, Size, Span, Whole, key, span};
+use super::reader::Reader;
+
+const MINUTE_MS: u64 = 60_000;
+
+const LOGIN_TIMEOUT: Key<Span> = key("rtm.login_timeout", "30s", span(100, 10 * MINUTE_MS));
+const IDLE_TIMEOUT: Key<Span> = key("rtm.idle_timeout", "30s", span(100, 60 * MINUTE_MS));
+const PING_EVERY: Key<Span> = key("rtm.ping_every", "15s", span(50, 60 * MINUTE_MS));
+const PENDING_REQUESTS: Key<Whole<u32>> = key("rtm.pending_requests", "10", Whole { min: 1, max: 1_000 });
+const REQUEST_TIMEOUT: Key<Span> = key("rtm.request_timeout", "15s", span(100, 5 * MINUTE_MS));
+const OUTBOUND_QUEUE: Key<Size> = key("rtm.outbound_queue", "1MiB", Size { min: 64 << 10, max: 64 << 20 });
+const OUTBOUND_FRAMES: Key<Whole<u32>> = key("rtm.outbound_frames", "256", Whole { min: 16, max: 65_536 });
+const OUTBOUND_FULL: Key<Span> = key("rtm.outbound_full", "5s", span(100, 5 * MINUTE_MS));
+const SESSION_RATE: Key<RateOrOff> = key("limits.session_rate", "50/s burst 100", RateOrOff);
+const IP_LOGIN_RATE: Key<RateOrOff> = key("limits.ip_login_rate", "500/s burst 1000", RateOrOff);
+const LICENSE_RATE: Key<RateOrOff> = key("limits.license_rate", "off", RateOrOff);
+
+/// `[rtm]`
+#[derive(Clone, Copy, Debug)]
+pub struct Rtm {
+    /// A session that has not logged in by then is closed. Default 30 s, the protocol's value.
+    pub login_timeout: Duration,
+    /// A session that is silent that long is closed. Default 30 s, the protocol's value.
+    pub idle_timeout: Duration,
+    /// How often the server pings; shorter than the idle timeout. Default 15 s.
+    pub ping_every: Duration,
+    /// Unanswered requests of a session. Default 10, the protocol's value.
+    pub pending_requests: usize,
+    /// A request that took longer is answered with `request_timeout`. Default 15 s, the protocol's value.
+    pub request_timeout: Duration,
+    /// Bytes that wait for a session; past it the socket is cut. Default 1 MiB.
+    pub outbound_queue: u64,
+    /// Frames that wait for a session. Default 256.
+    pub outbound_frames: usize,
+    /// How long they may be full before the socket is cut. Default 5 s.
+    pub outbound_full: Duration,
+}
+
+/// `[limits]`
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Requests of a session. Default 50/s burst 100.
+    pub session_rate: Option<Rate>,
+    /// Logins from an address. Default 500/s burst 1000.
+    pub ip_login_rate: Option<Rate>,
+    /// Requests of a license. Default off.
+    pub license_rate: Option<Rate>,
+}
+
+impl Rtm {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let rtm = Self {
+            login_timeout: reader.get(&LOGIN_TIMEOUT),
+            idle_timeout: reader.get(&IDLE_TIMEOUT),
+            ping_every: reader.get(&PING_EVERY),
+            pending_requests: reader.get(&PENDING_REQUESTS) as usize,
+            request_timeout: reader.get(&REQUEST_TIMEOUT),
+            outbound_queue: reader.get(&OUTBOUND_QUEUE),
+            outbound_frames: reader.get(&OUTBOUND_FRAMES) as usize,
+            outbound_full: reader.get(&OUTBOUND_FULL),
+        };
+        if rtm.ping_every >= rtm.idle_timeout {
+            let key = if reader.is_set(PING_EVERY.name) { PING_EVERY.name } else { IDLE_TIMEOUT.name };
+            reader.clash(key, "rtm.ping_every must be shorter than rtm.idle_timeout");
+        }
+        rtm
+    }
+}
+
+impl Limits {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        Self {
+            session_rate: reader.get(&SESSION_RATE),
+            ip_login_rate: reader.get(&IP_LOGIN_RATE),
+            license_rate: reader.get(&LICENSE_RATE),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The rules of one license: its own settings laid over the server's.
+
+use std::time::Duration;
+
+use super::Config;
+use crate::domain::event::EventLimits;
+use crate::domain::license::{ChatRules, License, OfflineStart};
+
+/// Every number and switch by which chats of a license are given to agents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoutingRules {
+    /// Agents pick their chats themselves.
+    pub manual: bool,
+    /// Chats wait when all agents are full.
+    pub queue_enabled: bool,
+    /// How many may wait.
+    pub queue_limit: u32,
+    /// A full queue takes chats again once this few wait; never more than the limit.
+    pub reopen_threshold: u32,
+    /// A returning customer's last agent first.
+    pub prefer_recent_agent: bool,
+    /// Chats at once of an agent who has no number of their own; never more than the ceiling.
+    pub max_chats_count: u32,
+    /// The largest number that an agent may have.
+    pub max_chats_ceiling: u32,
+    /// Active assigned chats of the license; none for no limit.
+    pub concurrent_chats: Option<u64>,
+    /// A start when nobody accepts chats.
+    pub offline_start: OfflineStart,
+    /// How long a vanished agent keeps their chats.
+    pub disconnect_grace: Duration,
+    /// The same after a start of the server.
+    pub restart_grace: Duration,
+    /// An unanswered customer message after which the next agent gets the chat; zero = never.
+    pub unreplied_transfer_after: Duration,
+    /// Silence after which a chat frees its agent's slot; zero = never.
+    pub idle_after: Duration,
+    /// Chats that a customer may have started at once.
+    pub max_customer_chats_count: u32,
+}
+
+impl Config {
+    /// The rules that bind the chats of a license.
+    pub fn rules_for(&self, license: &License) -> ChatRules {
+        let own = &license.settings;
+        let event_max_size = own.event_max_size.unwrap_or(self.sizes.event_max_size);
+        ChatRules {
+            thread_inactivity_timeout: laid_over(
+                own.thread_inactivity_timeout_ms,
+                self.chat.thread_inactivity_timeout,
+            ),
+            unreplied_transfer_after: laid_over(
+                own.unreplied_transfer_after_ms,
+                self.chat.unreplied_transfer_after,
+            ),
+            inactive_send: own.inactive_send.unwrap_or(self.chat.inactive_send),
+            events: EventLimits { max_size: usize::try_from(event_max_size).unwrap_or(usize::MAX) },
+        }
+    }
+
+    /// The rules by which a license's chats are given to agents.
+    pub fn routing_for(&self, license: &License) -> RoutingRules {
+        let (own, server) = (&license.settings, &self.routing);
+        let queue_limit = own.queue_limit.unwrap_or(server.queue_limit);
+        let ceiling = own.max_chats_ceiling.unwrap_or(server.max_chats_ceiling);
+        RoutingRules {
+            manual: own.manual_routing.unwrap_or(server.manual),
+            queue_enabled: own.queue_enabled.unwrap_or(server.queue_enabled),
+            queue_limit,
+            reopen_threshold: own
+                .queue_reopen_threshold
+                .unwrap_or(server.queue_reopen_threshold)
+                .min(queue_limit),
+            prefer_recent_agent: own.prefer_recent_agent.unwrap_or(server.prefer_recent_agent),
+            max_chats_count: own.max_chats_count.unwrap_or(server.max_chats_count).min(ceiling),
+            max_chats_ceiling: ceiling,
+            concurrent_chats: u64::try_from(own.concurrent_chats.unwrap_or(server.concurrent_chats)).ok(),
+            offline_start: own.offline_start.unwrap_or(server.offline_start),
+            disconnect_grace: laid_over(own.agent_disconnect_grace_ms, server.agent_disconnect_grace),
+            restart_grace: server.restart_grace,
+            unreplied_transfer_after: laid_over(
+                own.unreplied_transfer_after_ms,
+                self.chat.unreplied_transfer_after,
+            ),
+            idle_after: laid_over(own.idle_after_ms, self.chat.idle_after),
+            max_customer_chats_count: own.max_customer_chats_count.unwrap_or(server.max_customer_chats_count),
+        }
+    }
+
+    /// Bytes of a file that may be uploaded to a license.
+    pub fn file_max_size_for(&self, license: &License) -> u64 {
+        license.settings.file_max_size.unwrap_or(self.sizes.file_max_size)
+    }
+}
+
+fn laid_over(own_ms: Option<u64>, server: Duration) -> Duration {
+    own_ms.map_or(server, Duration::from_millis)
+}

@@ -1,0 +1,140 @@
+//! `[server]`, `[tls]` and `[node]`: where the server listens, where it keeps its data, how it stops.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::kind::{Address, Choice, FilePath, Key, Maybe, PowerOfTwo, Switch, Text, Whole, key, span};
+use super::reader::Reader;
+use super::text;
+
+const LISTEN: Key<Address> = key("server.listen", "127.0.0.1:8080", Address);
+const PUBLIC_URL: Key<Maybe<Text>> = key(
+    "server.public_url",
+    "",
+    Maybe(Text {
+        accepts: text::is_origin,
+        allowed: "http:// or https://, a host and perhaps a port, such as https://chat.example.com",
+    }),
+);
+const DATA_DIR: Key<FilePath> = key("server.data_dir", "./data", FilePath);
+const STORE: Key<Choice<StoreKind>> =
+    key("server.store", "embedded", Choice(&[("embedded", StoreKind::Embedded), ("cql", StoreKind::Cql)]));
+const NO_DEMO: Key<Switch> = key("server.no_demo", "false", Switch);
+const CREDENTIALS_FILE: Key<Maybe<FilePath>> = key("server.credentials_file", "", Maybe(FilePath));
+const WORKERS: Key<Whole<u32>> = key("server.workers", "0", Whole { min: 0, max: 1_024 });
+const SHARDS: Key<PowerOfTwo> = key("server.shards", "1024", PowerOfTwo { min: 256, max: 4_096 });
+const DRAIN_TIMEOUT: Key<super::kind::Span> = key("server.drain_timeout", "30s", span(0, 3_600_000));
+const TLS_CERT: Key<Maybe<FilePath>> = key("tls.cert", "", Maybe(FilePath));
+const TLS_KEY: Key<Maybe<FilePath>> = key("tls.key", "", Maybe(FilePath));
+const NODE_LISTEN: Key<Maybe<Address>> = key("node.listen", "", Maybe(Address));
+const NODE_NAME: Key<Maybe<Text>> = key(
+    "node.name",
+    "",
+    Maybe(Text {
+        accepts: text::is_node_name,
+        allowed: "1 to 63 letters, digits, dots, dashes or underscores",
+    }),
+);
+
+/// Which store holds the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// Files of this machine.
+    Embedded,
+    /// ScyllaDB or another CQL server with lightweight transactions.
+    Cql,
+}
+
+/// `[server]`
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where HTTP and websockets are served. Default 127.0.0.1:8080.
+    pub listen: SocketAddr,
+    /// Scheme, host and port under which clients reach the server, where that is not `listen` (behind a load
+    /// balancer). It is the server's own origin for customers' cookies. Default: none, `listen` is it.
+    pub public_url: Option<String>,
+    /// Folder of the embedded store, the admin socket and the demo credentials. Default `./data`.
+    pub data_dir: PathBuf,
+    /// Default embedded.
+    pub store: StoreKind,
+    /// Makes no demo license on an empty data dir. Default false.
+    pub no_demo: bool,
+    /// Where the demo credentials are written. Default: `demo-credentials.json` in the data dir.
+    pub credentials_file: Option<PathBuf>,
+    /// Threads that serve; none for one a core (setting 0, the default).
+    pub workers: Option<usize>,
+    /// Into how many parts the chats are divided among the nodes; fixed with the first start. Default 1024.
+    pub shards: u32,
+    /// How long a stop waits for what is in flight. Too short and requests are cut. Default 30 s.
+    pub drain_timeout: Duration,
+}
+
+/// `[tls]`
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// Certificate chain, PEM.
+    pub cert: PathBuf,
+    /// Private key, PEM.
+    pub key: PathBuf,
+}
+
+/// `[node]`
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where other nodes reach this one; none for a server that stands alone.
+    pub listen: Option<SocketAddr>,
+    /// Its name among them; none for one made at start.
+    pub name: Option<String>,
+}
+
+impl Server {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let workers = |workers: u32| if workers == 0 { None } else { usize::try_from(workers).ok() };
+        Self {
+            listen: reader.get(&LISTEN),
+            public_url: reader.get(&PUBLIC_URL),
+            data_dir: reader.get(&DATA_DIR),
+            store: reader.get(&STORE),
+            no_demo: reader.get(&NO_DEMO),
+            credentials_file: reader.get(&CREDENTIALS_FILE),
+            workers: workers(reader.get(&WORKERS)),
+            shards: reader.get(&SHARDS),
+            drain_timeout: reader.get(&DRAIN_TIMEOUT),
+        }
+    }
+
+    /// Where the admin socket of a server on this data dir is.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.data_dir.join("admin.sock")
+    }
+
+    /// Where the demo credentials are written.
+    pub fn demo_credentials(&self) -> PathBuf {
+        self.credentials_file.clone().unwrap_or_else(|| self.data_dir.join("demo-credentials.json"))
+    }
+}
+
+impl TlsFiles {
+    /// Both files, or none.
+    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+        match (reader.get(&TLS_CERT), reader.get(&TLS_KEY)) {
+            (Some(cert), Some(key)) => Some(Self { cert, key }),
+            (None, None) => None,
+            (Some(_), None) => {
+                reader.clash("tls.cert", "goes together with tls.key, which is not set");
+                None
+            }
+            (None, Some(_)) => {
+                reader.clash("tls.key", "goes together with tls.cert, which is not set");
+                None
+            }
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        Self { listen: reader.get(&NODE_LISTEN), name: reader.get(&NODE_NAME) }
+    }
+}

@@ -1,0 +1,202 @@
+//! Tests of the whole reading: order of the sources, faults, warnings.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::*;
+use crate::domain::id::{LicenseId, OrganizationId};
+use crate::domain::license::{License, OfflineStart, Settings};
+use crate::domain::time::Timestamp;
+
+fn inputs(
+    file: &str,
+    environment: &[(&str, &str)],
+    flags: &[(&'static str, &str)],
+) -> (tempfile::TempDir, Inputs) {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("switchboard.toml"), file).expect("written");
+    let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let inputs = Inputs {
+        folder: folder.path().to_path_buf(),
+        file: None,
+        environment: environment.iter().map(pair).collect(),
+        flags: flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect(),
+    };
+    (folder, inputs)
+}
+
+fn loaded(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Loaded {
+    let (_folder, inputs) = inputs(file, environment, flags);
+    load(&inputs)
+}
+
+fn fault_texts(loaded: &Loaded) -> Vec<String> {
+    loaded.faults.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn defaults_are_those_of_the_table() {
+    let loaded = loaded("", &[], &[]);
+    assert_eq!(fault_texts(&loaded), [""; 0]);
+    let text = |key: &str| {
+        let found = loaded.effective.iter().find(|one| one.key == key);
+        found.map(|one| one.value.as_str())
+    };
+    for (key, value) in [
+        ("server.listen", "127.0.0.1:8080"),
+        ("server.data_dir", "./data"),
+        ("server.store", "embedded"),
+        ("server.shards", "1024"),
+        ("server.drain_timeout", "30s"),
+        ("chat.thread_inactivity_timeout", "30m"),
+        ("chat.idle_after", "0"),
+        ("chat.unreplied_transfer_after", "5m"),
+        ("chat.inactive_send", "new_thread"),
+        ("chat.passivate_after", "1m"),
+        ("routing.agent_disconnect_grace", "15s"),
+        ("routing.offline_start", "queue"),
+        ("chats.queue.enabled", "true"),
+        ("chats.queue.limit", "100"),
+        ("chats.queue.reopen_threshold", "90"),
+        ("chats.prefer_recent_agent", "true"),
+        ("routing.max_customer_chats_count", "1"),
+        ("agent.max_chats_count", "6"),
+        ("agent.max_chats_ceiling", "500"),
+        ("license.concurrent_chats", "-1"),
+        ("rtm.login_timeout", "30s"),
+        ("rtm.idle_timeout", "30s"),
+        ("rtm.ping_every", "15s"),
+        ("rtm.pending_requests", "10"),
+        ("rtm.request_timeout", "15s"),
+        ("rtm.outbound_queue", "1MiB"),
+        ("rtm.outbound_frames", "256"),
+        ("limits.session_rate", "50/s burst 100"),
+        ("limits.ip_login_rate", "500/s burst 1000"),
+        ("limits.license_rate", "off"),
+        ("event.max_size", "16KiB"),
+        ("file.max_size", "10MiB"),
+    ] {
+        assert_eq!(text(key), Some(value), "{key}");
+    }
+    assert!(loaded.effective.iter().all(|one| one.source == Source::Default));
+}
+
+#[test]
+fn flags_beat_the_environment_which_beats_the_file() {
+    let file = "[server]\nlisten = \"127.0.0.1:1\"\ndata_dir = \"from-file\"\n[rtm]\nping_every = \"1s\"\n";
+    let environment = [("SWITCHBOARD_LISTEN", "127.0.0.1:2"), ("SWITCHBOARD_RTM_PING_EVERY", "2s")];
+    let loaded = loaded(file, &environment, &[("server.listen", "127.0.0.1:3")]);
+    assert_eq!(fault_texts(&loaded), [""; 0]);
+    assert_eq!(loaded.config.server.listen, SocketAddr::from(([127, 0, 0, 1], 3)));
+    assert_eq!(loaded.config.rtm.ping_every, Duration::from_secs(2));
+    assert_eq!(loaded.config.server.data_dir, PathBuf::from("from-file"));
+    let sources: Vec<String> = ["server.listen", "rtm.ping_every", "server.data_dir", "server.store"]
+        .map(|key| {
+            loaded
+                .effective
+                .iter()
+                .find(|one| one.key == key)
+                .map(|one| one.source.to_string())
+                .unwrap_or_default()
+        })
+        .into();
+    assert_eq!(sources, ["--listen", "SWITCHBOARD_RTM_PING_EVERY", "switchboard.toml:3", "default"]);
+}
+
+#[test]
+fn all_faults_are_told_at_once_with_key_line_and_range() {
+    let file = "[server]\nlisten = \"nowhere\"\nshards = 1000\n\n[chats.queue]\nlimt = 5\n[nonsense]\n[rtm]\nping_every = \
+                \"40s\"\n[tls]\ncert = \"a.pem\"\n";
+    let loaded = loaded(file, &[("SWITCHBOARD_CHAT_IDLE_AFTER", "soon")], &[("server.store", "paper")]);
+    let faults = fault_texts(&loaded);
+    for expected in [
+        "switchboard.toml:2: server.listen = \"nowhere\": must be an IP address and a port",
+        "switchboard.toml:3: server.shards = \"1000\": must be a power of two from 256 to 4096",
+        "switchboard.toml:6: chats.queue.limt: there is no such setting; did you mean chats.queue.limit?",
+        "switchboard.toml:7: [nonsense]: there is no such section",
+        "switchboard.toml:9: rtm.ping_every: rtm.ping_every must be shorter than rtm.idle_timeout",
+        "switchboard.toml:11: tls.cert: goes together with tls.key",
+        "SWITCHBOARD_CHAT_IDLE_AFTER: chat.idle_after = \"soon\": must be 0 (off) or a duration from 100ms",
+        "--store: server.store = \"paper\": must be one of embedded, cql",
+    ] {
+        assert!(faults.iter().any(|fault| fault.starts_with(expected)), "{expected} in {faults:#?}");
+    }
+    assert_eq!(faults.len(), 8, "{faults:#?}");
+}
+
+#[test]
+fn a_bad_value_is_a_fault_even_where_a_stronger_word_overrides_it() {
+    let loaded = loaded("[server]\nstore = \"paper\"\n", &[], &[("server.store", "cql")]);
+    assert_eq!(loaded.faults.len(), 1);
+    assert_eq!(loaded.config.server.store, StoreKind::Cql);
+}
+
+#[test]
+fn unknown_variables_warn_and_those_of_tests_do_not() {
+    let environment = [
+        ("SWITCHBOARD_LISTN", "x"),
+        ("SWITCHBOARD_TEST_CQL", "x"),
+        ("SWITCHBOARD_CONFIG", "x"),
+        ("SWITCHBOARDING", "x"),
+        ("PATH", "x"),
+    ];
+    let loaded = loaded("", &environment, &[]);
+    assert_eq!(
+        loaded.warnings,
+        ["SWITCHBOARD_LISTN: no setting has this variable; did you mean SWITCHBOARD_LISTEN?"]
+    );
+    assert!(loaded.faults.is_empty());
+}
+
+#[test]
+fn a_named_file_has_to_exist() {
+    let (_folder, mut inputs) = inputs("", &[], &[]);
+    inputs.file = Some(PathBuf::from("absent.toml"));
+    let faults = fault_texts(&load(&inputs));
+    assert!(faults.len() == 1 && faults[0].starts_with("absent.toml: cannot be read"), "{faults:?}");
+}
+
+#[test]
+fn passwords_are_shown_nowhere() {
+    let file = "[cql]\nuser = \"u\"\npassword = \"hunter2\"\n";
+    let loaded = loaded(file, &[], &[]);
+    assert!(!format!("{loaded:?}").contains("hunter2"));
+    assert_eq!(loaded.config.cql.login.map(|login| login.password).as_deref(), Some("hunter2"));
+}
+
+fn license() -> License {
+    License {
+        id: LicenseId(1),
+        organization_id: OrganizationId(uuid::Uuid::nil()),
+        version: 1,
+        created_at: Timestamp(0),
+        agents: BTreeMap::new(),
+        groups: BTreeMap::new(),
+        clients: BTreeMap::new(),
+        settings: Settings::default(),
+        pseudonym_key: [0; 16],
+        demo: false,
+    }
+}
+
+#[test]
+fn a_license_has_rules_of_its_own() {
+    let config = Config::default();
+    let mut license = license();
+    assert_eq!(config.routing_for(&license).queue_limit, 100);
+    license.settings = Settings {
+        queue_limit: Some(10),
+        offline_start: Some(OfflineStart::Refuse),
+        thread_inactivity_timeout_ms: Some(5_000),
+        max_chats_count: Some(900),
+        concurrent_chats: Some(7),
+        ..Settings::default()
+    };
+    let rules = config.routing_for(&license);
+    assert_eq!((rules.queue_limit, rules.reopen_threshold), (10, 10));
+    assert_eq!((rules.max_chats_count, rules.max_chats_ceiling), (500, 500));
+    assert_eq!((rules.offline_start, rules.concurrent_chats), (OfflineStart::Refuse, Some(7)));
+    assert_eq!(config.rules_for(&license).thread_inactivity_timeout, Duration::from_secs(5));
+}

@@ -1,0 +1,168 @@
+//! Events as clients send them: `send_event`, and the initial events of a thread.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::value::{IncomingId, check_id, check_readable, part};
+use super::{Payload, Request, Surface, Visibility};
+use crate::domain::event::{EventBody, FileBody, Json, NewEvent, Postback, SystemMessage};
+use crate::domain::id::ChatId;
+use crate::domain::properties::Properties;
+use crate::protocol::error::WireError;
+
+/// `send_event`.
+pub(super) fn send_event(payload: Payload<'_>) -> Result<Request, WireError> {
+    #[derive(Deserialize)]
+    struct Wire<'a> {
+        chat_id: ChatId,
+        #[serde(borrow)]
+        event: WireEvent<'a>,
+        attach_to_last_thread: Option<bool>,
+    }
+    let wire: Wire<'_> = payload.read()?;
+    // Agents have no such parameter.
+    let may_attach = payload.surface() == Surface::Customer;
+    Ok(Request::SendEvent {
+        chat: wire.chat_id.checked("chat_id")?,
+        event: NewEvent { author: None, ..wire.event.into_event("event", payload.surface())? },
+        attach_to_last_thread: may_attach && wire.attach_to_last_thread.unwrap_or_default(),
+    })
+}
+
+/// The fields of all kinds of events. What only some kinds have and is more than a text stays unread until
+/// `type` is known, wherever it stands; a tagged enum would copy the whole event first.
+#[derive(Deserialize)]
+pub(super) struct WireEvent<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    custom_id: Option<Arc<str>>,
+    /// Agents' word for who may see it.
+    visibility: Option<Visibility>,
+    /// Customers' word for the same.
+    recipients: Option<Visibility>,
+    properties: Option<Properties>,
+    author_id: Option<Arc<str>>,
+    text: Option<String>,
+    #[serde(borrow)]
+    postback: Option<&'a RawValue>,
+    template_id: Option<String>,
+    #[serde(borrow)]
+    elements: Option<&'a RawValue>,
+    form_id: Option<String>,
+    #[serde(borrow)]
+    fields: Option<&'a RawValue>,
+    url: Option<String>,
+    alternative_text: Option<String>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    system_message_type: Option<String>,
+    #[serde(borrow)]
+    text_vars: Option<&'a RawValue>,
+    annotation_type: Option<String>,
+}
+
+impl WireEvent<'_> {
+    /// An initial event of a thread; only these may name their author.
+    pub(super) fn into_initial(mut self, path: &str, surface: Surface) -> Result<NewEvent, WireError> {
+        let author = self.author_id.take();
+        if let Some(author) = &author {
+            check_id(&format!("{path}.author_id"), author)?;
+        }
+        Ok(NewEvent { author, ..self.into_event(path, surface)? })
+    }
+
+    fn into_event(mut self, path: &str, surface: Surface) -> Result<NewEvent, WireError> {
+        let visibility = match surface {
+            Surface::Agent => self.visibility,
+            Surface::Customer => self.recipients,
+        };
+        Ok(NewEvent {
+            custom_id: self.custom_id.take(),
+            visibility: visibility.unwrap_or_default(),
+            properties: self.properties.take().unwrap_or_default(),
+            author: None,
+            body: self.into_body(path)?,
+        })
+    }
+
+    fn into_body(self, path: &str) -> Result<EventBody, WireError> {
+        let field = |name: &str| format!("{path}.{name}");
+        let required = |name: &str| WireError::validation(format!("`{path}.{name}` is required"));
+        Ok(match &*self.kind {
+            "message" => EventBody::Message {
+                postback: self.postback.map(|raw| postback(&field("postback"), raw)).transpose()?,
+                text: self.text.ok_or_else(|| required("text"))?,
+            },
+            "rich_message" => EventBody::RichMessage {
+                template_id: self.template_id.ok_or_else(|| required("template_id"))?,
+                elements: self
+                    .elements
+                    .map(|raw| part(&field("elements"), raw))
+                    .transpose()?
+                    .unwrap_or_default(),
+            },
+            "file" => {
+                EventBody::File(file(path, self.url.ok_or_else(|| required("url"))?, self.alternative_text)?)
+            }
+            "form" => EventBody::Form {
+                form_id: self.form_id.ok_or_else(|| required("form_id"))?,
+                fields: part(&field("fields"), self.fields.ok_or_else(|| required("fields"))?)?,
+            },
+            "filled_form" => EventBody::FilledForm {
+                form_id: self.form_id.ok_or_else(|| required("form_id"))?,
+                fields: part(&field("fields"), self.fields.ok_or_else(|| required("fields"))?)?,
+            },
+            "system_message" => EventBody::SystemMessage(SystemMessage {
+                system_message_type: self
+                    .system_message_type
+                    .ok_or_else(|| required("system_message_type"))?,
+                text: self.text,
+                text_vars: self.text_vars.map(|raw| part(&field("text_vars"), raw)).transpose()?,
+            }),
+            "custom" => {
+                let content = self.content;
+                content.map_or(Ok(()), |raw| check_readable(&field("content"), raw))?;
+                EventBody::Custom { content: content.map(|raw| Json(raw.to_owned())) }
+            }
+            "annotation" => EventBody::Annotation {
+                text: self.text.ok_or_else(|| required("text"))?,
+                annotation_type: self.annotation_type.ok_or_else(|| required("annotation_type"))?,
+            },
+            // `system` is made by the server alone.
+            _ => return Err(WireError::validation(format!("`{path}.type` is not a type that can be sent"))),
+        })
+    }
+}
+
+fn postback(path: &str, raw: &RawValue) -> Result<Postback, WireError> {
+    let postback: Postback = part(path, raw)?;
+    check_id(&format!("{path}.thread_id"), postback.thread_id.as_str())?;
+    check_id(&format!("{path}.event_id"), &postback.event_id)?;
+    Ok(postback)
+}
+
+/// A file by its address. Nothing was uploaded here, so its type and size are not known; a client's word for
+/// them would be shown to others as the server's.
+fn file(path: &str, url: String, alternative_text: Option<String>) -> Result<FileBody, WireError> {
+    // Other schemes (`javascript:`, `data:`) would run or hide something at whoever opens the file.
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
+        return Err(WireError::validation(format!("`{path}.url` must be an address of http or https")));
+    };
+    let location = rest.split(['?', '#']).next().unwrap_or_default();
+    let name =
+        location.split('/').skip(1).last().filter(|name| !name.is_empty()).unwrap_or("file").to_owned();
+    Ok(FileBody {
+        name,
+        url,
+        content_type: "application/octet-stream".to_owned(),
+        size: None,
+        width: None,
+        height: None,
+        thumbnail_url: None,
+        thumbnail2x_url: None,
+        alternative_text,
+    })
+}

@@ -1,0 +1,171 @@
+//! `login` of both surfaces.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::customer::WireCustomer;
+use super::value::check_id;
+use super::{Payload, Request, Surface};
+use crate::domain::customer::CustomerUpdate;
+use crate::domain::id::GroupId;
+use crate::protocol::error::{ErrorType, WireError};
+use crate::protocol::version::ApiVersion;
+
+/// Tokens of this server are far shorter, bytes.
+const MAX_TOKEN: usize = 8_192;
+
+/// What `login` brings. Whether the token is good is not asked here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// As given, with its scheme if it has one: `Bearer …`, `Basic …`.
+    pub token: String,
+    /// Agents: take up the last known status instead of the default one.
+    pub reconnect: bool,
+    /// Agents: this connection is away and gets no chats.
+    pub away: bool,
+    /// Which program it is.
+    pub application: Option<Application>,
+    /// Which pushes of which version the connection wants; none: all of its own version.
+    pub pushes: Option<BTreeMap<ApiVersion, PushSelection>>,
+    /// Customers: what to set in the profile; empty for agents.
+    pub customer: CustomerUpdate,
+    /// Customers: the group whose widget they use.
+    pub group_id: Option<GroupId>,
+}
+
+/// The program behind a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub struct Application {
+    pub name: Option<String>,
+    pub version: Option<String>,
+}
+
+/// Which pushes a connection wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PushSelection {
+    /// All of them.
+    All,
+    /// The ones of these names.
+    Named(Vec<String>),
+}
+
+impl PushSelection {
+    /// Does the connection want this push?
+    pub fn wants(&self, action: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(names) => names.iter().any(|name| name == action),
+        }
+    }
+}
+
+/// The fields that begin with `_` are checked for their type and not used: the visits, greetings and
+/// customers' lists that they belong to are not served.
+#[derive(Deserialize)]
+struct WireAgent {
+    token: String,
+    #[serde(rename = "timezone")]
+    _timezone: Option<String>,
+    reconnect: Option<bool>,
+    application: Option<Application>,
+    away: Option<bool>,
+    #[serde(rename = "customer_monitoring_level")]
+    _customer_monitoring_level: Option<MonitoringLevel>,
+    pushes: Option<BTreeMap<String, Vec<String>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum MonitoringLevel {
+    My,
+    Chatting,
+    Invited,
+    Online,
+    HighestAvailable,
+}
+
+#[derive(Deserialize)]
+struct WireLogin {
+    token: String,
+    customer: Option<WireCustomer>,
+    #[serde(rename = "customer_page")]
+    _customer_page: Option<CustomerPage>,
+    #[serde(rename = "customer_side_storage")]
+    _customer_side_storage: Option<BTreeMap<String, String>>,
+    #[serde(rename = "is_mobile")]
+    _is_mobile: Option<bool>,
+    group_id: Option<GroupId>,
+    #[serde(rename = "referrer")]
+    _referrer: Option<String>,
+    application: Option<CustomersApplication>,
+    pushes: Option<BTreeMap<String, Vec<String>>>,
+}
+
+#[derive(Deserialize)]
+struct CustomerPage {
+    #[serde(rename = "url")]
+    _url: Option<String>,
+    #[serde(rename = "title")]
+    _title: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct CustomersApplication {
+    name: Option<String>,
+    version: Option<String>,
+    #[serde(rename = "channel_type")]
+    _channel_type: Option<String>,
+}
+
+/// `login`.
+pub(super) fn login(payload: Payload<'_>) -> Result<Request, WireError> {
+    let login = match payload.surface() {
+        Surface::Agent => {
+            let wire: WireAgent = payload.read()?;
+            Login {
+                token: wire.token,
+                reconnect: wire.reconnect.unwrap_or_default(),
+                away: wire.away.unwrap_or_default(),
+                application: wire.application,
+                pushes: wire.pushes.map(selections).transpose()?,
+                customer: CustomerUpdate::default(),
+                group_id: None,
+            }
+        }
+        Surface::Customer => {
+            let wire: WireLogin = payload.read()?;
+            Login {
+                token: wire.token,
+                reconnect: false,
+                away: false,
+                application: wire
+                    .application
+                    .map(|application| Application { name: application.name, version: application.version }),
+                pushes: wire.pushes.map(selections).transpose()?,
+                customer: wire.customer.map(WireCustomer::into_update).unwrap_or_default(),
+                group_id: wire.group_id,
+            }
+        }
+    };
+    if login.token.is_empty() || login.token.len() > MAX_TOKEN {
+        return Err(WireError::validation("`token` is not a token"));
+    }
+    Ok(Request::Login(login))
+}
+
+fn selections(wire: BTreeMap<String, Vec<String>>) -> Result<BTreeMap<ApiVersion, PushSelection>, WireError> {
+    let mut selections = BTreeMap::new();
+    for (version, names) in wire {
+        let Some(known) = ApiVersion::parse(&version) else {
+            check_id("pushes.<version>", &version)?;
+            let message = format!("`pushes.{version}`: the version is not supported");
+            return Err(WireError::new(ErrorType::UnsupportedVersion, message));
+        };
+        // Names of pushes that this server does not have are as good as any: they never come.
+        let wants_all = names.iter().any(|name| name == "all");
+        selections.insert(known, if wants_all { PushSelection::All } else { PushSelection::Named(names) });
+    }
+    Ok(selections)
+}

@@ -1,0 +1,221 @@
+//! Requests, typed: a payload is decoded once, straight from its text, and checked against the table's
+//! limits.
+//!
+//! What the payload alone can tell is checked here. Whether the named things exist, and whether the caller
+//! may, is for the domain. Fields that the table does not know are ignored; a field that is `null` counts as
+//! absent. Only when decoding fails does `fault` look again, slowly, to name the parameter that is wrong.
+
+mod chats;
+mod customer;
+mod event;
+mod fault;
+mod listing;
+mod login;
+mod members;
+mod open_thread;
+mod properties;
+mod value;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+pub use listing::{
+    ChatFilters, ListChats, ListThreads, PageSize, PropertyFilter, PropertyTest, SortOrder, ThreadFilters,
+};
+pub use login::{Application, Login, PushSelection};
+pub use open_thread::OpenThread;
+
+use super::error::WireError;
+use super::method::Method;
+use super::version::Surface;
+use crate::domain::change::Target;
+use crate::domain::command::TransferTo;
+use crate::domain::customer::CustomerUpdate;
+use crate::domain::event::{NewEvent, Visibility};
+use crate::domain::id::{AgentId, ChatId, GroupId, ThreadId};
+use crate::domain::properties::{Properties, PropertyNames};
+use crate::domain::time::Timestamp;
+
+/// What a client asks for; a variant a method, the four families of properties apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub enum Request {
+    Login(Login),
+    Logout,
+    Ping,
+    StartChat(OpenThread),
+    ResumeChat(OpenThread),
+    DeactivateChat {
+        chat: ChatId,
+        ignore_requester_presence: bool,
+    },
+    SendEvent {
+        chat: ChatId,
+        event: NewEvent,
+        attach_to_last_thread: bool,
+    },
+    ListChats(ListChats),
+    ListThreads(ListThreads),
+    GetChat {
+        chat: ChatId,
+        thread: Option<ThreadId>,
+    },
+    FollowChat {
+        chat: ChatId,
+    },
+    UnfollowChat {
+        chat: ChatId,
+    },
+    TransferChat {
+        chat: ChatId,
+        to: TransferTo,
+        ignore_agents_availability: bool,
+        ignore_requester_presence: bool,
+    },
+    AddUserToChat {
+        chat: ChatId,
+        user_id: String,
+        user_type: UserType,
+        visibility: Visibility,
+        ignore_requester_presence: bool,
+    },
+    RemoveUserFromChat {
+        chat: ChatId,
+        agent: AgentId,
+        ignore_requester_presence: bool,
+    },
+    SetRoutingStatus {
+        status: RoutingStatus,
+        agent: Option<AgentId>,
+    },
+    ListRoutingStatuses {
+        group_ids: Option<Vec<GroupId>>,
+    },
+    MarkEventsAsSeen {
+        chat: ChatId,
+        seen_up_to: Timestamp,
+    },
+    SendTypingIndicator {
+        chat: ChatId,
+        visibility: Visibility,
+        is_typing: bool,
+    },
+    SendSneakPeek {
+        chat: ChatId,
+        text: String,
+    },
+    UpdateProperties {
+        chat: ChatId,
+        target: Target,
+        properties: Properties,
+    },
+    DeleteProperties {
+        chat: ChatId,
+        target: Target,
+        names: PropertyNames,
+    },
+    GetCustomer,
+    UpdateCustomer(CustomerUpdate),
+}
+
+/// The kind of a user whom a request names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub enum UserType {
+    Agent,
+    Customer,
+}
+
+/// Does an agent take chats?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub enum RoutingStatus {
+    AcceptingChats,
+    NotAcceptingChats,
+    /// Only bots can be set so.
+    Offline,
+}
+
+impl RoutingStatus {
+    /// The name in `status`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AcceptingChats => "accepting_chats",
+            Self::NotAcceptingChats => "not_accepting_chats",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// Turns the payload of a method into a request. No payload counts as `{}`.
+///
+/// # Errors
+/// `validation` naming the parameter, `not_found` for an event id that no event can have.
+pub fn decode(method: &'static Method, payload: Option<&RawValue>) -> Result<Request, WireError> {
+    let payload = Payload { method, text: payload.map_or("{}", RawValue::get) };
+    fault::check_depth(payload.text)?;
+    match method.action {
+        "login" => login::login(payload),
+        "logout" => payload.nothing(Request::Logout),
+        "ping" => payload.nothing(Request::Ping),
+        "start_chat" => open_thread::start_chat(payload),
+        "resume_chat" => open_thread::resume_chat(payload),
+        "deactivate_chat" => chats::deactivate_chat(payload),
+        "send_event" => event::send_event(payload),
+        "list_chats" => listing::list_chats(payload),
+        "list_threads" => listing::list_threads(payload),
+        "get_chat" => chats::get_chat(payload),
+        "follow_chat" => chats::follow_chat(payload),
+        "unfollow_chat" => chats::unfollow_chat(payload),
+        "transfer_chat" => members::transfer_chat(payload),
+        "add_user_to_chat" => members::add_user_to_chat(payload),
+        "remove_user_from_chat" => members::remove_user_from_chat(payload),
+        "set_routing_status" => members::set_routing_status(payload),
+        "list_routing_statuses" => members::list_routing_statuses(payload),
+        "mark_events_as_seen" => chats::mark_events_as_seen(payload),
+        "send_typing_indicator" => chats::send_typing_indicator(payload),
+        "send_sneak_peek" => chats::send_sneak_peek(payload),
+        "update_chat_properties" => properties::update_chat(payload),
+        "delete_chat_properties" => properties::delete_chat(payload),
+        "update_thread_properties" => properties::update_thread(payload),
+        "delete_thread_properties" => properties::delete_thread(payload),
+        "update_event_properties" => properties::update_event(payload),
+        "delete_event_properties" => properties::delete_event(payload),
+        "get_customer" => payload.nothing(Request::GetCustomer),
+        "update_customer" => customer::update_customer(payload),
+        // Every row of the table stands above; a test decodes them all.
+        action => Err(WireError::validation(format!("unknown action `{action}`"))),
+    }
+}
+
+/// A payload on its way to a request.
+#[derive(Clone, Copy)]
+struct Payload<'a> {
+    method: &'static Method,
+    text: &'a str,
+}
+
+impl<'a> Payload<'a> {
+    /// Decodes it, or finds out which parameter is wrong.
+    fn read<T: Deserialize<'a>>(self) -> Result<T, WireError> {
+        // serde would take an array for a struct.
+        if self.text.starts_with('{')
+            && let Ok(value) = serde_json::from_str(self.text)
+        {
+            return Ok(value);
+        }
+        Err(fault::explain::<T>(self.method, self.text))
+    }
+
+    fn nothing(self, request: Request) -> Result<Request, WireError> {
+        #[derive(Deserialize)]
+        struct Nothing {}
+        self.read::<Nothing>().map(|Nothing {}| request)
+    }
+
+    fn surface(self) -> Surface {
+        self.method.surface
+    }
+}

@@ -1,0 +1,83 @@
+//! What goes out: answers and pushes as one kind of reader may see them. `audience.md` says who gets a push,
+//! this room what stands in it.
+//!
+//! Everything is written straight from the domain's data into JSON text, by `Serialize` wrappers that borrow.
+//! A customer never sees agents-only events, members who show themselves to agents only, agents' e-mail
+//! addresses, tags, or a property that customers cannot read. What is optional and not there is left out;
+//! lists are lists even when empty.
+
+mod chat;
+mod event;
+mod login;
+mod properties;
+mod push;
+mod thread;
+mod user;
+
+use std::borrow::Cow;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Serialize;
+use sha2::Sha256;
+
+pub use thread::ThreadParts;
+
+use super::version::Surface;
+use crate::domain::event::{Event, Visibility};
+use crate::domain::id::{AgentId, UserId};
+use crate::domain::license::License;
+
+/// One kind of reader of one license.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Agents or customers.
+    pub surface: Surface,
+    /// Whose agents, groups and pseudonyms.
+    pub license: &'a License,
+}
+
+impl<'a> View<'a> {
+    /// A user's id as the reader knows it: customers know agents by pseudonyms.
+    pub fn user_id<'i>(&self, id: &'i UserId) -> Cow<'i, str> {
+        match id {
+            UserId::Agent(id) => self.agent_id(id),
+            UserId::Customer(id) => Cow::Borrowed(id.as_str()),
+        }
+    }
+
+    fn agent_id<'i>(&self, id: &'i AgentId) -> Cow<'i, str> {
+        match self.surface {
+            Surface::Agent => Cow::Borrowed(id.as_str()),
+            Surface::Customer => Cow::Owned(self.pseudonym(id.as_str())),
+        }
+    }
+
+    /// 32 hex digits that name an agent to customers and tell them nothing: half of a keyed hash.
+    fn pseudonym(&self, id: &str) -> String {
+        // HMAC pads short keys with zeros; doing so here leaves nothing that could fail.
+        let mut key = [0_u8; 64];
+        key[..16].copy_from_slice(&self.license.pseudonym_key);
+        let mut hash = Hmac::<Sha256>::new(&key.into());
+        hash.update(id.as_bytes());
+        let hash = hash.finalize().into_bytes();
+        let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+        hash[..16].iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    }
+
+    fn is_for_customers(&self) -> bool {
+        self.surface == Surface::Customer
+    }
+
+    /// May the reader see the event?
+    pub fn shows(&self, event: &Event) -> bool {
+        !self.is_for_customers() || event.visibility == Visibility::All
+    }
+}
+
+/// The JSON of a value of this room. All keys are texts and no writer fails, so there is always one.
+pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| {
+        debug_assert!(false, "not JSON: {error}");
+        "{}".to_owned()
+    })
+}

@@ -1,0 +1,105 @@
+//! Pushes: the name and payload of each, on the surface that has it.
+
+mod chats;
+mod events;
+mod properties;
+mod queue;
+mod users;
+
+use serde::Serialize;
+
+pub(super) use chats::Transfer;
+
+use self::properties::Place;
+use super::{View, json};
+use crate::domain::id::{ChatId, ThreadId};
+use crate::domain::push::PushBody;
+
+/// A push that is ready to be framed: its name and its payload.
+type Rendered = Option<(&'static str, String)>;
+
+impl View<'_> {
+    /// The push's name and payload; none where the surface has no such push, or nothing of it may be seen.
+    ///
+    /// Events that are still to be read from the log are the caller's to put in first; without them the
+    /// thread is shown empty.
+    pub fn push(&self, body: &PushBody) -> Option<(&'static str, String)> {
+        match body {
+            PushBody::IncomingChat { requester, chat, events, queue, transferred_from } => {
+                self.incoming_chat(requester.as_ref(), chat, events, *queue, transferred_from.as_ref())
+            }
+            PushBody::ChatDeactivated { chat, thread, user } => {
+                self.chat_deactivated(chat, thread, user.as_ref())
+            }
+            PushBody::ChatAccessUpdated { chat, access } => self.chat_access_updated(chat, access),
+            PushBody::ChatTransferred { chat, thread, requester, reason, to, queue } => {
+                self.chat_transferred((chat, thread.as_ref()), requester.as_ref(), *reason, to, *queue)
+            }
+            PushBody::ChatUnfollowed { chat } => self.chat_unfollowed(chat),
+            PushBody::UserAddedToChat { chat, thread, user, reason, requester } => {
+                self.user_added_to_chat((chat, thread.as_ref()), user, reason, requester.as_ref())
+            }
+            PushBody::UserRemovedFromChat { chat, thread, user, reason, requester } => {
+                self.user_removed_from_chat((chat, thread.as_ref()), user, reason, requester.as_ref())
+            }
+            PushBody::CustomerUpdated { id, profile } => self.customer_updated(id, profile),
+            PushBody::RoutingStatusSet { agent, status } => self.routing_status_set(agent, status),
+            PushBody::IncomingEvent { chat, thread, event } => self.incoming_event(chat, thread, event),
+            PushBody::EventsMarkedAsSeen { user, chat, seen_up_to } => {
+                self.events_marked_as_seen(chat, user, *seen_up_to)
+            }
+            PushBody::IncomingTypingIndicator { chat, thread, author, visibility, at, is_typing } => {
+                self.incoming_typing_indicator((chat, thread), author, *visibility, *at, *is_typing)
+            }
+            PushBody::IncomingSneakPeek { chat, thread, author, text, at } => {
+                self.incoming_sneak_peek((chat, thread), author, text, *at)
+            }
+            PushBody::ChatPropertiesUpdated { chat, properties } => {
+                self.properties_updated("chat_properties_updated", chat, Place::Chat, properties)
+            }
+            PushBody::ChatPropertiesDeleted { chat, names } => {
+                self.properties_deleted("chat_properties_deleted", chat, Place::Chat, names)
+            }
+            PushBody::ThreadPropertiesUpdated { chat, thread, properties } => {
+                self.properties_updated("thread_properties_updated", chat, Place::Thread(thread), properties)
+            }
+            PushBody::ThreadPropertiesDeleted { chat, thread, names } => {
+                self.properties_deleted("thread_properties_deleted", chat, Place::Thread(thread), names)
+            }
+            PushBody::EventPropertiesUpdated { chat, event, properties } => {
+                self.properties_updated("event_properties_updated", chat, Place::Event(event), properties)
+            }
+            PushBody::EventPropertiesDeleted { chat, event, names } => {
+                self.properties_deleted("event_properties_deleted", chat, Place::Event(event), names)
+            }
+            PushBody::QueuePositionsUpdated(places) => self.queue_positions_updated(places),
+            PushBody::QueuePositionUpdated { chat, thread, place } => {
+                self.queue_position_updated(chat, thread, *place)
+            }
+        }
+    }
+
+    /// For pushes that customers do not have.
+    fn for_agents<T: Serialize>(&self, action: &'static str, payload: &T) -> Rendered {
+        (!self.is_for_customers()).then(|| (action, json(payload)))
+    }
+}
+
+/// What most payloads begin with.
+#[derive(Serialize)]
+struct InChat<'a, T> {
+    chat_id: &'a ChatId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thread_id: Option<&'a ThreadId>,
+    #[serde(flatten)]
+    rest: T,
+}
+
+fn in_chat<T: Serialize>(
+    action: &'static str,
+    chat_id: &ChatId,
+    thread_id: Option<&ThreadId>,
+    rest: T,
+) -> Rendered {
+    Some((action, json(&InChat { chat_id, thread_id, rest })))
+}

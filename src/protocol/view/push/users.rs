@@ -1,0 +1,86 @@
+//! Pushes about who is in a chat, about customers and about agents.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::{Rendered, in_chat};
+use crate::domain::customer::CustomerProfile;
+use crate::domain::id::{AgentId, ChatId, CustomerId, ThreadId, UserId};
+use crate::domain::user::ChatUser;
+use crate::protocol::view::user::{ProfileView, UserView};
+use crate::protocol::view::{View, json};
+
+#[derive(Serialize)]
+struct Added<'a> {
+    user: UserView<'a>,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requester_id: Option<Cow<'a, str>>,
+}
+
+#[derive(Serialize)]
+struct Removed<'a> {
+    user_id: Cow<'a, str>,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requester_id: Option<Cow<'a, str>>,
+}
+
+/// The domain tells the profile as it is now, not what differs, so all of it is shown.
+#[derive(Serialize)]
+struct CustomerUpdated<'a> {
+    id: &'a CustomerId,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(flatten)]
+    profile: ProfileView<'a>,
+}
+
+#[derive(Serialize)]
+struct RoutingStatusSet<'a> {
+    agent_id: &'a AgentId,
+    status: &'a str,
+}
+
+impl View<'_> {
+    pub(super) fn user_added_to_chat(
+        &self,
+        (chat, thread): (&ChatId, Option<&ThreadId>),
+        user: &ChatUser,
+        reason: &str,
+        requester: Option<&UserId>,
+    ) -> Rendered {
+        if !self.shows_user(user) {
+            return None;
+        }
+        let rest = Added { user: self.user(user), reason, requester_id: self.requesting_agent(requester) };
+        in_chat("user_added_to_chat", chat, thread, rest)
+    }
+
+    pub(super) fn user_removed_from_chat(
+        &self,
+        (chat, thread): (&ChatId, Option<&ThreadId>),
+        user: &UserId,
+        reason: &str,
+        requester: Option<&UserId>,
+    ) -> Rendered {
+        let requester_id = self.requesting_agent(requester);
+        let rest = Removed { user_id: self.user_id(user), reason, requester_id };
+        in_chat("user_removed_from_chat", chat, thread, rest)
+    }
+
+    /// Who did it is only told of agents.
+    fn requesting_agent<'r>(&self, requester: Option<&'r UserId>) -> Option<Cow<'r, str>> {
+        requester.filter(|user| user.agent().is_some()).map(|user| self.user_id(user))
+    }
+
+    pub(super) fn customer_updated(&self, id: &CustomerId, profile: &CustomerProfile) -> Rendered {
+        let payload = CustomerUpdated { id, kind: "customer", profile: ProfileView::new(profile) };
+        Some(("customer_updated", json(&payload)))
+    }
+
+    pub(super) fn routing_status_set(&self, agent: &AgentId, status: &str) -> Rendered {
+        self.for_agents("routing_status_set", &RoutingStatusSet { agent_id: agent, status })
+    }
+}

@@ -1,0 +1,153 @@
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::*;
+use crate::domain::id::{AgentId, LicenseId, OrganizationId};
+use crate::domain::license::{Client, License, Settings};
+
+fn plan(agents: u32) -> LicensePlan {
+    LicensePlan::with_agents(agents, Client { origins: Vec::new(), loopback: false }, Settings::default())
+}
+
+fn set_queue_limit(limit: u32) -> impl Fn(&mut License) -> Result<(), std::convert::Infallible> {
+    move |license| {
+        license.settings.queue_limit = Some(limit);
+        Ok(())
+    }
+}
+
+#[actix_rt::test]
+async fn the_demo_is_made_once_and_its_file_is_private() {
+    let test = TestTenants::new();
+    let demo = test.demo().await;
+    let file = test.folder.path().join("demo.json");
+    let mode = std::fs::metadata(&file).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = std::fs::read_to_string(&file).expect("read");
+    let fields: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(fields["license_id"], 1001);
+    assert_eq!(fields["agents"].as_array().map(Vec::len), Some(3));
+    assert_eq!(fields["agents"][0]["id"], "smith@example.com");
+    assert_eq!(fields["client_id"].as_str().map(str::len), Some(32));
+    let again = make_demo_license(&test.tenants, "x", &file).await.expect("looked");
+    assert!(again.is_none());
+    assert_eq!(demo.license_id, LicenseId(1001));
+}
+
+#[actix_rt::test]
+async fn licenses_are_found_by_number_and_organization() {
+    let test = TestTenants::new();
+    let demo = test.demo().await;
+    let second = make_license(&test.tenants, &plan(2), "x").await.expect("made");
+    assert_eq!(second.license_id, LicenseId(1002));
+    for tenants in [&test.tenants, &test.other_node()] {
+        let licenses = &tenants.licenses;
+        assert_eq!(licenses.list().await.expect("listed").len(), 2);
+        let found = licenses.get_by_organization(demo.organization_id).await.expect("read").expect("there");
+        assert_eq!(found.id, demo.license_id);
+        assert!(found.demo && found.agents.len() == 3);
+        assert!(licenses.get(LicenseId(1)).await.expect("read").is_none());
+        let nobody = OrganizationId(uuid::Uuid::nil());
+        assert!(licenses.get_by_organization(nobody).await.expect("read").is_none());
+    }
+}
+
+#[actix_rt::test]
+async fn changes_are_told_here_at_once_and_elsewhere_at_the_next_look() {
+    let test = TestTenants::new();
+    let id = test.demo().await.license_id;
+    let other = test.other_node();
+    other.licenses.get(id).await.expect("read");
+    let (mut here, mut there) = (test.tenants.licenses.changes(), other.licenses.changes());
+
+    test.tenants.licenses.update(id, set_queue_limit(7)).await.expect("changed");
+    assert_eq!(here.try_recv().expect("told").settings.queue_limit, Some(7));
+    assert!(there.try_recv().is_err());
+    other.refresh().await.expect("looked");
+    let learned = there.try_recv().expect("told");
+    assert_eq!((learned.settings.queue_limit, learned.version), (Some(7), 2));
+    other.refresh().await.expect("looked");
+    assert!(there.try_recv().is_err(), "nothing new");
+}
+
+#[actix_rt::test]
+async fn nodes_that_change_a_license_together_lose_no_change() {
+    let test = TestTenants::new();
+    let id = test.demo().await.license_id;
+    let other = test.other_node();
+    let change = |tenants: Tenants, agent: &'static str| async move {
+        for number in 0..10u32 {
+            let result = tenants
+                .licenses
+                .update(id, |license| {
+                    let agent = license.agents.get_mut(&AgentId::new(agent)).ok_or(())?;
+                    agent.max_chats_count = Some(agent.max_chats_count.unwrap_or(0) + number);
+                    Ok::<(), ()>(())
+                })
+                .await;
+            result.expect("changed");
+        }
+    };
+    futures_util::join!(
+        change(test.tenants.clone(), "smith@example.com"),
+        change(other, "jones@example.com"),
+        change(test.other_node(), "jones@example.com")
+    );
+    let license = test.other_node().licenses.get(id).await.expect("read").expect("there");
+    let counts = ["smith@example.com", "jones@example.com"]
+        .map(|agent| license.agents[&AgentId::new(agent)].max_chats_count);
+    assert_eq!(counts, [Some(45), Some(90)]);
+    // Every first change adds nothing, and changes nothing where there was a number already.
+    assert!((29..=31).contains(&license.version), "{}", license.version);
+}
+
+#[actix_rt::test]
+async fn large_licenses_keep_their_agents_through_changes() {
+    let test = TestTenants::new();
+    let made = make_license(&test.tenants, &plan(1_000), "x").await.expect("made");
+    assert_eq!(made.agents.len(), 1_000);
+    let id = made.license_id;
+    let renamed = AgentId::new("agent500@example.com");
+    let removed = AgentId::new("agent1@example.com");
+    test.tenants
+        .licenses
+        .update(id, |license| {
+            license.agents.get_mut(&renamed).ok_or(())?.name = "Renamed".to_owned();
+            license.agents.remove(&removed);
+            Ok::<(), ()>(())
+        })
+        .await
+        .expect("changed");
+    let read = test.other_node().licenses.get(id).await.expect("read").expect("there");
+    assert_eq!(read.agents.len(), 999);
+    assert_eq!(read.agents[&renamed].name, "Renamed");
+    // A head and four parts; those that were replaced are gone.
+    let cells =
+        test.store.list_cells(crate::store::CellTable::Licenses, id, None, 100).await.expect("listed");
+    assert_eq!(cells.len(), 5);
+
+    test.tenants
+        .licenses
+        .update(id, |license| {
+            license.agents.clear();
+            Ok::<(), ()>(())
+        })
+        .await
+        .expect("changed");
+    let read = test.other_node().licenses.get(id).await.expect("read").expect("there");
+    assert!(read.agents.is_empty());
+}
+
+#[actix_rt::test]
+async fn a_refused_change_changes_nothing() {
+    let test = TestTenants::new();
+    let id = test.demo().await.license_id;
+    let refused = test.tenants.licenses.update(id, |license| {
+        license.settings.queue_limit = Some(1);
+        Err("no")
+    });
+    assert!(matches!(refused.await, Err(UpdateError::Refused("no"))));
+    let absent = test.tenants.licenses.update(LicenseId(5), set_queue_limit(1)).await;
+    assert!(matches!(absent, Err(UpdateError::NoLicense(LicenseId(5)))));
+    let license = test.other_node().licenses.get(id).await.expect("read").expect("there");
+    assert_eq!((license.settings.queue_limit, license.version), (None, 1));
+}
