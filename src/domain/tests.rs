@@ -48,8 +48,8 @@ enum What {
     Set(usize, bool),
     Delete(usize),
     Rename(&'static str),
-    Assign(&'static str, AssignCause),
-    Unassign(Option<&'static str>, LeaveCause, bool),
+    Assign(&'static str, Vec<&'static str>, Option<LeaveCause>),
+    Unassign(Vec<&'static str>, LeaveCause, bool),
     CloseInactive,
     Restart,
 }
@@ -139,12 +139,9 @@ fn leave_cause() -> impl Strategy<Value = LeaveCause> {
     prop::sample::select(vec![SignedOut, RemotelySignedOut, Disconnected, Deleted, Inactive, Offline, Other])
 }
 
-fn assign_cause() -> impl Strategy<Value = AssignCause> {
-    let instead = (agent(), leave_cause());
-    prop_oneof![
-        Just(AssignCause::Waiting),
-        instead.prop_map(|(name, cause)| AssignCause::Instead(agent_id(name), cause)),
-    ]
+/// Those whom the router takes a chat from; some may not be in it.
+fn those_before() -> impl Strategy<Value = Vec<&'static str>> {
+    prop::collection::vec(agent(), 0..3)
 }
 
 fn new_user() -> impl Strategy<Value = NewUser> {
@@ -171,9 +168,10 @@ fn what() -> impl Strategy<Value = What> {
         6 => (0..20usize, any::<bool>()).prop_map(|(target, rating)| What::Set(target, rating)),
         3 => (0..20usize).prop_map(What::Delete),
         1 => prop::sample::select(vec!["Kate", "Catherine"]).prop_map(What::Rename),
-        4 => (agent(), assign_cause()).prop_map(|(name, cause)| What::Assign(name, cause)),
-        4 => (prop::option::of(agent()), leave_cause(), any::<bool>())
-            .prop_map(|(name, cause, archive)| What::Unassign(name, cause, archive)),
+        4 => (agent(), those_before(), prop::option::of(leave_cause()))
+            .prop_map(|(name, before, cause)| What::Assign(name, before, cause)),
+        4 => (those_before(), leave_cause(), any::<bool>())
+            .prop_map(|(names, cause, archive)| What::Unassign(names, cause, archive)),
         2 => Just(What::CloseInactive),
         1 => Just(What::Restart),
     ]
@@ -259,9 +257,13 @@ fn command(story: &Story, what: What) -> Option<Command> {
             customer.profile.name = Some(name.to_owned());
             Command::UpdateCustomer(UpdateCustomer { customer })
         }
-        What::Assign(name, cause) => Command::AssignAgent(AssignAgent { agent: agent_id(name), cause }),
-        What::Unassign(name, cause, archive) => {
-            Command::UnassignAgent(UnassignAgent { agent: name.map(agent_id), cause, archive, place: None })
+        What::Assign(name, before, cause) => {
+            let replaces = before.into_iter().map(agent_id).collect();
+            Command::AssignAgent(AssignAgent { agent: agent_id(name), replaces, cause })
+        }
+        What::Unassign(names, cause, archive) => {
+            let agents = names.into_iter().map(agent_id).collect();
+            Command::UnassignAgent(UnassignAgent { agents, cause, archive, place: None })
         }
         What::CloseInactive => Command::CloseInactive(CloseInactive),
         What::Restart => return None,
