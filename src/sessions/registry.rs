@@ -1,6 +1,7 @@
 //! Every session of this node, and the fan-out of pushes to them.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::time::Instant;
@@ -203,37 +204,39 @@ impl Registry {
         self.all.insert(session.id, session);
     }
 
-    /// Its user is known now; from here on it gets pushes. True if it is the user's first session here.
-    pub fn logged_in(&self, session: &Arc<SessionHandle>, user: &SessionUser) -> bool {
+    /// Its user is known now; from here on it gets pushes.
+    pub fn logged_in(&self, session: &Arc<SessionHandle>, user: &SessionUser) {
         session.logged_in.store(true, Ordering::Release);
         match user {
             SessionUser::Agent(license, agent) => {
-                add(&mut self.hub(*license).agents.write(), agent.clone(), session)
+                add(&mut self.hub(*license).agents.write(), agent.clone(), session);
             }
             SessionUser::Customer(license, customer) => {
-                add(&mut self.hub(*license).customers.write(), customer.clone(), session)
+                add(&mut self.hub(*license).customers.write(), customer.clone(), session);
             }
         }
     }
 
-    /// Its login failed after all. True if it was its user's last session here.
-    pub fn logged_out(&self, session: &SessionHandle, user: &SessionUser) -> bool {
+    /// Its login failed after all.
+    pub fn logged_out(&self, session: &SessionHandle, user: &SessionUser) {
         session.logged_in.store(false, Ordering::Release);
         match user {
             SessionUser::Agent(license, agent) => {
-                remove(&mut self.hub(*license).agents.write(), agent, session.id)
+                remove(&mut self.hub(*license).agents.write(), agent, session.id);
             }
             SessionUser::Customer(license, customer) => {
-                remove(&mut self.hub(*license).customers.write(), customer, session.id)
+                remove(&mut self.hub(*license).customers.write(), customer, session.id);
             }
         }
     }
 
-    /// The session is over. True if it was its user's last one here.
-    pub fn closed(&self, session: &SessionHandle, user: Option<&SessionUser>) -> bool {
+    /// The session is over.
+    pub fn closed(&self, session: &SessionHandle, user: Option<&SessionUser>) {
         session.outbox.close();
         self.all.remove(&session.id);
-        user.is_some_and(|user| self.logged_out(session, user))
+        if let Some(user) = user {
+            self.logged_out(session, user);
+        }
     }
 
     /// Every session, logged in or not.
@@ -290,24 +293,16 @@ impl Registry {
     }
 }
 
-fn add<K: std::hash::Hash + Eq>(
-    sessions: &mut HashMap<K, Sessions>,
-    user: K,
-    session: &Arc<SessionHandle>,
-) -> bool {
-    let of_user = sessions.entry(user).or_default();
-    of_user.push(session.clone());
-    of_user.len() == 1
+fn add<K: Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: K, session: &Arc<SessionHandle>) {
+    sessions.entry(user).or_default().push(session.clone());
 }
 
-fn remove<K: std::hash::Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: &K, id: u64) -> bool {
-    let Some(of_user) = sessions.get_mut(user) else { return false };
+fn remove<K: Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: &K, id: u64) {
+    let Some(of_user) = sessions.get_mut(user) else { return };
     of_user.retain(|session| session.id != id);
-    let last = of_user.is_empty();
-    if last {
+    if of_user.is_empty() {
         sessions.remove(user);
     }
-    last
 }
 
 /// One push on its way to the sessions of one surface: rendered when the first of them wants it.

@@ -1,0 +1,3 @@
+//! Sockets: login, logout, pings, request ids, why they end.
+
+mod login;
