@@ -9,5 +9,6 @@ mod tables;
 
 mod support;
 
+mod methods;
 mod sessions;
 mod walls;
