@@ -96,6 +96,8 @@ pub struct Session<K> {
     pending: usize,
     partial: BytesMut,
     leave: Leave,
+    /// Why it ends as soon as nothing is pending.
+    leaving: Option<&'static str>,
     kind: PhantomData<K>,
 }
 
@@ -103,7 +105,7 @@ pub struct Session<K> {
 enum Login {
     None,
     Running,
-    Done { who: Arc<Requester>, user: SessionUser },
+    Done { who: Arc<Requester> },
 }
 
 impl<K: Kind> Session<K> {
@@ -127,6 +129,7 @@ impl<K: Kind> Session<K> {
             pending: 0,
             partial: BytesMut::new(),
             leave: Leave::Disconnected,
+            leaving: None,
             kind: PhantomData,
         }
     }
@@ -139,7 +142,9 @@ impl<K: Kind> Session<K> {
 
     fn text(&mut self, text: &str, ctx: &mut ws::WebsocketContext<Self>) {
         if !self.limiter.admits() {
-            ctx.text(envelope::error_response(None, "", &WireError::of(ErrorType::TooManyRequests)));
+            let (id, action) = envelope::echo(text);
+            let error = WireError::of(ErrorType::TooManyRequests);
+            ctx.text(envelope::error_response(id.as_deref(), &action, &error));
             return;
         }
         match envelope::parse(text) {
@@ -162,6 +167,10 @@ impl<K: Kind> Session<K> {
             && ApiVersion::parse(version) != Some(ApiVersion::V3_6)
         {
             ctx.text(refuse(WireError::of(ErrorType::UnsupportedVersion)));
+            return;
+        }
+        if self.leaving.is_some() {
+            ctx.text(refuse(WireError::of(ErrorType::ServiceUnavailable)));
             return;
         }
         if self.pending >= self.shared.settings.pending_requests {
@@ -189,7 +198,7 @@ impl<K: Kind> Session<K> {
                 ctx.close(Some(ws::CloseCode::Normal.into()));
                 ctx.stop();
             }
-            (Login::Done { who, .. }, _) => {
+            (Login::Done { who }, _) => {
                 let who = who.clone();
                 self.carry_out(who, method, request, ctx);
             }
@@ -228,6 +237,7 @@ impl<K: Kind> Session<K> {
                 Ok(payload) => envelope::response(request_id.as_deref(), method.action, &payload),
                 Err(error) => envelope::error_response(request_id.as_deref(), method.action, &error),
             });
+            session.leave_if_done(ctx);
         }));
     }
 
@@ -260,6 +270,7 @@ impl<K: Kind> Session<K> {
                     ctx.text(envelope::error_response(request_id.as_deref(), "login", &error));
                 }
             }
+            session.leave_if_done(ctx);
         }));
     }
 
@@ -269,8 +280,8 @@ impl<K: Kind> Session<K> {
         request_id: Option<&str>,
         ctx: &mut ws::WebsocketContext<Self>,
     ) {
-        let LoggedIn { who, user, payload, expires_in } = logged_in;
-        self.login = Login::Done { who: Arc::new(who), user };
+        let LoggedIn { who, payload, expires_in } = logged_in;
+        self.login = Login::Done { who: Arc::new(who) };
         self.shared.metrics.login(K::SURFACE);
         ctx.text(envelope::response(request_id, "login", &payload));
         // What was pushed since the session was registered waits in the outbox until here.
@@ -288,6 +299,16 @@ impl<K: Kind> Session<K> {
             for frame in handle.outbox.drain() {
                 ctx.text(frame);
             }
+        }
+    }
+
+    /// Ends a session that was told to leave, once everything that it asked is answered.
+    fn leave_if_done(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
+        if self.pending == 0
+            && let Some(reason) = self.leaving
+        {
+            self.flush(ctx);
+            self.disconnect(reason, ctx);
         }
     }
 
@@ -345,7 +366,7 @@ impl<K: Kind> Actor for Session<K> {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(16);
         let registry = &self.shared.registry;
-        let cut = Cut::new(self.socket, Arbiter::current(), self.alive.clone());
+        let cut = Cut::new(self.socket.clone(), Arbiter::current(), self.alive.clone());
         let handle = Arc::new(SessionHandle::new(
             registry.next_id(),
             K::SURFACE,
@@ -366,14 +387,10 @@ impl<K> Drop for Session<K> {
         self.alive.store(false, Ordering::Release);
         let Some(handle) = self.handle.take() else { return };
         self.shared.metrics.session_closed(handle.surface);
-        let user = match &self.login {
-            Login::Done { user, .. } => Some(user),
-            Login::None | Login::Running => None,
-        };
-        self.shared.registry.closed(&handle, user);
-        if let Some(SessionUser::Agent(license, agent)) = user {
-            let router = self.shared.requests.actors().router(*license);
-            router.agent_left(agent, self.leave);
+        // Of a login that was still running, too: the others know of it already.
+        if let Some(SessionUser::Agent(license, agent)) = self.shared.registry.closed(&handle) {
+            let router = self.shared.requests.actors().router(license);
+            router.agent_left(&agent, handle.id, self.leave);
         }
     }
 }
@@ -386,6 +403,13 @@ impl<K: Kind> Handler<Wake> for Session<K> {
             Wake::Flush => self.flush(ctx),
             Wake::Ping => ctx.ping(b""),
             Wake::Disconnect(reason) => self.disconnect(reason, ctx),
+            Wake::Leave(reason) => {
+                self.leaving = Some(reason);
+                if let Some(handle) = &self.handle {
+                    handle.finishing.store(true, Ordering::Release);
+                }
+                self.leave_if_done(ctx);
+            }
         }
     }
 }

@@ -19,7 +19,6 @@ use crate::requests::{Identity, Requester};
 /// A login that went well.
 pub(super) struct LoggedIn {
     pub(super) who: Requester,
-    pub(super) user: SessionUser,
     /// The response's payload.
     pub(super) payload: String,
     /// How long the token is good for.
@@ -74,7 +73,7 @@ async fn agent(
     let user = SessionUser::Agent(license.id, agent.id.clone());
     shared.registry.logged_in(handle, &user);
     let router = shared.requests.actors().router(license.id);
-    let status = router.agent_came(&agent.id, login.away, login.reconnect).await;
+    let status = router.agent_came(&agent.id, handle.id, login.away, login.reconnect).await;
     let who = Requester {
         license: license.clone(),
         identity: Identity::Agent { id: agent.id.clone(), scopes: proven.scopes },
@@ -87,7 +86,7 @@ async fn agent(
     let (status, chats) = match found {
         Ok(found) => found,
         Err(error) => {
-            undo(shared, handle, &user);
+            undo(shared, handle);
             return Err(error);
         }
     };
@@ -98,18 +97,14 @@ async fn agent(
         view.my_profile(agent, Some(status)),
     );
     let expires_in = proven.expires_at.map(|at| at.since(now));
-    Ok(LoggedIn { who, user, payload, expires_in })
+    Ok(LoggedIn { who, payload, expires_in })
 }
 
 /// A login that failed half-way leaves no trace.
-fn undo(shared: &SessionContext, handle: &Arc<SessionHandle>, user: &SessionUser) {
-    shared.registry.logged_out(handle, user);
-    if let SessionUser::Agent(license, agent) = user {
-        shared
-            .requests
-            .actors()
-            .router(*license)
-            .agent_left(agent, crate::actors::router::Leave::Disconnected);
+fn undo(shared: &SessionContext, handle: &Arc<SessionHandle>) {
+    if let Some(SessionUser::Agent(license, agent)) = shared.registry.logged_out(handle) {
+        let router = shared.requests.actors().router(license);
+        router.agent_left(&agent, handle.id, crate::actors::router::Leave::Disconnected);
     }
 }
 
@@ -140,7 +135,7 @@ async fn customer(
     let chats = match chats_of(shared, &license, &proven.customer).await {
         Ok(chats) => chats,
         Err(error) => {
-            undo(shared, handle, &user);
+            undo(shared, handle);
             return Err(error);
         }
     };
@@ -151,7 +146,7 @@ async fn customer(
     let payload = view.customer_login(&proven.customer, &profile, active, &chats, &online);
     let who =
         Requester { license, identity: Identity::Customer { id: proven.customer }, session: Some(handle.id) };
-    Ok(LoggedIn { who, user, payload, expires_in: Some(proven.expires_at.since(now)) })
+    Ok(LoggedIn { who, payload, expires_in: Some(proven.expires_at.since(now)) })
 }
 
 /// The customer's chats: has it something unread, is it active.

@@ -33,6 +33,8 @@ pub enum Wake {
     Ping,
     /// Say why, then close.
     Disconnect(&'static str),
+    /// The same once everything that was asked is answered; nothing new is begun.
+    Leave(&'static str),
 }
 
 /// Who is behind a session.
@@ -60,12 +62,16 @@ pub struct SessionHandle {
     pub opened_at: i64,
     /// Logged in.
     pub logged_in: AtomicBool,
+    /// Told to leave, and reads, but still waits for answers.
+    pub finishing: AtomicBool,
     /// Asked to close, and how often it was looked at since.
     pub closing: AtomicU8,
     wake: Recipient<Wake>,
     cut: Cut,
     filter: Mutex<Option<Arc<PushFilter>>>,
     token: Mutex<Option<String>>,
+    /// From the moment it gets pushes, which is before its login is answered.
+    user: Mutex<Option<SessionUser>>,
 }
 
 /// Which pushes a session wants and may have; none means all.
@@ -110,11 +116,13 @@ impl SessionHandle {
             pinged_at: AtomicI64::new(now_ms),
             opened_at: now_ms,
             logged_in: AtomicBool::new(false),
+            finishing: AtomicBool::new(false),
             closing: AtomicU8::new(0),
             wake,
             cut,
             filter: Mutex::new(None),
             token: Mutex::new(None),
+            user: Mutex::new(None),
         }
     }
 
@@ -135,6 +143,11 @@ impl SessionHandle {
     /// Asks the session to do something; a session that cannot even be asked is left to [`super::heartbeat`].
     pub fn wake(&self, wake: Wake) {
         drop(self.wake.try_send(wake));
+    }
+
+    /// True once it was told to leave and began to.
+    pub fn is_finishing(&self) -> bool {
+        self.finishing.load(Ordering::Acquire)
     }
 
     /// Takes the socket away.
@@ -203,37 +216,41 @@ impl Registry {
         self.all.insert(session.id, session);
     }
 
-    /// Its user is known now; from here on it gets pushes. True if it is the user's first session here.
-    pub fn logged_in(&self, session: &Arc<SessionHandle>, user: &SessionUser) -> bool {
+    /// Its user is known now; from here on it gets pushes.
+    pub fn logged_in(&self, session: &Arc<SessionHandle>, user: &SessionUser) {
         session.logged_in.store(true, Ordering::Release);
+        *session.user.lock() = Some(user.clone());
         match user {
             SessionUser::Agent(license, agent) => {
-                add(&mut self.hub(*license).agents.write(), agent.clone(), session)
+                add(&mut self.hub(*license).agents.write(), agent.clone(), session);
             }
             SessionUser::Customer(license, customer) => {
-                add(&mut self.hub(*license).customers.write(), customer.clone(), session)
+                add(&mut self.hub(*license).customers.write(), customer.clone(), session);
             }
         }
     }
 
-    /// Its login failed after all. True if it was its user's last session here.
-    pub fn logged_out(&self, session: &SessionHandle, user: &SessionUser) -> bool {
+    /// Its login failed after all, or it is over. Says whose it was.
+    pub fn logged_out(&self, session: &SessionHandle) -> Option<SessionUser> {
         session.logged_in.store(false, Ordering::Release);
-        match user {
-            SessionUser::Agent(license, agent) => {
-                remove(&mut self.hub(*license).agents.write(), agent, session.id)
+        let user = session.user.lock().take();
+        match &user {
+            Some(SessionUser::Agent(license, agent)) => {
+                remove(&mut self.hub(*license).agents.write(), agent, session.id);
             }
-            SessionUser::Customer(license, customer) => {
-                remove(&mut self.hub(*license).customers.write(), customer, session.id)
+            Some(SessionUser::Customer(license, customer)) => {
+                remove(&mut self.hub(*license).customers.write(), customer, session.id);
             }
+            None => {}
         }
+        user
     }
 
-    /// The session is over. True if it was its user's last one here.
-    pub fn closed(&self, session: &SessionHandle, user: Option<&SessionUser>) -> bool {
+    /// The session is over. Says whose it was, if its login had come far enough.
+    pub fn closed(&self, session: &SessionHandle) -> Option<SessionUser> {
         session.outbox.close();
         self.all.remove(&session.id);
-        user.is_some_and(|user| self.logged_out(session, user))
+        self.logged_out(session)
     }
 
     /// Every session, logged in or not.
@@ -290,24 +307,16 @@ impl Registry {
     }
 }
 
-fn add<K: std::hash::Hash + Eq>(
-    sessions: &mut HashMap<K, Sessions>,
-    user: K,
-    session: &Arc<SessionHandle>,
-) -> bool {
-    let of_user = sessions.entry(user).or_default();
-    of_user.push(session.clone());
-    of_user.len() == 1
+fn add<K: std::hash::Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: K, session: &Arc<SessionHandle>) {
+    sessions.entry(user).or_default().push(session.clone());
 }
 
-fn remove<K: std::hash::Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: &K, id: u64) -> bool {
-    let Some(of_user) = sessions.get_mut(user) else { return false };
+fn remove<K: std::hash::Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: &K, id: u64) {
+    let Some(of_user) = sessions.get_mut(user) else { return };
     of_user.retain(|session| session.id != id);
-    let last = of_user.is_empty();
-    if last {
+    if of_user.is_empty() {
         sessions.remove(user);
     }
-    last
 }
 
 /// One push on its way to the sessions of one surface: rendered when the first of them wants it.
