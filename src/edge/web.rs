@@ -69,8 +69,15 @@ async fn answer(
         _ => return error_response(&WireError::new(ErrorType::NotFound, "no such API")),
     };
     let result = handle(context, request, version, surface, action, body).await;
+    let took = started.elapsed();
     if let Some(method) = method::find(surface, action) {
-        context.metrics.request(surface, method.action, started.elapsed());
+        context.metrics.request(surface, method.action, took);
+        tracing::debug!(
+            action = method.action,
+            error = result.as_ref().err().map(|error| error.kind.as_str()),
+            took_us = took.as_micros(),
+            "request by HTTP"
+        );
     }
     match result {
         Ok(payload) => json_response(payload),

@@ -222,13 +222,20 @@ impl<K: Kind> Session<K> {
         let (requests, metrics) = (self.shared.requests.clone(), self.shared.metrics.clone());
         let limit = self.shared.settings.request_timeout;
         let started = std::time::Instant::now();
-        let id = request_id.clone();
+        let (id, logged_id) = (request_id.clone(), request_id.clone());
         let work = async move {
             let who = who.latest(requests.actors().licenses()).await;
             let work = requests.handle(&who, method, payload.as_deref(), id);
             let result = tokio::time::timeout(limit, work).await;
-            metrics.request(K::SURFACE, method.action, started.elapsed());
-            result.unwrap_or_else(|_| Err(WireError::of(ErrorType::RequestTimeout)))
+            let result = result.unwrap_or_else(|_| Err(WireError::of(ErrorType::RequestTimeout)));
+            let took = started.elapsed();
+            metrics.request(K::SURFACE, method.action, took);
+            tracing::debug!(
+                license.id = %who.license_id(), session.id = who.session, request.id = logged_id.as_deref(),
+                action = method.action, error = result.as_ref().err().map(|error| error.kind.as_str()),
+                took_us = took.as_micros(), "request by websocket"
+            );
+            result
         };
         self.pending += 1;
         ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {

@@ -1,6 +1,7 @@
 //! Every session of this node, and the fan-out of pushes to them.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::time::Instant;
@@ -307,11 +308,11 @@ impl Registry {
     }
 }
 
-fn add<K: std::hash::Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: K, session: &Arc<SessionHandle>) {
+fn add<K: Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: K, session: &Arc<SessionHandle>) {
     sessions.entry(user).or_default().push(session.clone());
 }
 
-fn remove<K: std::hash::Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: &K, id: u64) {
+fn remove<K: Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: &K, id: u64) {
     let Some(of_user) = sessions.get_mut(user) else { return };
     of_user.retain(|session| session.id != id);
     if of_user.is_empty() {

@@ -65,6 +65,13 @@ pub(super) fn opened(key: &ChatKey, shard: Shard, before: &Chat, after: &Chat, s
     writes
 }
 
+/// A customer came into the chat: their list shows it, too.
+pub(super) fn customer_came(key: &ChatKey, chat: &Chat, seq: u64) -> Vec<IndexWrite> {
+    let Some(thread) = &chat.thread else { return Vec::new() };
+    let version = version(chat, seq);
+    lists(key, chat, thread).into_iter().map(|key| write(key, version, PRESENT)).collect()
+}
+
 /// The rows by which lists of chats find a chat whose last thread is `thread`.
 fn lists(key: &ChatKey, chat: &Chat, thread: &Thread) -> Vec<IndexKey> {
     let (license, id, at) = (key.license.0, key.chat.as_str(), thread.created_at);

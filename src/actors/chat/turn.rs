@@ -38,6 +38,8 @@ pub(super) struct Turn {
     /// Decided and applied, not yet stored.
     rows: Vec<Bytes>,
     bytes: usize,
+    /// Index rows that follow from them.
+    index: Vec<IndexWrite>,
     /// To be told once it is stored.
     held: Vec<Held>,
     /// What the router knows: the chat as it was before the turn. None if it was just loaded, when it reports
@@ -63,7 +65,16 @@ struct Held {
 
 impl Turn {
     pub(super) fn new(actors: Arc<Actors>, writer: LogWriter) -> Self {
-        Self { actors, writer, license: None, rows: Vec::new(), bytes: 0, held: Vec::new(), routing: None }
+        Self {
+            actors,
+            writer,
+            license: None,
+            rows: Vec::new(),
+            bytes: 0,
+            index: Vec::new(),
+            held: Vec::new(),
+            routing: None,
+        }
     }
 
     /// Works off the jobs. Gives the state back, or none if the actor must stop.
@@ -250,6 +261,12 @@ impl Turn {
         self.bytes += row.len();
         self.rows.push(row);
         apply(state, changes);
+        let brings_customer =
+            |change: &Change| matches!(change, Change::UserAdded(user) if user.id.customer().is_some());
+        if changes.iter().any(brings_customer) {
+            let seq = state.seq + self.rows.len() as u64;
+            self.index.extend(projections::customer_came(&self.writer.key, &state.chat, seq));
+        }
     }
 
     fn hold(
@@ -340,7 +357,8 @@ impl Turn {
             let rows = std::mem::take(&mut self.rows);
             self.bytes = 0;
             let count = rows.len() as u64;
-            let index = self.reenter(state);
+            let mut index = std::mem::take(&mut self.index);
+            index.extend(self.reenter(state));
             self.writer.append(&self.actors, &thread, state.seq + 1, rows, index).await?;
             state.seq += count;
             self.writer.validate(&self.actors).await?;

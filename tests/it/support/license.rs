@@ -71,9 +71,24 @@ impl TestLicense {
         AgentLogin { token: format!("Bearer {}", self.prepared.scopeless), ..self.agent(2) }
     }
 
+    /// The second agent with a token that ends soon (`Plan.short_token`).
+    pub(crate) fn agent_with_short_token(&self) -> AgentLogin {
+        let token = self.prepared.short.as_ref().expect("the plan has a short token");
+        AgentLogin { token: format!("Bearer {token}"), ..self.agent(2) }
+    }
+
     /// A new customer, by the cookie grant.
     pub(crate) async fn customer(&self) -> CustomerLogin {
-        let (body, cookies) = self.grant(&[]).await;
+        self.customer_by(json!({})).await
+    }
+
+    /// A new customer whose token lives for so many seconds.
+    pub(crate) async fn customer_for(&self, seconds: u64) -> CustomerLogin {
+        self.customer_by(json!({ "expires_in": seconds })).await
+    }
+
+    async fn customer_by(&self, more: Value) -> CustomerLogin {
+        let (body, cookies) = self.grant(&[], more).await;
         let text = |key: &str| body[key].as_str().unwrap_or_else(|| panic!("no {key} in {body}")).to_owned();
         CustomerLogin {
             link: self.link.clone(),
@@ -84,14 +99,22 @@ impl TestLicense {
         }
     }
 
-    /// Asks for a customer's token with these cookies. Gives the answer and the cookies that it sets.
-    pub(crate) async fn grant(&self, cookies: &[(String, String)]) -> (Value, Vec<(String, String)>) {
-        let asked = json!({
+    /// Asks for a customer's token with these cookies and further fields. Gives the answer and the cookies that it
+    /// sets.
+    pub(crate) async fn grant(
+        &self,
+        cookies: &[(String, String)],
+        more: Value,
+    ) -> (Value, Vec<(String, String)>) {
+        let mut asked = json!({
             "grant_type": "cookie",
             "client_id": self.client_id(),
             "organization_id": self.organization(),
             "response_type": "token",
         });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            asked[key] = value.clone();
+        }
         let url = format!("{}/v2/customer/token", self.link.base());
         let request = reqwest::Client::new().post(url).header("Content-Type", "application/json");
         let cookies: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();

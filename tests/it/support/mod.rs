@@ -23,7 +23,7 @@ mod users;
 mod web;
 
 pub(crate) use answer::{Answer, ApiError};
-pub(crate) use chat::{Chat, message};
+pub(crate) use chat::{Chat, customer_message, message};
 pub(crate) use license::{AgentLogin, CustomerLogin, TestLicense};
 pub(crate) use node::{NodeLink, TestNode, shared};
 pub(crate) use prepare::Plan;
@@ -31,7 +31,20 @@ pub(crate) use session::{Push, Session};
 pub(crate) use users::{TestAgent, TestCustomer};
 pub(crate) use web::Web;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long anything may take that a test waits for; only a failing test ever waits that long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// Looks again and again until it is so; at the limit fails with what was seen last. Only for states that no push
+/// announces.
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let started = Instant::now();
+    loop {
+        match look().await {
+            Ok(found) => return found,
+            Err(seen) => assert!(started.elapsed() < LIMIT, "never: {what}; last seen: {seen}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
