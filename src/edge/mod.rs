@@ -11,9 +11,10 @@ mod in_time;
 mod pages;
 mod rtm;
 mod server;
-pub mod tls;
+mod tls;
 mod web;
 
 pub use health::Readiness;
 pub use pages::{DemoAgent, DemoConsole, DemoSession};
 pub use server::{EdgeContext, EdgeSettings, RunningServer, start};
+pub use tls::{TlsError, tls_config};

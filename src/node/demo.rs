@@ -18,16 +18,12 @@ pub(super) async fn prepare(
     config: &Config,
     tenants: &Tenants,
     addresses: &[SocketAddr],
-    is_tls: bool,
 ) -> Result<Option<DemoConsole>, NodeError> {
     if config.server.no_demo || config.server.store != StoreKind::Embedded {
         return Ok(None);
     }
-    let base_url = match (&config.server.public_url, addresses.first()) {
-        (Some(url), _) => url.clone(),
-        (None, Some(address)) => format!("{}://{address}", if is_tls { "https" } else { "http" }),
-        (None, None) => return Ok(None),
-    };
+    let Some(address) = addresses.first() else { return Ok(None) };
+    let base_url = config.base_url(*address);
     let file = config.server.demo_credentials();
     let made = make_demo_license(tenants, &base_url, &file).await?;
     let credentials = match made {

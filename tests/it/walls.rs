@@ -29,7 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that put the others together and may name all of them.
-const COMPOSERS: &[&str] = &["node", "cli", "main", "lib"];
+const COMPOSERS: &[&str] = &["node", "cli", "admin", "opening", "main", "lib"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("src can be read") {
