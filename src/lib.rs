@@ -6,6 +6,7 @@
 //! `node -> edge -> sessions -> requests -> actors -> {store, cluster, domain}`;
 //! `edge, sessions, requests -> protocol -> domain`; `store -> {cluster, domain}`. [`domain`] knows nobody.
 
+pub mod actors;
 pub mod admin;
 pub mod cli;
 pub mod clock;
@@ -17,5 +18,8 @@ pub mod node;
 pub mod observe;
 pub mod opening;
 pub mod protocol;
+pub mod requests;
+pub mod sessions;
 pub mod store;
 pub mod tenants;
+pub mod web;

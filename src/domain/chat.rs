@@ -10,7 +10,7 @@ use super::change::{Change, Target};
 use super::event::{Event, EventKind, Visibility};
 use super::id::{AgentId, ChatId, CustomerId, EventId, GroupId, LicenseId, ThreadId, UserId};
 use super::license::Agent;
-use super::properties::{self, Properties};
+use super::properties::{self, Properties, PropertyValue};
 use super::push::Audience;
 use super::thread::Thread;
 use super::time::Timestamp;
@@ -94,6 +94,12 @@ impl Chat {
     /// The customer of the chat with their entry.
     pub fn customer(&self) -> Option<(&CustomerId, &ChatUser)> {
         self.users.iter().find_map(|user| Some((user.id.customer()?, user)))
+    }
+
+    /// The customer's name in system messages.
+    pub fn customer_name(&self) -> &str {
+        let profile = self.customer().and_then(|(_, user)| user.profile.as_ref());
+        profile.map_or("Customer", |profile| profile.display_name())
     }
 
     /// The agents who serve the chat: in it, and visible to its customer.
@@ -184,11 +190,8 @@ impl Chat {
                 }
             }
             Change::Dequeued(at) => {
-                if let Some(thread) = &mut self.thread
-                    && let Some(queued_at) = thread.queued_at.take()
-                {
-                    let waited = at.since(queued_at).as_secs();
-                    thread.queues_duration = Some(thread.queues_duration.unwrap_or(0) + waited);
+                if let Some(thread) = &mut self.thread {
+                    thread.leave_queue(*at);
                 }
             }
             Change::AccessSet(access) => {
@@ -249,7 +252,7 @@ impl Chat {
         if let Some(thread) = &mut self.thread {
             thread.active = false;
             thread.closed_at = Some(at);
-            thread.queued_at = None;
+            thread.leave_queue(at);
         }
         for user in &mut self.users {
             if user.id.agent().is_some() {
@@ -267,6 +270,10 @@ impl Chat {
                 }
             }
             Target::Event(id) => {
+                // What stands in an older thread is logged there, so a reload would not find it here.
+                if self.thread.as_ref().is_none_or(|thread| thread.id != id.thread) {
+                    return;
+                }
                 let events = self.last_public_events.values_mut().chain(self.last_agents_events.values_mut());
                 for last in events.filter(|last| last.event.id == *id) {
                     change(&mut Arc::make_mut(&mut last.event).properties);
@@ -294,7 +301,8 @@ impl Chat {
     /// Has the user something to read that somebody else wrote after they last looked?
     pub fn has_unread_events(&self, reader: &UserId) -> bool {
         let seen = self.user(reader).and_then(|user| user.seen_up_to);
-        self.last_public_events.values().any(|last| {
+        let for_agents = self.last_agents_events.values().filter(|_| reader.agent().is_some());
+        self.last_public_events.values().chain(for_agents).any(|last| {
             last.event.author.as_ref().is_some_and(|author| author != reader)
                 && seen.is_none_or(|seen| seen < last.event.created_at)
         })
@@ -318,6 +326,10 @@ pub struct RoutingView {
     pub customer: Option<CustomerId>,
     /// Waits for absent agents.
     pub continuous: bool,
+    /// `routing.ignore_agents_routing` of the chat: the router leaves it alone.
+    pub ignore_agents_routing: bool,
+    /// `routing.ignore_bots` of the thread: bots are skipped.
+    pub ignore_bots: bool,
 }
 
 impl Chat {
@@ -332,6 +344,13 @@ impl Chat {
             queued_at: thread.and_then(|thread| thread.queued_at),
             customer: self.customer().map(|(id, _)| id.clone()),
             continuous: self.continuous,
+            ignore_agents_routing: is_set(&self.properties, "ignore_agents_routing"),
+            ignore_bots: thread.is_some_and(|thread| is_set(&thread.properties, "ignore_bots")),
         }
     }
+}
+
+/// A switch of the namespace `routing`.
+fn is_set(properties: &Properties, name: &str) -> bool {
+    properties::get(properties, "routing", name) == Some(&PropertyValue::Bool(true))
 }

@@ -24,7 +24,11 @@ pub mod properties;
 pub mod property_definitions;
 pub mod push;
 pub mod rejection;
+pub mod routing;
 pub mod system_message;
 pub mod thread;
 pub mod time;
 pub mod user;
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,19 @@
-//! The doors of the server.
+//! The doors: one port for websockets, Web API, tokens, pages, health and metrics.
+//!
+//! Routes are built from [`crate::protocol::method`]; what a method does is found in `requests`, what a websocket
+//! does in `sessions`. Nothing here knows a rule of the product.
 
+mod auth;
+mod cors;
+mod customer_token;
+mod health;
+mod pages;
+mod rtm;
+mod server;
 mod tls;
+mod web;
 
+pub use health::Readiness;
+pub use pages::{DemoAgent, DemoConsole, DemoSession};
+pub use server::{EdgeContext, EdgeSettings, RunningServer, start};
 pub use tls::{TlsError, tls_config};

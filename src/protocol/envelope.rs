@@ -1,7 +1,7 @@
 //! RTM frames: requests in; responses, errors and pushes out. Web calls have no envelope, only a payload.
 //!
-//! Outgoing frames are put together from payloads that are JSON already, so a push is rendered once and framed
-//! for each connection at the cost of a copy.
+//! Outgoing frames are put together from payloads that are JSON already, so a push is rendered once and
+//! framed for each connection at the cost of a copy.
 
 use std::borrow::Cow;
 
@@ -124,9 +124,7 @@ pub fn web_payload(body: &[u8]) -> Result<Option<&RawValue>, WireError> {
     if body.trim_ascii().is_empty() {
         return Ok(None);
     }
-    serde_json::from_slice(body)
-        .map(Some)
-        .map_err(|error| WireError::validation(format!("malformed JSON: {error}")))
+    serde_json::from_slice(body).map_err(|error| WireError::validation(format!("malformed JSON: {error}")))
 }
 
 /// The answer to a request that went well. `payload_json` is `{}` where there is nothing to say.
@@ -244,6 +242,15 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_that_was_cut_is_refused() {
+        let frame = r#"{"version":"3.6","request_id":"a\u00e9","action":"ping","payload":{"a":[1.5,null]}}"#;
+        assert!(parse(frame).is_ok());
+        for end in 0..frame.len() {
+            assert!(parse(&frame[..end]).is_err(), "{}", &frame[..end]);
+        }
+    }
+
+    #[test]
     fn answers_have_the_documented_shape() {
         assert_eq!(
             response(Some("a\"\u{7}b"), "ping", "{}"),
@@ -271,7 +278,8 @@ mod tests {
     fn a_web_call_may_have_no_body() {
         assert!(web_payload(b" \n").expect("fine").is_none());
         assert_eq!(web_payload(b"{}").expect("fine").map(RawValue::get), Some("{}"));
-        for body in [&b"{"[..], b"\xff\xfe", b"{} {}"] {
+        assert!(web_payload(b"null").expect("fine").is_none());
+        for body in [&b"{"[..], b"\xff\xfe", b"{\"a\":\"\xff\"}", b"{} {}"] {
             assert_eq!(web_payload(body).expect_err("no JSON").kind, ErrorType::Validation);
         }
     }

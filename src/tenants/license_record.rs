@@ -115,8 +115,9 @@ pub(super) async fn write(
 }
 
 async fn read_parts(cells: &Cells, id: LicenseId, parts: &[Part]) -> Result<Option<Agents>, StoreError> {
-    let read_part = async |part: &Part| cells.read::<Agents>(&part_key(id, part.id)).await;
-    let reads: Vec<_> = parts.iter().map(read_part).collect();
+    // Owned keys: futures that borrow them one by one would not be `Send` for every lifetime.
+    let keys: Vec<CellKey> = parts.iter().map(|part| part_key(id, part.id)).collect();
+    let reads = keys.into_iter().map(|key| async move { cells.read::<Agents>(&key).await });
     let read: Vec<_> = stream::iter(reads).buffered(PARTS_AT_ONCE).try_collect().await?;
     let mut agents = Agents::new();
     for part in read {

@@ -17,17 +17,10 @@ use crate::domain::user::ChatUser;
 pub struct AssignAgent {
     /// To whom; a slot of theirs is reserved.
     pub agent: AgentId,
-    /// Why.
-    pub cause: AssignCause,
-}
-
-/// Why the router gives a chat to an agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AssignCause {
-    /// It waited.
-    Waiting,
-    /// The agent who had it went away or did not answer.
-    Instead(AgentId, LeaveCause),
+    /// Who loses it; some may not be in the chat any more.
+    pub replaces: Vec<AgentId>,
+    /// Why the earlier agent does not serve it any more; none if it waited, or is new.
+    pub cause: Option<LeaveCause>,
 }
 
 impl AssignAgent {
@@ -35,30 +28,29 @@ impl AssignAgent {
         if chat.active_thread().is_none() {
             return Ok(Decision::default());
         }
-        let earlier = match &self.cause {
-            AssignCause::Waiting => None,
-            AssignCause::Instead(agent, cause) => Some((agent, *cause)),
-        };
-        let mut serving = chat.serving_agents();
-        if serving.any(|agent| earlier.is_none_or(|(earlier, _)| agent != earlier)) {
+        if chat.serving_agents().any(|serving| !self.replaces.contains(serving)) {
             return Ok(Decision::default());
         }
         let mut draft = Draft::new(chat, context);
         let before = draft.chat.members(Visibility::Agents);
-        if let Some((earlier, cause)) = earlier {
-            remove(&mut draft, earlier, cause.push_reason());
+        let push_reason = self.cause.unwrap_or(LeaveCause::Other).push_reason();
+        for earlier in self.replaces.iter().filter(|earlier| **earlier != self.agent) {
+            if chat.serving_agents().any(|serving| serving == earlier) {
+                remove(&mut draft, earlier, push_reason);
+            }
         }
-        let reason = match earlier {
+        let earlier = self.replaces.first();
+        let reason = match self.cause {
             None => TransferReason::Assigned,
-            Some((_, LeaveCause::Inactive)) => TransferReason::Inactive,
+            Some(LeaveCause::Inactive) => TransferReason::Inactive,
             Some(_) => TransferReason::Other,
         };
-        hand_to(&mut draft, &self.agent, reason, earlier.map(|(agent, _)| agent.clone()), before);
+        hand_to(&mut draft, &self.agent, reason, earlier.cloned(), before);
         let minutes = super::close_inactive::minutes(context.rules.unreplied_transfer_after);
         let name = |agent| context.license.agent_name(agent);
-        let message = match earlier {
-            None => ServerMessage::assigned(name(&self.agent)),
-            Some((earlier, cause)) => cause.assigned(name(&self.agent), name(earlier), &minutes),
+        let message = match (earlier, self.cause) {
+            (Some(earlier), Some(cause)) => cause.assigned(name(&self.agent), name(earlier), &minutes),
+            _ => ServerMessage::assigned(name(&self.agent)),
         };
         draft.system_message(message)?;
         Ok(draft.decision(Reply::Done))
@@ -113,4 +105,123 @@ fn hand_to(
     let newcomer =
         Audience { agents: vec![agent.clone()], except: Some(Box::new(before)), ..Audience::default() };
     draft.push(whole_chat, newcomer);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::{Command, NewThread};
+    use super::*;
+
+    fn waiting() -> Story {
+        let mut story = Story::new();
+        story.router_queues().customer().starts().done();
+        story
+    }
+
+    fn reason(outcome: &Outcome) -> TransferReason {
+        match outcome.push("chat_transferred") {
+            PushBody::ChatTransferred { reason, requester: None, .. } => *reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_waiting_chat_is_given_to_an_agent() {
+        let mut story = waiting();
+        let assigned = story.wait(30).server().assigns("smith");
+        assert_eq!(story.serving(), [agent_id("smith")]);
+        assert_eq!(story.thread().assigned, [agent_id("smith")]);
+        assert_eq!((story.thread().queued_at, story.thread().queues_duration), (None, Some(29)));
+        assert_eq!(story.last_system_message(), ("routing.assigned", "Chat assigned to Smith"));
+        assert_eq!(reason(&assigned), TransferReason::Assigned);
+        assert_eq!(
+            assigned.told("smith"),
+            ["user_added_to_chat", "chat_transferred", "incoming_chat", "incoming_event"]
+        );
+        assert_eq!(assigned.told("kate"), ["user_added_to_chat", "chat_transferred", "incoming_event"]);
+        assert_eq!(assigned.told("brown"), ["user_added_to_chat", "chat_transferred"]);
+    }
+
+    #[test]
+    fn a_follower_who_is_given_the_chat_has_it_already() {
+        let mut story = waiting();
+        story.agent("smith").follows().done();
+        let assigned = story.server().assigns("smith");
+        assert!(!assigned.told("smith").contains(&"incoming_chat"));
+    }
+
+    #[test]
+    fn a_chat_that_was_closed_meanwhile_is_not_given_to_anybody() {
+        let mut story = waiting();
+        story.customer().closes().done();
+        assert!(story.server().assigns("smith").is_nothing());
+    }
+
+    #[test]
+    fn a_chat_that_was_taken_meanwhile_is_not_given_to_anybody_else() {
+        let mut story = waiting();
+        story.agent("brown").joins().done();
+        assert!(story.server().assigns("smith").is_nothing());
+        let late = story.server().assigns_instead_of("smith", "bot", LeaveCause::SignedOut);
+        assert!(late.is_nothing());
+        assert_eq!(story.serving(), [agent_id("brown")]);
+    }
+
+    #[test]
+    fn a_chat_goes_on_to_another_agent_with_the_reason_in_its_system_message() {
+        let causes = [
+            (LeaveCause::SignedOut, "assigned_signed_out", "because Smith had signed out"),
+            (
+                LeaveCause::RemotelySignedOut,
+                "assigned_remotely_signed_out",
+                "because Smith had been remotely signed out",
+            ),
+            (LeaveCause::Disconnected, "assigned_disconnected", "because Smith had lost internet connection"),
+            (LeaveCause::Deleted, "assigned_deleted", "because Smith account had been deleted"),
+            (LeaveCause::Inactive, "assigned_inactive", "because Smith hasn't replied in 5 minutes"),
+        ];
+        for (cause, kind, because) in causes {
+            let mut story = Story::with_smith();
+            let assigned = story.server().assigns_instead_of("brown", "smith", cause);
+            assert_eq!(story.serving(), [agent_id("brown")]);
+            let (kind, text) = (format!("routing.{kind}"), format!("Chat assigned to Brown {because}"));
+            assert_eq!(story.last_system_message(), (&*kind, &*text));
+            let inactive = cause == LeaveCause::Inactive;
+            let expected = if inactive { TransferReason::Inactive } else { TransferReason::Other };
+            assert_eq!(reason(&assigned), expected);
+            let PushBody::UserRemovedFromChat { reason, .. } = assigned.push("user_removed_from_chat") else {
+                unreachable!()
+            };
+            assert_eq!(*reason, cause.push_reason());
+        }
+    }
+
+    #[test]
+    fn an_agent_who_left_before_is_not_taken_out_twice() {
+        let mut story = Story::with_smith();
+        story.agent("smith").removes("smith").done();
+        let assigned = story.server().assigns_instead_of("brown", "smith", LeaveCause::Other);
+        assert!(!assigned.names().contains(&"user_removed_from_chat"));
+        assert_eq!(story.serving(), [agent_id("brown")]);
+    }
+
+    #[test]
+    fn a_hidden_member_does_not_keep_the_router_from_assigning() {
+        let mut story = waiting();
+        story.agent("brown").supervises().done();
+        story.server().assigns("smith").done();
+        assert_eq!(story.serving(), [agent_id("smith")]);
+    }
+
+    #[test]
+    fn an_agent_of_the_chat_s_group_gets_it_in_a_row_that_can_be_replayed() {
+        let mut story = Story::new();
+        let thread = NewThread { access: Some(groups(&[1])), ..plain() };
+        story.router_queues().customer().starts_with(thread).done();
+        let command = AssignAgent { agent: agent_id("smith"), replaces: Vec::new(), cause: None };
+        let assigned = story.server().gives(Command::AssignAgent(command));
+        assert!(assigned.told("brown").is_empty());
+        assert_eq!(story.reloaded(), story.chat);
+    }
 }

@@ -15,12 +15,16 @@ mod remove_user_from_chat;
 mod resume_chat;
 mod send_event;
 mod start_chat;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod transfer_chat;
 mod unassign;
 mod update_customer;
 
 pub use add_user_to_chat::AddUserToChat;
-pub use assign::{AssignAgent, AssignCause};
+pub use assign::AssignAgent;
 pub use close_inactive::CloseInactive;
 pub use deactivate_chat::DeactivateChat;
 pub use follow_chat::{FollowChat, UnfollowChat};
@@ -86,8 +90,8 @@ pub enum Caller {
     Customer {
         /// Who.
         id: CustomerId,
-        /// As known now.
-        profile: Box<CustomerProfile>,
+        /// As known now; none where the chat's own entry will do.
+        profile: Option<Box<CustomerProfile>>,
     },
     /// The router, a timer, or a command of the operator.
     Server,
@@ -115,8 +119,10 @@ pub enum Route {
     Queue(Option<QueuePlace>),
     /// The router leaves the chat alone.
     Unrouted,
-    /// Nobody accepts chats, and offline starts are refused.
+    /// Nobody accepts chats, and offline starts are refused; or the queue is off or full.
     GroupsOffline,
+    /// The license has as many active chats as it may have.
+    LicenseFull,
     /// The agent asked for is offline.
     AgentOffline,
 }
@@ -134,6 +140,10 @@ pub enum RouteRequest {
         continuous: bool,
         /// The customer who asks.
         customer: CustomerId,
+        /// `routing.ignore_agents_routing`.
+        ignore_agents_routing: bool,
+        /// `routing.ignore_bots`.
+        ignore_bots: bool,
     },
     /// Somebody else for an active thread.
     Transfer {
@@ -316,11 +326,14 @@ impl Context<'_> {
     }
 }
 
-/// May the caller see the chat?
+/// May the caller see the chat? One that was never started does not exist.
 ///
 /// # Errors
-/// [`Rejection::MissingAccess`] for agents, [`Rejection::NotFound`] for customers.
+/// [`Rejection::MissingAccess`] for agents, [`Rejection::NotFound`] for customers and where there is no chat.
 pub fn can_see(chat: &Chat, caller: &Caller, license: &License) -> Result<(), Rejection> {
+    if chat.thread.is_none() {
+        return Err(Rejection::NotFound("chat"));
+    }
     match caller {
         Caller::Agent { id, reach } => {
             let present = || chat.present_user(&UserId::Agent(id.clone())).is_some();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::value::{IncomingId, check_id, part};
+use super::value::{IncomingId, check_id, check_readable, part};
 use super::{Payload, Request, Surface, Visibility};
 use crate::domain::event::{EventBody, FileBody, Json, NewEvent, Postback, SystemMessage};
 use crate::domain::id::ChatId;
@@ -122,7 +122,11 @@ impl WireEvent<'_> {
                 text: self.text,
                 text_vars: self.text_vars.map(|raw| part(&field("text_vars"), raw)).transpose()?,
             }),
-            "custom" => EventBody::Custom { content: self.content.map(|raw| Json(raw.to_owned())) },
+            "custom" => {
+                let content = self.content;
+                content.map_or(Ok(()), |raw| check_readable(&field("content"), raw))?;
+                EventBody::Custom { content: content.map(|raw| Json(raw.to_owned())) }
+            }
             "annotation" => EventBody::Annotation {
                 text: self.text.ok_or_else(|| required("text"))?,
                 annotation_type: self.annotation_type.ok_or_else(|| required("annotation_type"))?,

@@ -88,7 +88,7 @@ fn wrong_param(param: &Param, payload: &Value) -> Option<String> {
     let steps: Vec<&str> = param.name.split('.').collect();
     let (last, path) = steps.split_last()?;
     for step in path {
-        parents = parents.iter().flat_map(|parent| children(parent, step)).collect();
+        parents = parents.iter().flat_map(|parent| children(parent, step)).flat_map(elements).collect();
     }
     for parent in parents {
         let found = children(parent, last);
@@ -102,15 +102,19 @@ fn wrong_param(param: &Param, payload: &Value) -> Option<String> {
     None
 }
 
-/// What stands under a step of a path: `<name>` is any key, an array stands for its elements, null for nothing.
+/// What stands under a step of a path: `<name>` is any key, null is nothing.
 fn children<'v>(parent: &'v Value, step: &str) -> Vec<&'v Value> {
     let found: Vec<&Value> = match parent {
-        Value::Array(elements) => elements.iter().flat_map(|element| children(element, step)).collect(),
         Value::Object(object) if step.starts_with('<') => object.values().collect(),
         Value::Object(object) => object.get(step).into_iter().collect(),
         _ => Vec::new(),
     };
     found.into_iter().filter(|value| !value.is_null()).collect()
+}
+
+/// A list stands for its elements, everything else for itself.
+fn elements(value: &Value) -> Vec<&Value> {
+    value.as_array().map_or_else(|| vec![value], |elements| elements.iter().collect())
 }
 
 fn fits(kind: ParamKind, value: &Value) -> bool {

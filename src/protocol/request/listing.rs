@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::value::{IncomingId, check_groups, moment};
 use super::{Payload, Request, Surface};
@@ -30,8 +30,8 @@ pub struct ListChats {
     pub page_id: Option<String>,
 }
 
-/// Which chats to list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Which chats to list. A page id carries it, so it has a JSON form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatFilters {
     /// Only those that have an active thread, or only those that have none.
     pub active: Option<bool>,
@@ -50,7 +50,7 @@ impl Default for ChatFilters {
 }
 
 /// A condition on one property.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PropertyFilter {
     /// Namespace of the property.
     pub namespace: String,
@@ -61,7 +61,7 @@ pub struct PropertyFilter {
 }
 
 /// What must hold for a property.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PropertyTest {
     /// It is set, or it is not.
     Exists(bool),

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::value::{IncomingId, check_groups, check_id, part};
+use super::value::{IncomingId, check_groups, check_id};
 use super::{Payload, Request, RoutingStatus, UserType, Visibility};
 use crate::domain::command::TransferTo;
 use crate::domain::id::{AgentId, ChatId, GroupId};
@@ -25,7 +25,7 @@ pub(super) fn transfer_chat(payload: Payload<'_>) -> Result<Request, WireError> 
         #[serde(rename = "type")]
         kind: TargetType,
         #[serde(borrow)]
-        ids: &'a RawValue,
+        ids: Option<&'a RawValue>,
     }
     #[derive(Deserialize)]
     struct Wire<'a> {
@@ -39,12 +39,12 @@ pub(super) fn transfer_chat(payload: Payload<'_>) -> Result<Request, WireError> 
     let to = match wire.target {
         None => TransferTo::Anybody,
         Some(Target { kind: TargetType::Group, ids }) => {
-            let groups: Vec<GroupId> = part("target.ids", ids)?;
+            let groups: Vec<GroupId> = target_ids(ids, "ints")?;
             check_groups("target.ids", &groups)?;
             TransferTo::Groups(groups)
         }
         Some(Target { kind: TargetType::Agent, ids }) => {
-            let agents: Vec<AgentId> = part("target.ids", ids)?;
+            let agents: Vec<AgentId> = target_ids(ids, "strings")?;
             if agents.len() > MAX_AGENTS {
                 let message = format!("`target.ids` must have at most {MAX_AGENTS} elements");
                 return Err(WireError::validation(message));
@@ -59,6 +59,13 @@ pub(super) fn transfer_chat(payload: Payload<'_>) -> Result<Request, WireError> 
         ignore_agents_availability: wire.ignore_agents_availability.unwrap_or_default(),
         ignore_requester_presence: wire.ignore_requester_presence.unwrap_or_default(),
     })
+}
+
+/// What `target.ids` holds depends on `target.type`.
+fn target_ids<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>, kind: &str) -> Result<Vec<T>, WireError> {
+    let raw = raw.ok_or_else(|| WireError::validation("`target.ids` is required"))?;
+    serde_json::from_str(raw.get())
+        .map_err(|_| WireError::validation(format!("`target.ids` must be of type array of {kind}")))
 }
 
 /// `add_user_to_chat`.

@@ -1,8 +1,9 @@
-//! Requests, typed: a payload is decoded once, straight from its text, and checked against the table's limits.
+//! Requests, typed: a payload is decoded once, straight from its text, and checked against the table's
+//! limits.
 //!
-//! What the payload alone can tell is checked here. Whether the named things exist, and whether the caller may,
-//! is for the domain. Fields that the table does not know are ignored; a field that is `null` counts as absent.
-//! Only when decoding fails does [`fault`] look again, slowly, to name the parameter that is wrong.
+//! What the payload alone can tell is checked here. Whether the named things exist, and whether the caller
+//! may, is for the domain. Fields that the table does not know are ignored; a field that is `null` counts as
+//! absent. Only when decoding fails does `fault` look again, slowly, to name the parameter that is wrong.
 
 mod chats;
 mod customer;

@@ -1,7 +1,7 @@
 //! The small values that many payloads share: ids, groups, times, session fields.
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::fault::explain_inside;
@@ -21,7 +21,7 @@ pub(super) fn check_id(path: &str, id: &str) -> Result<(), WireError> {
     if is_id { Ok(()) } else { Err(WireError::validation(format!("`{path}` is not an id"))) }
 }
 
-/// An id that has just come in: [`checked`] makes sure of its shape.
+/// An id that has just come in: [`IncomingId::checked`] makes sure of its shape.
 pub(super) trait IncomingId: Sized {
     fn text(&self) -> &str;
 
@@ -59,7 +59,68 @@ pub(super) fn moment(path: &str, text: &str) -> Result<Timestamp, WireError> {
 
 /// Decodes a part of the payload that was left unread at first.
 pub(super) fn part<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Result<T, WireError> {
-    serde_json::from_str(raw.get()).map_err(|_| explain_inside::<T>(path, raw.get()))
+    let part = serde_json::from_str(raw.get()).map_err(|_| explain_inside::<T>(path, raw.get()))?;
+    check_readable(path, raw)?;
+    Ok(part)
+}
+
+/// A document that is carried as given must be one that every reader can read: unread parts of a payload may
+/// still hold half of a surrogate pair, or a number that fits no float.
+pub(super) fn check_readable(path: &str, raw: &RawValue) -> Result<(), WireError> {
+    serde_json::from_str(raw.get())
+        .map(|Readable| ())
+        .map_err(|_| explain_inside::<Readable>(path, raw.get()))
+}
+
+/// Any value, read to its last character and dropped.
+struct Readable;
+
+impl<'de> Deserialize<'de> for Readable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Readable)
+    }
+}
+
+impl<'de> Visitor<'de> for Readable {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self, A::Error> {
+        while elements.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self, A::Error> {
+        while entries.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
 }
 
 /// An object with exactly one key and a text.

@@ -1,4 +1,5 @@
-//! Structures `Event:*`. Agents see `visibility`; customers see no such word, their messages say `recipients`.
+//! Structures `Event:*`. Agents see `visibility`; customers see no such word, their messages say
+//! `recipients`.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use uuid::Uuid;
@@ -30,7 +31,9 @@ impl Serialize for EventView<'_> {
             map.serialize_entry("visibility", &event.visibility)?;
         }
         let properties = Readable { view, location: Location::Event, properties: &event.properties };
-        if !properties.is_empty() {
+        // The structure of system messages has none.
+        let has_properties = !matches!(event.body, EventBody::SystemMessage(_)) && !properties.is_empty();
+        if has_properties {
             map.serialize_entry("properties", &properties)?;
         }
         body(&mut map, view, event)?;

@@ -1,10 +1,10 @@
-//! What goes out: answers and pushes as one kind of reader may see them. `audience.md` says who gets a push, this
-//! room what stands in it.
+//! What goes out: answers and pushes as one kind of reader may see them. `audience.md` says who gets a push,
+//! this room what stands in it.
 //!
 //! Everything is written straight from the domain's data into JSON text, by `Serialize` wrappers that borrow.
 //! A customer never sees agents-only events, members who show themselves to agents only, agents' e-mail
-//! addresses, tags, or a property that customers cannot read. What is optional and not there is left out; lists
-//! are lists even when empty.
+//! addresses, tags, or a property that customers cannot read. What is optional and not there is left out;
+//! lists are lists even when empty.
 
 mod chat;
 mod event;

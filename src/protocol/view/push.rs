@@ -21,8 +21,8 @@ type Rendered = Option<(&'static str, String)>;
 impl View<'_> {
     /// The push's name and payload; none where the surface has no such push, or nothing of it may be seen.
     ///
-    /// Events that are still to be read from the log are the caller's to put in first; without them the thread
-    /// is shown empty.
+    /// Events that are still to be read from the log are the caller's to put in first; without them the
+    /// thread is shown empty.
     pub fn push(&self, body: &PushBody) -> Option<(&'static str, String)> {
         match body {
             PushBody::IncomingChat { requester, chat, events, queue, transferred_from } => {

@@ -72,8 +72,8 @@ impl View<'_> {
         };
         let parts =
             chat.thread.as_ref().map(|thread| ThreadParts { thread, events, next_thread_id: None, queue });
-        // One rendering serves all readers. Followers get the whole chat by `follow_chat` alone, and then it is
-        // the follower who asked.
+        // One rendering serves all readers. Followers get the whole chat by `follow_chat` alone, and then it
+        // is the follower who asked.
         let asks_to_follow = transferred_from.is_none()
             && requester.and_then(UserId::agent).is_some_and(|agent| chat.is_followed_by(agent));
         let mut chat_view = self.chat_view(chat, parts, asks_to_follow);

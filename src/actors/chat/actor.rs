@@ -1,0 +1,243 @@
+//! The queue and the lifecycle of a chat.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use switchboard_cluster::{Epoch, Shard};
+use tokio::sync::oneshot;
+
+use super::super::{Actors, AskError, ChatKey, Origin};
+use super::load::State;
+use super::log::LogWriter;
+use super::projections;
+use super::turn::{Ended, Turn};
+use crate::domain::chat::Chat;
+use crate::domain::command::{Caller, CloseInactive, Command, Reply};
+use crate::domain::license::ChatRules;
+use crate::domain::routing::DecisionId;
+use crate::domain::time::Timestamp;
+
+/// The single writer of one chat.
+pub struct ChatActor {
+    actors: Arc<Actors>,
+    writer: LogWriter,
+    on_the_way: Arc<AtomicUsize>,
+    queue: VecDeque<Job>,
+    /// None while a turn has it, and before the first.
+    state: Option<State>,
+    in_turn: bool,
+    timer: Option<(Timestamp, SpawnHandle)>,
+    last_used: Timestamp,
+    /// As of the last turn.
+    rules: Option<ChatRules>,
+}
+
+/// Something for a chat to do.
+pub struct Job {
+    /// What.
+    pub work: Work,
+    /// Who asks.
+    pub caller: Caller,
+    /// Whose session gets the pushes with its request id.
+    pub origin: Option<Origin>,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Result<Answer, AskError>>,
+}
+
+impl Message for Job {
+    type Result = ();
+}
+
+/// What a chat can be asked.
+pub enum Work {
+    /// To carry out a command.
+    Command(Box<Command>),
+    /// To carry out what the router decided, unless something later was settled.
+    Routed(Box<Command>, DecisionId),
+    /// To settle a decision of the router: what was not carried out of it never will be.
+    Settle(DecisionId),
+    /// To show itself.
+    Inspect,
+}
+
+/// What a chat answers.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// To a command.
+    Reply(Reply),
+    /// To an inspection.
+    Snapshot(Arc<Snapshot>),
+}
+
+/// A chat at one moment; everything in it is durable.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The chat.
+    pub chat: Chat,
+    /// Rows of its last thread's log that belong to it.
+    pub seq: u64,
+}
+
+/// Jobs taken into one turn; more wait for the next.
+const JOBS_PER_TURN: usize = 64;
+
+impl ChatActor {
+    pub(crate) fn new(
+        actors: Arc<Actors>,
+        key: ChatKey,
+        shard: Shard,
+        epoch: Epoch,
+        on_the_way: Arc<AtomicUsize>,
+    ) -> Self {
+        let last_used = actors.parts.clock.now();
+        Self {
+            actors,
+            writer: LogWriter { key, shard, epoch },
+            on_the_way,
+            queue: VecDeque::new(),
+            state: None,
+            in_turn: false,
+            timer: None,
+            last_used,
+            rules: None,
+        }
+    }
+
+    /// Starts a turn if there is something to do and none runs.
+    fn turn(&mut self, ctx: &mut Context<Self>) {
+        if self.in_turn || self.queue.is_empty() {
+            return;
+        }
+        self.in_turn = true;
+        let count = self.queue.len().min(JOBS_PER_TURN);
+        let jobs: Vec<Job> = self.queue.drain(..count).collect();
+        let turn = Turn::new(self.actors.clone(), self.writer.clone());
+        let work = turn.run(self.state.take(), jobs);
+        ctx.spawn(work.into_actor(self).map(|ended, actor, ctx| actor.turn_ended(ended, ctx)));
+    }
+
+    fn turn_ended(&mut self, ended: Option<Ended>, ctx: &mut Context<Self>) {
+        self.in_turn = false;
+        self.last_used = self.actors.parts.clock.now();
+        match ended {
+            Some(ended) => {
+                self.state = Some(ended.state);
+                self.rules = ended.rules.or(self.rules.take());
+                self.arm(ctx);
+                self.turn(ctx);
+            }
+            None => self.fail(ctx),
+        }
+    }
+
+    /// Leaves memory after a failed turn: whoever comes next starts from the log.
+    fn fail(&mut self, ctx: &mut Context<Self>) {
+        self.actors.forget(&self.writer.key, &ctx.address());
+        for job in self.queue.drain(..) {
+            let _ = job.reply.send(Err(AskError::Stopped));
+        }
+        actix::ActorContext::stop(ctx);
+    }
+
+    /// Wakes the actor when its thread ends for silence. A timer that is early looks again, so that an event
+    /// costs no timer.
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        let deadline =
+            self.rules.as_ref().and_then(|rules| CloseInactive::deadline(&self.state.as_ref()?.chat, rules));
+        let Some(deadline) = deadline else {
+            if let Some((_, handle)) = self.timer.take() {
+                ctx.cancel_future(handle);
+            }
+            return;
+        };
+        if self.timer.as_ref().is_some_and(|(at, _)| *at <= deadline) {
+            return;
+        }
+        if let Some((_, handle)) = self.timer.take() {
+            ctx.cancel_future(handle);
+        }
+        let wait = deadline.since(self.actors.parts.clock.now()) + Duration::from_millis(1);
+        let handle = ctx.run_later(wait, |actor, ctx| {
+            actor.timer = None;
+            actor.close_if_silent(ctx);
+        });
+        self.timer = Some((deadline, handle));
+    }
+
+    fn close_if_silent(&mut self, ctx: &mut Context<Self>) {
+        let (reply, _) = oneshot::channel();
+        let work = Work::Command(Box::new(Command::CloseInactive(CloseInactive)));
+        self.queue.push_back(Job { work, caller: Caller::Server, origin: None, reply });
+        self.turn(ctx);
+    }
+
+    /// Leaves memory after a quiet while; timers go to the store first.
+    fn passivate_if_quiet(&mut self, ctx: &mut Context<Self>) {
+        let now = self.actors.parts.clock.now();
+        let quiet = now.since(self.last_used) >= self.actors.parts.settings.passivate_after;
+        if !quiet || self.in_turn || !self.queue.is_empty() {
+            return;
+        }
+        let Some(state) = &self.state else { return };
+        let deadline = self.rules.as_ref().and_then(|rules| CloseInactive::deadline(&state.chat, rules));
+        let Some(deadline) = deadline else {
+            self.leave(ctx);
+            return;
+        };
+        if deadline.since(now) <= MIN_SLEEP {
+            return;
+        }
+        let version = projections::version(&state.chat, state.seq);
+        let write = projections::due(&self.writer.key, self.writer.shard, deadline, version);
+        let (store, epoch) = (self.actors.parts.store.clone(), self.writer.epoch);
+        self.in_turn = true;
+        let work = async move { store.write_index(epoch, vec![write]).await };
+        ctx.spawn(work.into_actor(self).map(|written, actor, ctx| {
+            actor.in_turn = false;
+            match written {
+                Ok(()) if actor.queue.is_empty() => actor.leave(ctx),
+                Ok(()) => actor.turn(ctx),
+                Err(error) => {
+                    tracing::warn!(chat.id = %actor.writer.key.chat, %error, "a quiet chat stays in memory");
+                    actor.turn(ctx);
+                }
+            }
+        }));
+    }
+
+    fn leave(&mut self, ctx: &mut Context<Self>) {
+        if self.actors.release(&self.writer.key, &ctx.address()) {
+            actix::ActorContext::stop(ctx);
+        }
+    }
+}
+
+/// A chat whose timer is nearer than this stays in memory: the timers in the store are looked at less often.
+const MIN_SLEEP: Duration = Duration::from_secs(90);
+
+impl Actor for ChatActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(self.actors.parts.settings.mailbox);
+        let every = self.actors.parts.settings.passivate_after.max(Duration::from_millis(100));
+        ctx.run_interval(every, |actor, ctx| actor.passivate_if_quiet(ctx));
+    }
+}
+
+impl Handler<Job> for ChatActor {
+    type Result = ();
+
+    fn handle(&mut self, job: Job, ctx: &mut Self::Context) {
+        self.on_the_way.fetch_sub(1, Ordering::AcqRel);
+        if self.queue.len() >= self.actors.parts.settings.chat_queue {
+            let _ = job.reply.send(Err(AskError::Busy));
+            return;
+        }
+        self.queue.push_back(job);
+        self.turn(ctx);
+    }
+}

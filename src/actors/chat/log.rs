@@ -1,0 +1,114 @@
+//! Reading and writing the log of a thread under the chat's epoch.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use switchboard_cluster::{Epoch, Shard};
+
+use super::super::{Actors, AskError, ChatKey};
+use crate::domain::id::ThreadId;
+use crate::store::{Append, AppendError, IndexWrite, LogKey, Row, StoreError};
+
+/// Rows fetched at once when a whole log is read.
+const PAGE: usize = 1_000;
+/// Rows that a takeover writes again under its own epoch: as many as one append may have left behind.
+const TAIL: usize = Append::MAX_ROWS;
+/// How often an append with an unknown outcome is repeated as it is before the actor gives up.
+const ATTEMPTS: u32 = 4;
+
+/// The writer of a chat's logs.
+#[derive(Clone, Debug)]
+pub(super) struct LogWriter {
+    pub(super) key: ChatKey,
+    pub(super) shard: Shard,
+    pub(super) epoch: Epoch,
+}
+
+impl LogWriter {
+    pub(super) fn log(&self, thread: &ThreadId) -> LogKey {
+        LogKey { license: self.key.license, thread: thread.clone() }
+    }
+
+    /// Every row of a thread's log, in order.
+    pub(super) async fn read_all(&self, actors: &Actors, thread: &ThreadId) -> Result<Vec<Row>, StoreError> {
+        read_all(actors, &self.log(thread), None).await
+    }
+
+    /// Appends rows as one batch: durable when it returns. Repeats itself while the outcome is unknown.
+    pub(super) async fn append(
+        &self,
+        actors: &Actors,
+        thread: &ThreadId,
+        first_seq: u64,
+        rows: Vec<Bytes>,
+        index: Vec<IndexWrite>,
+    ) -> Result<(), AskError> {
+        let append =
+            Append { shard: self.shard, epoch: self.epoch, log: self.log(thread), first_seq, rows, index };
+        let mut pause = Duration::from_millis(20);
+        for attempt in 1.. {
+            match actors.parts.store.append(append.clone()).await {
+                Ok(()) => break,
+                Err(AppendError::Fenced) => return Err(AskError::NotOwner),
+                Err(AppendError::Store(StoreError::OutcomeUnknown(_))) if attempt < ATTEMPTS => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 3;
+                }
+                Err(AppendError::Store(error)) => return Err(AskError::Store(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Confirms that what was read or written may be told.
+    pub(super) async fn validate(&self, actors: &Actors) -> Result<(), AskError> {
+        actors.parts.ownership.validate().await.map_err(|_| AskError::NotOwner)
+    }
+
+    /// Makes the end of a log that was read ours: writes its tail again under our epoch, so that no earlier owner
+    /// can change it any more. Needed once a takeover, before anything is answered from it.
+    pub(super) async fn restamp(
+        &self,
+        actors: &Actors,
+        thread: &ThreadId,
+        rows: &[Row],
+    ) -> Result<(), AskError> {
+        let Some(last) = rows.last() else { return Ok(()) };
+        let bucket = last.seq / Append::BUCKET_ROWS;
+        let start = rows.len().saturating_sub(TAIL);
+        let tail: Vec<&Row> =
+            rows[start..].iter().filter(|row| row.seq / Append::BUCKET_ROWS == bucket).collect();
+        if tail.iter().all(|row| row.epoch == self.epoch) {
+            return Ok(());
+        }
+        let mut bytes = 0;
+        let fitting: Vec<&Row> = tail
+            .into_iter()
+            .rev()
+            .take_while(|row| {
+                bytes += row.body.len();
+                bytes <= Append::MAX_BYTES
+            })
+            .collect();
+        let Some(first) = fitting.last() else { return Ok(()) };
+        let bodies = fitting.iter().rev().map(|row| row.body.clone()).collect();
+        self.append(actors, thread, first.seq, bodies, Vec::new()).await
+    }
+}
+
+/// Every row of a log up to `to`, in order.
+pub(super) async fn read_all(actors: &Actors, log: &LogKey, to: Option<u64>) -> Result<Vec<Row>, StoreError> {
+    let mut rows: Vec<Row> = Vec::new();
+    loop {
+        let from = rows.last().map_or(1, |row| row.seq + 1);
+        if to.is_some_and(|to| from > to) {
+            return Ok(rows);
+        }
+        let page = actors.parts.store.read(log, from, to, PAGE).await?;
+        let full = page.len() == PAGE;
+        rows.extend(page);
+        if !full {
+            return Ok(rows);
+        }
+    }
+}

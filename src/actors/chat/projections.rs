@@ -1,0 +1,108 @@
+//! The index rows that follow from a change: written with the row that causes them.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use switchboard_cluster::Shard;
+
+use super::super::{ChatKey, period};
+use crate::domain::chat::Chat;
+use crate::domain::id::ThreadId;
+use crate::domain::thread::Thread;
+use crate::domain::time::Timestamp;
+use crate::store::{IndexKey, IndexTable, IndexWrite, Version};
+
+/// How many days back a start looks for chats that were left open.
+pub const OPEN_CHATS_DAYS: i64 = 14;
+
+/// What the list of a chat's threads says of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadEntry {
+    /// When it was opened.
+    pub created_at: Timestamp,
+}
+
+/// A body that says "it is there".
+const PRESENT: &[u8] = b"1";
+
+fn row(table: IndexTable, owner: i64, bucket: String, position: i64, id: &str) -> IndexKey {
+    IndexKey { table, owner, bucket, position, id: id.to_owned() }
+}
+
+fn write(key: IndexKey, version: Version, body: impl Into<Bytes>) -> IndexWrite {
+    IndexWrite { key, version, body: body.into() }
+}
+
+/// The state that index rows of the chat show.
+pub(super) fn version(chat: &Chat, seq: u64) -> Version {
+    Version { thread_no: chat.thread.as_ref().map_or(0, |thread| thread.number), seq }
+}
+
+/// A thread was opened: `before` is the chat as it was, `after` as it is now.
+pub(super) fn opened(key: &ChatKey, shard: Shard, before: &Chat, after: &Chat, seq: u64) -> Vec<IndexWrite> {
+    let Some(thread) = &after.thread else { return Vec::new() };
+    let version = version(after, seq);
+    let license = key.license.0;
+    let chat = key.chat.as_str();
+    let entry = ThreadEntry { created_at: thread.created_at };
+    let entry = serde_json::to_vec(&entry).expect("a thread entry has a JSON form");
+    let by_chat = row(
+        IndexTable::ThreadsByChat,
+        license,
+        chat.to_owned(),
+        i64::from(thread.number),
+        thread.id.as_str(),
+    );
+    let mut writes = vec![write(by_chat, version, entry)];
+    if let Some(previous) = &before.thread {
+        let gone = lists(key, before, previous).into_iter().map(|key| write(key, version, Bytes::new()));
+        writes.extend(gone);
+    }
+    let now = lists(key, after, thread).into_iter().map(|key| write(key, version, PRESENT));
+    writes.extend(now);
+    if thread.active {
+        writes.push(open_chat(key, shard, thread.created_at, version, true));
+    }
+    writes
+}
+
+/// A customer came into the chat: their list shows it, too.
+pub(super) fn customer_came(key: &ChatKey, chat: &Chat, seq: u64) -> Vec<IndexWrite> {
+    let Some(thread) = &chat.thread else { return Vec::new() };
+    let version = version(chat, seq);
+    lists(key, chat, thread).into_iter().map(|key| write(key, version, PRESENT)).collect()
+}
+
+/// The rows by which lists of chats find a chat whose last thread is `thread`.
+fn lists(key: &ChatKey, chat: &Chat, thread: &Thread) -> Vec<IndexKey> {
+    let (license, id, at) = (key.license.0, key.chat.as_str(), thread.created_at);
+    let mut keys = vec![row(IndexTable::ChatsByLicense, license, period::month(at), at.0, id)];
+    if let Some((customer, _)) = chat.customer() {
+        keys.push(row(IndexTable::ChatsByCustomer, license, customer.as_str().to_owned(), at.0, id));
+    }
+    keys
+}
+
+/// Whether the chat is open, in the bucket of the day on which this is written.
+pub(super) fn open_chat(
+    key: &ChatKey,
+    shard: Shard,
+    at: Timestamp,
+    version: Version,
+    open: bool,
+) -> IndexWrite {
+    let id =
+        row(IndexTable::OpenChats, i64::from(shard.0), period::day(at), key.license.0, key.chat.as_str());
+    write(id, version, if open { Bytes::from_static(PRESENT) } else { Bytes::new() })
+}
+
+/// The timer of a chat that leaves memory.
+pub(super) fn due(key: &ChatKey, shard: Shard, deadline: Timestamp, version: Version) -> IndexWrite {
+    let id = format!("{}/{}", key.license, key.chat);
+    let key = row(IndexTable::Due, i64::from(shard.0), period::minute(deadline), deadline.0, &id);
+    write(key, version, PRESENT)
+}
+
+/// The previous thread of a chat, for readers that walk back.
+pub(super) fn previous(chat: &Chat) -> Option<ThreadId> {
+    chat.thread.as_ref()?.previous_thread_id.clone()
+}

@@ -1,0 +1,458 @@
+//! A turn: decides what is queued, stores it as one batch, validates, then answers and pushes.
+//!
+//! While a turn runs nothing else touches the chat. If it fails in any way, the state is thrown away and the actor
+//! stops: what was not answered was not decided, as far as anybody outside can tell.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::super::{Actors, AskError, Origin};
+use super::actor::{Answer, Job, Snapshot, Work};
+use super::history::History;
+use super::load::{State, load, set_pointer};
+use super::log::LogWriter;
+use super::pointer::Pointer;
+use super::{projections, record};
+use crate::domain::change::Change;
+use crate::domain::chat::RoutingView;
+use crate::domain::command::{
+    Caller, Command, Context, Decision, Reply, Route, RouteRequest, Subject, SubjectRequest,
+};
+use crate::domain::license::{ChatRules, License};
+use crate::domain::push::{Push, PushBody, ThreadEvents};
+use crate::domain::rejection::Rejection;
+use crate::domain::routing::DecisionId;
+use crate::store::{Append, IndexWrite};
+
+/// Rows of one append together; a larger batch is stored in pieces.
+const MAX_BATCH_BYTES: usize = 256 * 1024;
+/// How often a chat is entered anew among the open ones.
+const REENTER_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
+
+pub(super) struct Turn {
+    pub(super) actors: Arc<Actors>,
+    pub(super) writer: LogWriter,
+    license: Option<(Arc<License>, ChatRules)>,
+    /// Decided and applied, not yet stored.
+    rows: Vec<Bytes>,
+    bytes: usize,
+    /// Index rows that follow from them.
+    index: Vec<IndexWrite>,
+    /// To be told once it is stored.
+    held: Vec<Held>,
+    /// What the router knows: the chat as it was before the turn. None if it was just loaded, when it reports
+    /// whatever it is.
+    routing: Option<(RoutingView, DecisionId)>,
+}
+
+/// A turn that went well.
+pub(super) struct Ended {
+    /// The chat as it is now.
+    pub(super) state: State,
+    /// The rules that bind it, for the timers.
+    pub(super) rules: Option<ChatRules>,
+}
+
+/// What waits for the batch to be durable and valid.
+struct Held {
+    reply: tokio::sync::oneshot::Sender<Result<Answer, AskError>>,
+    answer: Answer,
+    pushes: Vec<Push>,
+    origin: Option<Origin>,
+}
+
+impl Turn {
+    pub(super) fn new(actors: Arc<Actors>, writer: LogWriter) -> Self {
+        Self {
+            actors,
+            writer,
+            license: None,
+            rows: Vec::new(),
+            bytes: 0,
+            index: Vec::new(),
+            held: Vec::new(),
+            routing: None,
+        }
+    }
+
+    /// Works off the jobs. Gives the state back, or none if the actor must stop.
+    pub(super) async fn run(mut self, state: Option<State>, jobs: Vec<Job>) -> Option<Ended> {
+        let fresh = state.is_none();
+        let loaded = match state {
+            Some(state) => Ok(state),
+            None => load(&self.actors, &self.writer).await,
+        };
+        let mut state = match loaded {
+            Ok(state) => state,
+            Err(error) => {
+                fail(jobs.into_iter().map(|job| job.reply), &error);
+                return None;
+            }
+        };
+        if !fresh {
+            self.routing = Some((state.chat.routing_view(), state.settled));
+        }
+        let mut jobs = jobs.into_iter();
+        while let Some(job) = jobs.next() {
+            if let Err(error) = self.job(&mut state, job).await {
+                self.abandon(jobs, &error);
+                return None;
+            }
+        }
+        if let Err(error) = self.flush(&mut state).await {
+            self.abandon(jobs, &error);
+            return None;
+        }
+        self.report(&state);
+        let rules = match self.license().await {
+            Ok((_, rules)) => Some(rules),
+            Err(_) => None,
+        };
+        Some(Ended { state, rules })
+    }
+
+    /// Tells everybody who waits that nothing is known of their command.
+    fn abandon(&mut self, jobs: impl Iterator<Item = Job>, error: &AskError) {
+        tracing::warn!(
+            license.id = %self.writer.key.license, chat.id = %self.writer.key.chat, %error,
+            "a turn failed, the chat is loaded anew"
+        );
+        fail(self.held.drain(..).map(|held| held.reply), error);
+        fail(jobs.map(|job| job.reply), error);
+    }
+
+    async fn job(&mut self, state: &mut State, job: Job) -> Result<(), AskError> {
+        let command = match job.work {
+            Work::Inspect => {
+                let snapshot = Snapshot { chat: state.chat.clone(), seq: state.seq + self.rows.len() as u64 };
+                self.hold(job.reply, Answer::Snapshot(Arc::new(snapshot)), Vec::new(), None);
+                return Ok(());
+            }
+            Work::Settle(decision) => {
+                state.settled = state.settled.max(decision);
+                self.hold(job.reply, Answer::Reply(Reply::Done), Vec::new(), None);
+                return Ok(());
+            }
+            Work::Routed(_, decision) if decision <= state.settled => {
+                self.hold(job.reply, Answer::Reply(Reply::Done), Vec::new(), None);
+                return Ok(());
+            }
+            Work::Routed(command, decision) => {
+                state.settled = decision;
+                *command
+            }
+            Work::Command(command) => *command,
+        };
+        match self.decide(state, command, &job.caller).await? {
+            Ok(decision) => self.carry_out(state, decision, job.reply, job.origin).await,
+            Err(rejection) => {
+                let _ = job.reply.send(Err(AskError::Rejected(rejection)));
+                Ok(())
+            }
+        }
+    }
+
+    async fn license(&mut self) -> Result<(Arc<License>, ChatRules), AskError> {
+        if let Some(license) = &self.license {
+            return Ok(license.clone());
+        }
+        let source = &self.actors.parts.licenses;
+        let license = source.license(self.writer.key.license).await?.ok_or(AskError::NoLicense)?;
+        let rules = source.chat_rules(&license);
+        Ok(self.license.insert((license, rules)).clone())
+    }
+
+    async fn decide(
+        &mut self,
+        state: &mut State,
+        command: Command,
+        caller: &Caller,
+    ) -> Result<Result<Decision, Rejection>, AskError> {
+        let (license, rules) = self.license().await?;
+        let route = match command.route_request(&state.chat, caller, &license) {
+            Some(request) => {
+                let (route, decision) = self.route(request).await;
+                state.settled = state.settled.max(decision);
+                Some(route)
+            }
+            None => None,
+        };
+        let subject = match command.subject_request(&state.chat) {
+            Some(request) => self.subject(state, request).await?,
+            None => None,
+        };
+        let actors = self.actors.clone();
+        let context = Context {
+            now: actors.parts.clock.now(),
+            license: &license,
+            rules: &rules,
+            ids: &*actors.parts.ids,
+            caller,
+            operations: &state.operations,
+            route,
+            subject,
+        };
+        Ok(command.decide(&state.chat, &context))
+    }
+
+    async fn route(&self, request: RouteRequest) -> (Route, DecisionId) {
+        let router = self.actors.router(self.writer.key.license);
+        router.route(&self.writer.key.chat, request).await
+    }
+
+    /// Reads what a command names and the state does not hold. Earlier commands of the turn are stored first, since
+    /// they may have made it.
+    async fn subject(
+        &mut self,
+        state: &mut State,
+        request: SubjectRequest,
+    ) -> Result<Option<Subject>, AskError> {
+        self.flush(state).await?;
+        let (thread, event) = match request {
+            SubjectRequest::Thread(thread) => (thread, None),
+            SubjectRequest::Event(event) => (event.thread.clone(), Some(event.number)),
+        };
+        let history = History::read(&self.actors, self.writer.key.license, &thread, None).await?;
+        let Some(history) = history.filter(|history| history.chat.id == self.writer.key.chat) else {
+            return Ok(None);
+        };
+        let Some(number) = event else {
+            return Ok(history.chat.thread.map(|thread| Subject::Thread(Box::new(thread))));
+        };
+        let found = history.events.into_iter().find(|event| event.id.number == number);
+        Ok(found.map(|event| Subject::Event(Box::new((*event).clone()))))
+    }
+
+    async fn carry_out(
+        &mut self,
+        state: &mut State,
+        decision: Decision,
+        reply: tokio::sync::oneshot::Sender<Result<Answer, AskError>>,
+        origin: Option<Origin>,
+    ) -> Result<(), AskError> {
+        let Decision { changes, older_thread, pushes, reply: answer } = decision;
+        let stands_alone = older_thread.is_some()
+            || changes
+                .iter()
+                .any(|change| matches!(change, Change::ThreadOpened(_) | Change::ThreadClosed(_)));
+        if changes.is_empty() || !stands_alone {
+            if !changes.is_empty() {
+                self.push_row(state, &changes);
+            }
+            self.hold(reply, Answer::Reply(answer), pushes, origin);
+            if self.rows.len() >= Append::room(state.seq + 1) || self.bytes >= MAX_BATCH_BYTES {
+                self.flush(state).await?;
+            }
+            return Ok(());
+        }
+        let result = self.store_alone(state, &changes, older_thread).await;
+        if let Err(error) = result {
+            let _ = reply.send(Err(error.clone()));
+            return Err(error);
+        }
+        self.hold(reply, Answer::Reply(answer), pushes, origin);
+        self.flush(state).await
+    }
+
+    fn push_row(&mut self, state: &mut State, changes: &[Change]) {
+        let row = record::encode(changes);
+        self.bytes += row.len();
+        self.rows.push(row);
+        apply(state, changes);
+        let brings_customer =
+            |change: &Change| matches!(change, Change::UserAdded(user) if user.id.customer().is_some());
+        if changes.iter().any(brings_customer) {
+            let seq = state.seq + self.rows.len() as u64;
+            self.index.extend(projections::customer_came(&self.writer.key, &state.chat, seq));
+        }
+    }
+
+    fn hold(
+        &mut self,
+        reply: tokio::sync::oneshot::Sender<Result<Answer, AskError>>,
+        answer: Answer,
+        pushes: Vec<Push>,
+        origin: Option<Origin>,
+    ) {
+        self.held.push(Held { reply, answer, pushes, origin });
+    }
+
+    /// Stores a row that opens or closes a thread, or that belongs to an older one.
+    async fn store_alone(
+        &mut self,
+        state: &mut State,
+        changes: &[Change],
+        older_thread: Option<crate::domain::id::ThreadId>,
+    ) -> Result<(), AskError> {
+        self.flush(state).await?;
+        if let Some(thread) = older_thread {
+            let rows = self.writer.read_all(&self.actors, &thread).await?;
+            self.writer.restamp(&self.actors, &thread, &rows).await?;
+            let seq = rows.last().map_or(0, |row| row.seq) + 1;
+            self.writer.append(&self.actors, &thread, seq, vec![record::encode(changes)], Vec::new()).await?;
+            apply(state, changes);
+            return self.writer.validate(&self.actors).await;
+        }
+        if let Some(Change::ThreadOpened(opened)) = changes.first() {
+            return self.open(state, changes, opened).await;
+        }
+        self.close(state, changes).await
+    }
+
+    /// Opening: validate, move the pointer, append the first row, validate.
+    async fn open(
+        &mut self,
+        state: &mut State,
+        changes: &[Change],
+        opened: &crate::domain::chat::Chat,
+    ) -> Result<(), AskError> {
+        let Some(thread) = opened.thread.clone() else { return Err(AskError::Stopped) };
+        let before = state.chat.clone();
+        let previous = before.thread.as_ref().map(|thread| thread.id.clone());
+        self.writer.validate(&self.actors).await?;
+        let pointer = Pointer { last: thread.id.clone(), active: true, previous };
+        set_pointer(&self.actors, &self.writer, state, pointer.clone()).await?;
+        apply(state, changes);
+        state.seq = 0;
+        state.open_since = thread.created_at;
+        let key = &self.writer.key;
+        let index = projections::opened(key, self.writer.shard, &before, &state.chat, 1);
+        self.writer.append(&self.actors, &thread.id, 1, vec![record::encode(changes)], index).await?;
+        state.seq = 1;
+        self.writer.validate(&self.actors).await?;
+        if state.chat.active_thread().is_none() {
+            let closed = Pointer { active: false, ..pointer };
+            set_pointer(&self.actors, &self.writer, state, closed).await?;
+        }
+        Ok(())
+    }
+
+    /// Closing: append the closing row, validate, clear the pointer.
+    async fn close(&mut self, state: &mut State, changes: &[Change]) -> Result<(), AskError> {
+        let Some(thread) = state.chat.thread.clone() else { return Err(AskError::Stopped) };
+        let seq = state.seq + 1;
+        let version = projections::version(&state.chat, seq);
+        let gone = |at| projections::open_chat(&self.writer.key, self.writer.shard, at, version, false);
+        let mut index: Vec<IndexWrite> = vec![gone(thread.created_at)];
+        if state.open_since != thread.created_at {
+            index.push(gone(state.open_since));
+        }
+        self.writer.append(&self.actors, &thread.id, seq, vec![record::encode(changes)], index).await?;
+        apply(state, changes);
+        state.seq = seq;
+        self.writer.validate(&self.actors).await?;
+        let previous = thread.previous_thread_id.clone();
+        let pointer = Pointer { last: thread.id, active: false, previous };
+        set_pointer(&self.actors, &self.writer, state, pointer).await
+    }
+
+    /// Stores what was decided, then tells everybody.
+    async fn flush(&mut self, state: &mut State) -> Result<(), AskError> {
+        if !self.rows.is_empty() {
+            let Some(thread) = state.chat.thread.as_ref().map(|thread| thread.id.clone()) else {
+                return Err(AskError::Stopped);
+            };
+            let rows = std::mem::take(&mut self.rows);
+            self.bytes = 0;
+            let count = rows.len() as u64;
+            let mut index = std::mem::take(&mut self.index);
+            index.extend(self.reenter(state));
+            self.writer.append(&self.actors, &thread, state.seq + 1, rows, index).await?;
+            state.seq += count;
+            self.writer.validate(&self.actors).await?;
+        }
+        self.tell(state).await
+    }
+
+    /// A chat that stays open for long is entered again among the open ones, where starts look for it.
+    fn reenter(&self, state: &mut State) -> Vec<IndexWrite> {
+        let now = self.actors.parts.clock.now();
+        if state.chat.active_thread().is_none() || now.since(state.open_since) < REENTER_AFTER {
+            return Vec::new();
+        }
+        state.open_since = now;
+        let version = projections::version(&state.chat, state.seq);
+        vec![projections::open_chat(&self.writer.key, self.writer.shard, now, version, true)]
+    }
+
+    /// Answers and pushes, in the order of the commands.
+    async fn tell(&mut self, state: &State) -> Result<(), AskError> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        let needs_log = self.held.iter().any(|held| held.pushes.iter().any(|push| from_log(push).is_some()));
+        if needs_log {
+            self.fill_in_events(state).await?;
+        }
+        let (license, _) = self.license().await?;
+        for held in self.held.drain(..) {
+            let _ = held.reply.send(Ok(held.answer));
+            if !held.pushes.is_empty() {
+                self.actors.parts.delivery.deliver(&license, &held.pushes, held.origin.as_ref());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever gains a chat gets its last thread's events with it.
+    async fn fill_in_events(&mut self, state: &State) -> Result<(), AskError> {
+        let Some(thread) = state.chat.thread.as_ref().map(|thread| thread.id.clone()) else { return Ok(()) };
+        let license = self.writer.key.license;
+        let history = History::read(&self.actors, license, &thread, Some(state.seq)).await?;
+        let all = history.map(|history| history.events).unwrap_or_default();
+        for push in self.held.iter_mut().flat_map(|held| &mut held.pushes) {
+            let Some(count) = from_log(push) else { continue };
+            if let PushBody::IncomingChat { events, .. } = &mut push.body {
+                let known = all.iter().filter(|event| event.id.number <= count);
+                let skip = known.clone().count().saturating_sub(MAX_EVENTS_IN_PUSH);
+                *events = ThreadEvents::Given(known.skip(skip).cloned().collect());
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the router know, if what it sees has changed or a decision of its own is settled.
+    fn report(&self, state: &State) {
+        let now = (state.chat.routing_view(), state.settled);
+        if self.routing.as_ref() == Some(&now) {
+            return;
+        }
+        let (view, settled) = now;
+        let router = self.actors.router(self.writer.key.license);
+        router.report(&self.writer.key.chat, state.version(), settled, view);
+    }
+}
+
+/// Events that go with a chat in a push; earlier ones are found by `list_threads`. Keeps the frame below what a
+/// session's queue may hold.
+const MAX_EVENTS_IN_PUSH: usize = 25;
+
+/// How many events the chat of such a push had.
+fn from_log(push: &Push) -> Option<u64> {
+    match &push.body {
+        PushBody::IncomingChat { events: ThreadEvents::FromLog, chat, .. } => {
+            Some(chat.thread.as_ref().map_or(0, |thread| thread.events))
+        }
+        _ => None,
+    }
+}
+
+fn apply(state: &mut State, changes: &[Change]) {
+    for change in changes {
+        state.chat.apply(change);
+        if let Change::EventAdded(event) = change {
+            state.operations.remember(event);
+        }
+    }
+}
+
+fn fail(
+    replies: impl Iterator<Item = tokio::sync::oneshot::Sender<Result<Answer, AskError>>>,
+    error: &AskError,
+) {
+    for reply in replies {
+        let _ = reply.send(Err(error.clone()));
+    }
+}

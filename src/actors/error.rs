@@ -1,0 +1,32 @@
+//! Why a question to an actor got no good answer.
+
+use thiserror::Error;
+
+use crate::domain::rejection::Rejection;
+use crate::store::StoreError;
+
+/// Why a command was not carried out. Unless it says otherwise the outcome is "nothing happened".
+#[derive(Clone, Debug, Error)]
+pub enum AskError {
+    /// The rules say no.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The chat's queue is full; the caller may try again.
+    #[error("too many requests wait for this chat")]
+    Busy,
+    /// This node does not own the chat (any more); the caller may try again.
+    #[error("the chat is being moved, try again")]
+    NotOwner,
+    /// The store refused for now; nothing was stored.
+    #[error("the store cannot take it now, try again")]
+    Store(#[from] StoreError),
+    /// No answer in time. The command may have been carried out; repeating it with its `custom_id` is safe.
+    #[error("not answered in time")]
+    Deadline,
+    /// The actor stopped before it answered. As for a deadline.
+    #[error("the chat was restarted, try again")]
+    Stopped,
+    /// The tenant is gone.
+    #[error("license not found")]
+    NoLicense,
+}

@@ -1,0 +1,27 @@
+//! The owners of state: chats, routers, and the directory that finds or starts them.
+//!
+//! No API version and no socket is known here. The cast:
+//!
+//! - [`chat::ChatActor`] owns one chat with its active thread. It is the only one who decides about the chat,
+//!   and the only one who writes its log.
+//! - [`router::RouterActor`] assigns the chats of one license to agents.
+//! - [`Actors`] is the directory: it starts both on demand on the arbiters of the web server's workers.
+//! - [`delivery::Delivery`] is how actors push without knowing sessions.
+//!
+//! The life of one command: [`Actors::ask`] finds the chat's actor; the actor queues it; a *turn* takes all that
+//! is queued, decides each on the state that the earlier ones leave, appends one batch, validates, and only then
+//! answers and pushes. Any other outcome than success stops the actor; the next command starts it from the log.
+
+pub mod chat;
+pub mod delivery;
+mod directory;
+mod error;
+pub mod period;
+pub mod recovery;
+pub mod router;
+mod settings;
+pub mod timers;
+
+pub use directory::{Actors, ActorsParts, ChatKey, Origin};
+pub use error::AskError;
+pub use settings::{ActorSettings, LicenseSource};

@@ -1,0 +1,70 @@
+//! Names of periods of time: the buckets that keep index partitions bounded.
+
+use crate::domain::time::Timestamp;
+
+/// Microseconds of a minute.
+pub const MINUTE_US: i64 = 60_000_000;
+const DAY_US: i64 = 24 * 60 * MINUTE_US;
+
+/// `2026-11-21`: the day of a moment, UTC.
+pub fn day(at: Timestamp) -> String {
+    let (year, month, day) = civil(at);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// `2026-11`: the month of a moment, UTC.
+pub fn month(at: Timestamp) -> String {
+    let (year, month, _) = civil(at);
+    format!("{year:04}-{month:02}")
+}
+
+/// Minutes since 1970, as text.
+pub fn minute(at: Timestamp) -> String {
+    at.0.div_euclid(MINUTE_US).to_string()
+}
+
+/// The first moment of the month before the one that `at` lies in.
+pub fn month_before(at: Timestamp) -> Timestamp {
+    let (_, _, day) = civil(at);
+    let last_of_previous = Timestamp(at.0 - i64::from(day) * DAY_US);
+    let (_, _, days) = civil(last_of_previous);
+    Timestamp((last_of_previous.0.div_euclid(DAY_US) - i64::from(days) + 1) * DAY_US)
+}
+
+/// The moment `days` days earlier.
+pub fn days_before(at: Timestamp, days: i64) -> Timestamp {
+    Timestamp(at.0 - days * DAY_US)
+}
+
+fn civil(at: Timestamp) -> (i16, i8, i8) {
+    let moment = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let date = jiff::tz::Offset::UTC.to_datetime(moment).date();
+    (date.year(), date.month(), date.day())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Timestamp = Timestamp(1_795_235_696_123_456);
+
+    #[test]
+    fn periods_have_their_usual_names() {
+        assert_eq!((day(AT).as_str(), month(AT).as_str()), ("2026-11-21", "2026-11"));
+        assert_eq!(minute(Timestamp(61_000_000)), "1");
+    }
+
+    #[test]
+    fn months_are_walked_back_one_by_one() {
+        let mut at = AT;
+        let mut names = Vec::new();
+        for _ in 0..12 {
+            at = month_before(at);
+            names.push(month(at));
+        }
+        assert_eq!(
+            (names[0].as_str(), names[10].as_str(), names[11].as_str()),
+            ("2026-10", "2025-12", "2025-11")
+        );
+    }
+}

@@ -1,0 +1,331 @@
+//! The actor: takes reports and questions, lets the rules decide, gives orders to chats.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult, SpawnHandle, WrapFuture,
+};
+use actix_rt::ArbiterHandle;
+
+use super::super::{Actors, ChatKey, Origin};
+use super::message::{
+    AgentCame, AgentLeft, AskChats, AskOnlineGroups, AskPlace, AskRoute, AskStatuses, Leave, Rebuilt, Report,
+    SetStatus, Status,
+};
+use super::presence::{Change, Presence};
+use super::telling;
+use super::translate::{self, Asked};
+use crate::domain::chat::RoutingView;
+use crate::domain::command::Command;
+use crate::domain::id::{AgentId, ChatId, GroupId, LicenseId};
+use crate::domain::license::{AgentKind, License};
+use crate::domain::routing::{
+    AgentStatus, DecisionId, Effect, GroupStatus, LeaveReason, Router, RouterSettings,
+};
+use crate::domain::time::Timestamp;
+
+/// Assigns the chats of one license.
+pub(super) struct RouterActor {
+    actors: Arc<Actors>,
+    license_id: LicenseId,
+    router: Router,
+    /// As of the last look; none until the first.
+    license: Option<Arc<License>>,
+    presence: Presence,
+    /// The active chats as they last reported themselves.
+    views: HashMap<ChatId, RoutingView>,
+    timer: Option<(Timestamp, SpawnHandle)>,
+    is_telling: bool,
+}
+
+/// Reports may come from every chat at once.
+const MAILBOX: usize = 65_536;
+/// How often the license is looked at for changes.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Changed places in the queue are told together, at most this often.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+/// Waiting chats looked at for one round of telling.
+const TOLD_AT_ONCE: usize = 1_000;
+
+impl RouterActor {
+    pub(super) fn launch(actors: Arc<Actors>, license: LicenseId, thread: &ArbiterHandle) -> Addr<Self> {
+        Self::start_in_arbiter(thread, move |ctx| {
+            ctx.set_mailbox_capacity(MAILBOX);
+            Self::new(actors, license)
+        })
+    }
+
+    fn new(actors: Arc<Actors>, license_id: LicenseId) -> Self {
+        let ownership = &actors.parts.ownership;
+        let epoch = ownership.epoch(ownership.shard_of(license_id.0, ""));
+        let epoch = epoch.map_or(0, |epoch| u64::try_from(epoch.0).unwrap_or(0));
+        let settings = RouterSettings::default();
+        let router = Router::rebuilding(epoch, settings);
+        Self {
+            actors,
+            license_id,
+            router,
+            license: None,
+            presence: Presence::default(),
+            views: HashMap::new(),
+            timer: None,
+            is_telling: false,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.actors.parts.clock.now()
+    }
+
+    /// Follows the license: agents, limits and settings that changed.
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        let (source, id) = (self.actors.parts.licenses.clone(), self.license_id);
+        let work = async move { source.license(id).await };
+        ctx.spawn(work.into_actor(self).map(|found, actor, ctx| match found {
+            Ok(Some(license)) => actor.configure(license, ctx),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(license.id = %actor.license_id, %error, "a router goes on as it was")
+            }
+        }));
+    }
+
+    fn configure(&mut self, license: Arc<License>, ctx: &mut Context<Self>) {
+        let known = self.license.replace(license.clone());
+        if known.as_ref().is_some_and(|known| known.version == license.version) {
+            return;
+        }
+        let rules = self.actors.parts.licenses.routing_rules(&license);
+        let now = self.now();
+        let mut effects = self.router.configure(translate::settings(&rules), now);
+        for agent in license.agents.values() {
+            effects.extend(self.router.put_agent(&translate::agent(agent, &rules), now));
+        }
+        if let Some(known) = &known {
+            for gone in known.agents.keys().filter(|agent| !license.agents.contains_key(*agent)) {
+                effects.extend(self.router.remove_agent(gone, now));
+            }
+        }
+        // Reports of chats that were open at the start may have come before the first look.
+        if known.is_none() && self.actors.is_recovered() {
+            effects.extend(self.router.rebuilt(now));
+        }
+        self.carry_out(effects, ctx);
+    }
+
+    /// Gives the orders, each to its chat; none is waited for.
+    fn carry_out(&mut self, effects: Vec<Effect>, ctx: &mut Context<Self>) {
+        if let Some(license) = self.license.clone() {
+            for effect in effects {
+                if let Some((key, command, decision)) = translate::order(&license, effect) {
+                    self.order(key, command, decision);
+                }
+            }
+        }
+        self.arm(ctx);
+        self.tell_soon(ctx);
+    }
+
+    fn order(&self, key: ChatKey, command: Option<Command>, decision: DecisionId) {
+        let actors = self.actors.clone();
+        // A task of its own: an actor polls all of its futures whenever one wakes, and these may be thousands.
+        actix_rt::spawn(async move {
+            // Its report says what became of it; if there is none, the router asks again.
+            if let Err(error) = actors.carry_out(&key, command, decision).await {
+                tracing::warn!(chat.id = %key.chat, %error, "a chat did not carry out what the router decided");
+            }
+        });
+    }
+
+    /// Sets the timer for the router's next deadline.
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        let Some(deadline) = self.router.next_deadline() else { return };
+        if self.timer.as_ref().is_some_and(|(at, _)| *at <= deadline) {
+            return;
+        }
+        if let Some((_, handle)) = self.timer.take() {
+            ctx.cancel_future(handle);
+        }
+        let wait = deadline.since(self.now()) + Duration::from_millis(1);
+        let handle = ctx.run_later(wait, |actor, ctx| {
+            actor.timer = None;
+            let effects = actor.router.tick(actor.now());
+            actor.carry_out(effects, ctx);
+        });
+        self.timer = Some((deadline, handle));
+    }
+
+    /// Tells changed places in the queue, a while after the change that caused them.
+    fn tell_soon(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.is_telling, true) {
+            return;
+        }
+        ctx.run_later(TELL_EVERY, |actor, ctx| {
+            actor.is_telling = false;
+            let changes = actor.router.take_queue_changes(TOLD_AT_ONCE);
+            if changes.is_empty() {
+                return;
+            }
+            if let Some(license) = &actor.license {
+                telling::queue(&actor.actors, license, changes, &actor.views);
+            }
+            actor.tell_soon(ctx);
+        });
+    }
+
+    /// An agent's status is another one now.
+    fn status_changed(
+        &mut self,
+        agent: &AgentId,
+        change: Change,
+        origin: Option<&Origin>,
+        ctx: &mut Context<Self>,
+    ) {
+        let (status, reason) = match change {
+            Change::None => return,
+            Change::Now(status) => (status, LeaveReason::Other),
+            Change::Gone(Leave::SignedOut) => (Status::Offline, LeaveReason::SignedOut),
+            Change::Gone(Leave::RemotelySignedOut) => (Status::Offline, LeaveReason::RemotelySignedOut),
+            Change::Gone(Leave::Disconnected) => (Status::Offline, LeaveReason::Disconnected),
+        };
+        let routed = match status {
+            Status::Accepting => AgentStatus::AcceptingChats,
+            Status::NotAccepting => AgentStatus::NotAcceptingChats,
+            Status::Offline => AgentStatus::Offline,
+        };
+        let effects = self.router.agent_status(agent, routed, reason, self.now());
+        if let Some(license) = &self.license {
+            telling::status(&self.actors, license, agent, status.as_str(), origin);
+        }
+        self.carry_out(effects, ctx);
+    }
+}
+
+impl Actor for RouterActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // The first look before anything else is heard: without it nobody could be assigned.
+        let (source, id) = (self.actors.parts.licenses.clone(), self.license_id);
+        let work = async move { source.license(id).await };
+        ctx.wait(work.into_actor(self).map(|found, actor, ctx| match found {
+            Ok(Some(license)) => actor.configure(license, ctx),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(license.id = %actor.license_id, %error, "a router starts blind"),
+        }));
+        ctx.run_interval(LOOK_EVERY, |actor, ctx| actor.look(ctx));
+    }
+}
+
+impl Handler<AskRoute> for RouterActor {
+    type Result = MessageResult<AskRoute>;
+
+    fn handle(&mut self, question: AskRoute, ctx: &mut Self::Context) -> Self::Result {
+        let now = self.now();
+        let routed = match translate::asked(&question.chat, question.request) {
+            Asked::Start(request) => self.router.request(&request, now),
+            Asked::Transfer { target, ignore_availability } => {
+                self.router.transfer_pick(&question.chat, &target, ignore_availability, now)
+            }
+        };
+        self.carry_out(routed.effects, ctx);
+        MessageResult((translate::route(routed.decision), routed.id))
+    }
+}
+
+impl Handler<Report> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, report: Report, ctx: &mut Self::Context) {
+        let Report { chat, version, settled, view } = report;
+        let state = translate::state(chat.clone(), version, settled, &view);
+        if view.active {
+            self.views.insert(chat, view);
+        } else {
+            self.views.remove(&chat);
+        }
+        let effects = self.router.chat_state(&state, self.now());
+        self.carry_out(effects, ctx);
+    }
+}
+
+impl Handler<AgentCame> for RouterActor {
+    type Result = MessageResult<AgentCame>;
+
+    fn handle(&mut self, came: AgentCame, ctx: &mut Self::Context) -> Self::Result {
+        let (status, change) = self.presence.came(&came.agent, came.away, came.reconnect);
+        self.status_changed(&came.agent, change, None, ctx);
+        MessageResult(status.as_str())
+    }
+}
+
+impl Handler<AgentLeft> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, left: AgentLeft, ctx: &mut Self::Context) {
+        let change = self.presence.left(&left.agent, left.how);
+        self.status_changed(&left.agent, change, None, ctx);
+    }
+}
+
+impl Handler<SetStatus> for RouterActor {
+    type Result = bool;
+
+    fn handle(&mut self, set: SetStatus, ctx: &mut Self::Context) -> bool {
+        let is_bot = self
+            .license
+            .as_ref()
+            .and_then(|license| license.agent(&set.agent))
+            .is_some_and(|agent| agent.kind == AgentKind::Bot);
+        let Some(change) = self.presence.set(&set.agent, set.status, is_bot) else { return false };
+        self.status_changed(&set.agent, change, set.origin.as_ref(), ctx);
+        true
+    }
+}
+
+impl Handler<AskStatuses> for RouterActor {
+    type Result = MessageResult<AskStatuses>;
+
+    fn handle(&mut self, _: AskStatuses, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.presence.statuses())
+    }
+}
+
+impl Handler<AskPlace> for RouterActor {
+    type Result = MessageResult<AskPlace>;
+
+    fn handle(&mut self, question: AskPlace, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.router.queue_place(&question.chat).map(translate::place))
+    }
+}
+
+impl Handler<AskChats> for RouterActor {
+    type Result = MessageResult<AskChats>;
+
+    fn handle(&mut self, question: AskChats, _: &mut Self::Context) -> Self::Result {
+        let own = self.views.iter().filter(|(_, view)| view.agents.contains(&question.agent));
+        MessageResult(own.map(|(chat, _)| chat.clone()).collect())
+    }
+}
+
+impl Handler<AskOnlineGroups> for RouterActor {
+    type Result = MessageResult<AskOnlineGroups>;
+
+    fn handle(&mut self, _: AskOnlineGroups, _: &mut Self::Context) -> Self::Result {
+        let groups = self.license.iter().flat_map(|license| license.groups.keys().copied());
+        let groups = std::iter::once(GroupId::ALL).chain(groups);
+        let online = groups.filter(|group| self.router.group_status(*group) == GroupStatus::AcceptingChats);
+        MessageResult(online.collect())
+    }
+}
+
+impl Handler<Rebuilt> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Rebuilt, ctx: &mut Self::Context) {
+        let effects = self.router.rebuilt(self.now());
+        self.carry_out(effects, ctx);
+    }
+}

@@ -1,0 +1,120 @@
+//! What a router is asked and told.
+
+use std::collections::HashMap;
+
+use actix::Message;
+
+use super::super::Origin;
+use crate::domain::chat::RoutingView;
+use crate::domain::command::{Route, RouteRequest};
+use crate::domain::id::{AgentId, ChatId, GroupId};
+use crate::domain::push::QueuePlace;
+use crate::domain::routing::DecisionId;
+
+/// Who is to get a chat?
+#[derive(Message)]
+#[rtype(result = "(Route, DecisionId)")]
+pub(super) struct AskRoute {
+    pub(super) chat: ChatId,
+    pub(super) request: RouteRequest,
+}
+
+/// A chat says what it is.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Report {
+    pub(super) chat: ChatId,
+    /// Grows with every change of the chat.
+    pub(super) version: u64,
+    /// The last decision that it carried out or refused.
+    pub(super) settled: DecisionId,
+    pub(super) view: RoutingView,
+}
+
+/// A session of an agent has begun.
+#[derive(Message)]
+#[rtype(result = "&'static str")]
+pub(super) struct AgentCame {
+    pub(super) agent: AgentId,
+    pub(super) away: bool,
+    pub(super) reconnect: bool,
+}
+
+/// A session of an agent has ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct AgentLeft {
+    pub(super) agent: AgentId,
+    pub(super) how: Leave,
+}
+
+/// How an agent's session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// By `logout`.
+    SignedOut,
+    /// By somebody else.
+    RemotelySignedOut,
+    /// The socket is gone; they may come back within the grace time.
+    Disconnected,
+}
+
+/// An agent's routing status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Takes chats.
+    Accepting,
+    /// Online, takes none.
+    NotAccepting,
+    /// Offline; by command only for bots.
+    Offline,
+}
+
+impl Status {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepting => "accepting_chats",
+            Self::NotAccepting => "not_accepting_chats",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// Sets an agent's status; false if they are offline.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub(super) struct SetStatus {
+    pub(super) agent: AgentId,
+    pub(super) status: Status,
+    pub(super) origin: Option<Origin>,
+}
+
+/// The status of everybody who is not offline.
+#[derive(Message)]
+#[rtype(result = "HashMap<AgentId, &'static str>")]
+pub(super) struct AskStatuses;
+
+/// Where a chat stands in the queue.
+#[derive(Message)]
+#[rtype(result = "Option<QueuePlace>")]
+pub(super) struct AskPlace {
+    pub(super) chat: ChatId,
+}
+
+/// The active chats of an agent.
+#[derive(Message)]
+#[rtype(result = "Vec<ChatId>")]
+pub(super) struct AskChats {
+    pub(super) agent: AgentId,
+}
+
+/// Groups in which somebody accepts chats.
+#[derive(Message)]
+#[rtype(result = "Vec<GroupId>")]
+pub(super) struct AskOnlineGroups;
+
+/// Every chat that was open at the start has reported itself.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Rebuilt;

@@ -1,0 +1,9 @@
+//! The rules by example, then by comparison with a slow, obvious model.
+
+mod assignment;
+mod leaving;
+mod limits;
+mod office;
+mod queueing;
+mod settling;
+mod transfers;

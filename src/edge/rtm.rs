@@ -1,0 +1,57 @@
+//! Websocket upgrades: `/v{version}/{surface}/rtm/ws`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web_actors::ws;
+
+use super::auth::organization;
+use super::server::Context;
+use super::web::error_response;
+use crate::protocol::error::{ErrorType, WireError};
+use crate::protocol::version::{ApiVersion, Surface};
+use crate::sessions::cut::ConnectionSocket;
+use crate::sessions::{AgentSession, CustomerSession};
+
+pub(super) async fn upgrade(
+    context: Context,
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    stream: web::Payload,
+) -> HttpResponse {
+    let (version, surface) = path.into_inner();
+    if ApiVersion::parse(&version) != Some(ApiVersion::V3_6) {
+        return error_response(&WireError::of(ErrorType::UnsupportedVersion));
+    }
+    let surface = match surface.as_str() {
+        "agent" => Surface::Agent,
+        "customer" => Surface::Customer,
+        _ => return error_response(&WireError::new(ErrorType::NotFound, "no such API")),
+    };
+    if context.readiness.is_draining() {
+        return error_response(&WireError::of(ErrorType::ServiceUnavailable));
+    }
+    let address = request.peer_addr().map(|address| address.ip());
+    if address.is_some_and(|address| !context.limits.admits_login(address)) {
+        return error_response(&WireError::of(ErrorType::TooManyRequests));
+    }
+    let socket = request.conn_data::<ConnectionSocket>().copied();
+    let shared = context.sessions.clone();
+    let largest = context.sessions.settings.max_message;
+    let started = match surface {
+        Surface::Agent => {
+            let session = AgentSession::new(shared, socket, address, None);
+            ws::WsResponseBuilder::new(session, &request, stream).frame_size(largest).start()
+        }
+        Surface::Customer => {
+            let organization = match organization(&request) {
+                Ok(organization) => organization,
+                Err(error) => return error_response(&error),
+            };
+            let session = CustomerSession::new(shared, socket, address, Some(organization));
+            ws::WsResponseBuilder::new(session, &request, stream).frame_size(largest).start()
+        }
+    };
+    started.unwrap_or_else(|error| {
+        let message = format!("not a websocket upgrade: {error}");
+        error_response(&WireError::new(ErrorType::Validation, message))
+    })
+}

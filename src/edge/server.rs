@@ -1,0 +1,241 @@
+//! The HTTP server: its routes, its sockets, its end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use actix_rt::ArbiterHandle;
+use actix_rt::net::TcpStream;
+use actix_web::body::MessageBody;
+use actix_web::dev::{Extensions, Payload, ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer, web};
+
+use super::health::Readiness;
+use super::pages::DemoConsole;
+use super::web::error_response;
+use super::{cors, customer_token, health, pages, rtm, web as web_api};
+use crate::observe::Metrics;
+use crate::protocol::error::{ErrorType, WireError};
+use crate::requests::limits::Limits;
+use crate::requests::{Gate, Requests};
+use crate::sessions::SessionContext;
+use crate::sessions::cut::ConnectionSocket;
+use crate::tenants::Grants;
+
+/// What handlers know.
+pub struct EdgeContext {
+    /// The pipeline.
+    pub requests: Arc<Requests>,
+    /// What websocket sessions share.
+    pub sessions: Arc<SessionContext>,
+    /// Tokens.
+    pub gate: Gate,
+    /// Customers' tokens.
+    pub grants: Arc<Grants>,
+    /// Rates.
+    pub limits: Arc<Limits>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Draining or not.
+    pub readiness: Arc<Readiness>,
+    /// Demo mode.
+    pub demo: Option<DemoConsole>,
+    /// Bounds.
+    pub settings: EdgeSettings,
+}
+
+/// Bounds of the doors.
+#[derive(Clone, Debug)]
+pub struct EdgeSettings {
+    /// Bytes of a request's body.
+    pub max_body: usize,
+    /// After this long a request is answered with `request_timeout`.
+    pub request_timeout: Duration,
+    /// A client that takes longer to send its head is dropped.
+    pub head_timeout: Duration,
+    /// Worker threads.
+    pub workers: usize,
+    /// Connections of one worker; more wait in the system's queue.
+    pub max_connections: usize,
+    /// How long the end waits for what is in flight.
+    pub drain_timeout: Duration,
+}
+
+/// A server that listens.
+pub struct RunningServer {
+    /// Where.
+    pub addresses: Vec<SocketAddr>,
+    /// Its end.
+    pub handle: ServerHandle,
+    /// Resolves when it has ended.
+    pub ended: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+/// How long unsent bytes may wait for the other side before the system gives the connection up: the backstop for
+/// peers that vanished.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(20);
+/// Kernel memory of a connection that does not read.
+const SEND_BUFFER: usize = 128 * 1024;
+
+/// Starts the workers, learns their threads, lets `build` make the context for actors that live on them, and
+/// listens. Must run inside an actix system.
+///
+/// # Errors
+/// If the address cannot be listened on, or `build` fails.
+pub async fn start<F, E>(
+    listen: &[SocketAddr],
+    tls: Option<rustls::ServerConfig>,
+    settings: EdgeSettings,
+    build: F,
+) -> Result<RunningServer, E>
+where
+    F: AsyncFnOnce(Vec<ArbiterHandle>, Vec<SocketAddr>) -> Result<Arc<EdgeContext>, E>,
+    E: From<std::io::Error>,
+{
+    let (threads_in, threads_out) = mpsc::sync_channel::<ArbiterHandle>(settings.workers);
+    let slot: Arc<std::sync::OnceLock<Arc<EdgeContext>>> = Arc::new(std::sync::OnceLock::new());
+    let workers = settings.workers;
+    let (max_body, head_timeout) = (settings.max_body, settings.head_timeout);
+    let (drain, connections) = (settings.drain_timeout, settings.max_connections);
+    let context = slot.clone();
+    let factory = move || {
+        // The factory runs once on each worker: its thread is where chats and routers live, too.
+        let _ = threads_in.try_send(actix_rt::Arbiter::current());
+        App::new()
+            .app_data(web::PayloadConfig::new(max_body))
+            .app_data(web::JsonConfig::default().limit(4 * 1024).error_handler(json_error))
+            .app_data(LateContext(context.clone()))
+            .wrap(actix_web::middleware::from_fn(cross_origin))
+            .configure(routes)
+    };
+    let mut server = HttpServer::new(factory)
+        .workers(workers)
+        .max_connections(connections)
+        .client_request_timeout(head_timeout)
+        .shutdown_timeout(drain.as_secs())
+        .disable_signals()
+        .on_connect(on_connect);
+    for address in listen {
+        server = match &tls {
+            Some(tls) => server.bind_rustls_0_23(address, tls.clone())?,
+            None => server.bind(address)?,
+        };
+    }
+    let addresses = server.addrs();
+    let server = server.run();
+    let handle = server.handle();
+    let ended = tokio::task::spawn_local(server);
+    let threads = learn_threads(threads_out, workers).await?;
+    let built = build(threads, addresses.clone()).await?;
+    let _ = slot.set(built);
+    Ok(RunningServer { addresses, handle, ended })
+}
+
+async fn learn_threads(
+    threads: mpsc::Receiver<ArbiterHandle>,
+    workers: usize,
+) -> std::io::Result<Vec<ArbiterHandle>> {
+    let learnt = tokio::task::spawn_blocking(move || {
+        let wait = Duration::from_secs(30);
+        (0..workers).map(|_| threads.recv_timeout(wait)).collect::<Result<Vec<_>, _>>()
+    });
+    let learnt = learnt.await.map_err(std::io::Error::other)?;
+    learnt.map_err(|_| std::io::Error::other("the web server's workers did not start in time"))
+}
+
+/// The context, which is there once the actors are; until then requests are told to come back.
+struct LateContext(Arc<std::sync::OnceLock<Arc<EdgeContext>>>);
+
+/// The context as handlers take it.
+pub(super) struct Context(Arc<EdgeContext>);
+
+impl std::ops::Deref for Context {
+    type Target = EdgeContext;
+
+    fn deref(&self) -> &EdgeContext {
+        &self.0
+    }
+}
+
+fn context_of(request: &HttpRequest) -> Option<Arc<EdgeContext>> {
+    request.app_data::<LateContext>()?.0.get().cloned()
+}
+
+impl FromRequest for Context {
+    type Error = actix_web::Error;
+    type Future = std::future::Ready<Result<Self, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(context_of(request).map(Self).ok_or_else(|| {
+            let response = error_response(&WireError::of(ErrorType::ServiceUnavailable));
+            actix_web::error::InternalError::from_response("starting", response).into()
+        }))
+    }
+}
+
+/// Browsers of customers may see the answers on pages whose origin is registered.
+async fn cross_origin(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let crosses = request.path().contains("/customer/");
+    let mut response = next.call(request).await?;
+    if crosses && let Some(context) = context_of(response.request()) {
+        let request = response.request().clone();
+        cors::allow(&context, &request, response.headers_mut()).await;
+    }
+    Ok(response)
+}
+
+fn routes(config: &mut web::ServiceConfig) {
+    let body = "/v{version}/{surface}/action/{method}";
+    config
+        .route("/healthz", web::get().to(health::healthz))
+        .route("/readyz", web::get().to(health::readyz))
+        .route("/metrics", web::get().to(health::metrics))
+        .route("/", web::get().to(pages::page))
+        .route("/widget", web::get().to(pages::page))
+        .route("/widget/config", web::get().to(pages::widget_config))
+        .route("/console/session", web::post().to(pages::console_session))
+        .route("/assets/{path:.*}", web::get().to(pages::asset))
+        .route(body, web::method(actix_web::http::Method::OPTIONS).to(cors::preflight))
+        .route(body, web::post().to(web_api::versioned))
+        .route(body, web::get().to(web_api::versioned))
+        .route("/{surface}/action/{method}", web::post().to(web_api::unversioned))
+        .route("/{surface}/action/{method}", web::get().to(web_api::unversioned))
+        .route("/v{version}/{surface}/rtm/ws", web::get().to(rtm::upgrade))
+        .configure(customer_token::routes)
+        .default_service(web::to(no_such_path));
+}
+
+async fn no_such_path() -> HttpResponse {
+    error_response(&WireError::new(ErrorType::NotFound, "no such path"))
+}
+
+fn json_error(error: actix_web::error::JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
+    let response = error_response(&WireError::validation(format!("the body is not as expected: {error}")));
+    actix_web::error::InternalError::from_response(error, response).into()
+}
+
+/// Remembers the socket of a connection, so that a reader who does not read can be cut from outside.
+fn on_connect(connection: &dyn std::any::Any, data: &mut Extensions) {
+    use std::os::fd::AsRawFd as _;
+    type Tls = actix_tls::accept::rustls_0_23::TlsStream<TcpStream>;
+    let stream = connection
+        .downcast_ref::<TcpStream>()
+        .or_else(|| connection.downcast_ref::<Tls>().map(|tls| tls.get_ref().0));
+    let Some(stream) = stream else { return };
+    let socket = socket2::SockRef::from(stream);
+    for tuned in [
+        socket.set_tcp_nodelay(true),
+        socket.set_send_buffer_size(SEND_BUFFER),
+        socket.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT)),
+    ] {
+        if let Err(error) = tuned {
+            tracing::debug!(%error, "a socket could not be tuned");
+        }
+    }
+    data.insert(ConnectionSocket(stream.as_raw_fd()));
+}

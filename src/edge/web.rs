@@ -1,0 +1,117 @@
+//! The Web APIs: `/v{version}/{surface}/action/{method}`, or the version in `X-API-Version`.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::auth::{authorization, requester};
+use super::server::{Context, EdgeContext};
+use crate::protocol::envelope::web_payload;
+use crate::protocol::error::{ErrorType, WireError};
+use crate::protocol::method::{self, HttpMethod};
+use crate::protocol::version::{ApiVersion, Surface};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A protocol error as an HTTP response.
+pub(super) fn error_response(error: &WireError) -> HttpResponse {
+    let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    response.insert_header((CONTENT_TYPE, JSON));
+    if matches!(error.kind, ErrorType::ServiceUnavailable | ErrorType::TooManyRequests) {
+        response.insert_header((RETRY_AFTER, "1"));
+    }
+    response.body(error.body())
+}
+
+/// A good answer.
+pub(super) fn json_response(payload: String) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CONTENT_TYPE, JSON)).body(payload)
+}
+
+/// `/v3.6/agent/action/send_event` and its like.
+pub(super) async fn versioned(
+    context: Context,
+    request: HttpRequest,
+    path: web::Path<(String, String, String)>,
+    body: web::Bytes,
+) -> HttpResponse {
+    let (version, surface, action) = path.into_inner();
+    answer(&context, &request, &version, &surface, &action, &body).await
+}
+
+/// `/agent/action/send_event` with the version in a header.
+pub(super) async fn unversioned(
+    context: Context,
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    body: web::Bytes,
+) -> HttpResponse {
+    let (surface, action) = path.into_inner();
+    let version = request.headers().get("X-API-Version").and_then(|value| value.to_str().ok());
+    let version = version.unwrap_or_default().to_owned();
+    answer(&context, &request, &version, &surface, &action, &body).await
+}
+
+async fn answer(
+    context: &EdgeContext,
+    request: &HttpRequest,
+    version: &str,
+    surface: &str,
+    action: &str,
+    body: &[u8],
+) -> HttpResponse {
+    let started = std::time::Instant::now();
+    let surface = match surface {
+        "agent" => Surface::Agent,
+        "customer" => Surface::Customer,
+        _ => return error_response(&WireError::new(ErrorType::NotFound, "no such API")),
+    };
+    let result = handle(context, request, version, surface, action, body).await;
+    let took = started.elapsed();
+    if let Some(method) = method::find(surface, action) {
+        context.metrics.request(surface, method.action, took);
+        tracing::debug!(
+            action = method.action,
+            error = result.as_ref().err().map(|error| error.kind.as_str()),
+            took_us = took.as_micros(),
+            "request by HTTP"
+        );
+    }
+    match result {
+        Ok(payload) => json_response(payload),
+        Err(error) => error_response(&error),
+    }
+}
+
+async fn handle(
+    context: &EdgeContext,
+    request: &HttpRequest,
+    version: &str,
+    surface: Surface,
+    action: &str,
+    body: &[u8],
+) -> Result<String, WireError> {
+    if ApiVersion::parse(version) != Some(ApiVersion::V3_6) {
+        return Err(WireError::of(ErrorType::UnsupportedVersion));
+    }
+    let method = method::find(surface, action)
+        .filter(|method| method.web)
+        .ok_or_else(|| WireError::new(ErrorType::NotFound, "no such method"))?;
+    let is_get = request.method() == actix_web::http::Method::GET;
+    if is_get && method.http != HttpMethod::Get {
+        return Err(WireError::new(ErrorType::Validation, "this method is called by POST"));
+    }
+    if !context.limits.admits_web(authorization(request).unwrap_or_default()) {
+        return Err(WireError::of(ErrorType::TooManyRequests));
+    }
+    let who = requester(context, request, surface).await?;
+    if !context.limits.admits_license(who.license_id().0) {
+        return Err(WireError::of(ErrorType::TooManyRequests));
+    }
+    let payload = web_payload(body)?;
+    let work = context.requests.handle(&who, method, payload, None);
+    tokio::time::timeout(context.settings.request_timeout, work)
+        .await
+        .unwrap_or_else(|_| Err(WireError::of(ErrorType::RequestTimeout)))
+}

@@ -1,0 +1,262 @@
+//! The composition root: builds every part in order, and owns the order of the end.
+
+mod demo;
+mod rules;
+mod stop;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_rt::ArbiterHandle;
+use switchboard_cluster::{Incarnation, NodeName, Ownership, OwnershipOptions, ShardCount, StartError};
+use thiserror::Error;
+
+use crate::actors::{ActorSettings, Actors, ActorsParts, recovery, timers};
+use crate::admin::{self, BindError, Services};
+use crate::clock::SystemClock;
+use crate::config::{Config, StoreKind};
+use crate::domain::id::IdSource as _;
+use crate::domain::time::Clock as _;
+use crate::edge::{self, EdgeContext, EdgeSettings, Readiness, RunningServer};
+use crate::id_source::OsIds;
+use crate::observe::Metrics;
+use crate::opening::{OpeningError, Patience, open_store};
+use crate::requests::limits::Limits;
+use crate::requests::{Customers, Gate, PageKey, Requests, RequestsParts};
+use crate::sessions::actor::SessionSettings;
+use crate::sessions::heartbeat::{self, HeartbeatTimes};
+use crate::sessions::outbox::OutboxLimits;
+use crate::sessions::{Registry, SessionContext};
+use crate::store::StoreError;
+use crate::tenants::{DemoError, Revoked, Tenants};
+
+use rules::Rules;
+
+/// Why a node could not start, or ended.
+#[derive(Debug, Error)]
+pub enum NodeError {
+    /// The store does not open.
+    #[error(transparent)]
+    Open(#[from] OpeningError),
+    /// The admin socket cannot be made.
+    #[error(transparent)]
+    Admin(#[from] BindError),
+    /// The place in the cluster could not be taken.
+    #[error("this node could not take its shards")]
+    Ownership(#[from] StartError),
+    /// The store did not answer during the start.
+    #[error("the store did not answer during the start")]
+    Store(#[from] StoreError),
+    /// The demo license could not be made.
+    #[error("the demo license could not be made")]
+    Demo(#[from] DemoError),
+    /// The address cannot be listened on, or a part of the server could not be started.
+    #[error("the server could not start listening")]
+    Listen(#[from] std::io::Error),
+    /// TLS is not set up right.
+    #[error("TLS is not set up right")]
+    Tls(#[from] crate::edge::TlsError),
+    /// The store has failed for good while the server ran.
+    #[error("the store has failed; the server stops so that nothing is acknowledged that is not stored")]
+    StoreFailed(#[source] crate::store::Failure),
+    /// Another node has taken this one's shards.
+    #[error("this node was declared dead by its peers; start it again")]
+    Fenced,
+}
+
+/// Bytes of a websocket message and of an HTTP body: room for an event of the largest size, escaped, and for a
+/// start with several of them.
+const MAX_MESSAGE: usize = 128 * 1024;
+const MAX_BODY: usize = 1024 * 1024;
+/// A client that takes longer to send a request's head is dropped.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections of one worker.
+const MAX_CONNECTIONS: usize = 1_000_000;
+/// How often rate limits let go of what is full again.
+const SHRINK_EVERY: Duration = Duration::from_secs(60);
+
+/// Runs a node until it is told to stop. Blocks.
+///
+/// # Errors
+/// See [`NodeError`].
+pub fn run(config: Config) -> Result<(), NodeError> {
+    actix_rt::System::new().block_on(serve(Arc::new(config)))
+}
+
+async fn serve(config: Arc<Config>) -> Result<(), NodeError> {
+    let store = open_store(&config, Patience::Wait).await?;
+    let clock = Arc::new(SystemClock);
+    let ids = Arc::new(OsIds);
+    let tenants = Tenants::new(store.clone(), clock.clone(), ids.clone());
+    let ownership = Ownership::start(store.clone(), ownership_options(&config)).await?;
+    let metrics = Arc::new(Metrics::default());
+    let registry = Registry::new(metrics.clone());
+    let readiness = Arc::new(Readiness::default());
+    let pages = PageKey::load(&*store, &*ids).await?;
+    let limits = &config.limits;
+    let limits = Arc::new(Limits::new(limits.session_rate, limits.ip_login_rate, limits.license_rate));
+    let tls = config.tls.as_ref().map(edge::tls_config).transpose()?;
+    let is_tls = tls.is_some();
+    let settings = edge_settings(&config);
+    let build = {
+        let (config, store, tenants, registry) = (&config, &store, &tenants, &registry);
+        let (ownership, metrics, readiness, limits) = (&ownership, &metrics, &readiness, &limits);
+        async move |threads: Vec<ArbiterHandle>, addresses: Vec<SocketAddr>| {
+            let actors = Actors::new(ActorsParts {
+                store: store.clone(),
+                ownership: ownership.clone(),
+                clock: clock.clone(),
+                ids: ids.clone(),
+                licenses: Arc::new(Rules::new(config.clone(), tenants.licenses.clone())),
+                delivery: registry.clone(),
+                settings: ActorSettings {
+                    passivate_after: config.chat.passivate_after,
+                    request_timeout: config.rtm.request_timeout,
+                    ..ActorSettings::default()
+                },
+                arbiters: threads,
+            });
+            let customers = Customers::new(store.clone());
+            let requests = Requests::new(RequestsParts { actors, customers, pages });
+            let gate = Gate {
+                licenses: tenants.licenses.clone(),
+                tokens: tenants.tokens.clone(),
+                customer_tokens: tenants.customer_tokens.clone(),
+            };
+            let sessions = Arc::new(SessionContext {
+                registry: registry.clone(),
+                requests: requests.clone(),
+                gate: gate.clone(),
+                limits: limits.clone(),
+                metrics: metrics.clone(),
+                settings: session_settings(config),
+            });
+            let demo = demo::prepare(config, tenants, &addresses).await?;
+            Ok::<_, NodeError>(Arc::new(EdgeContext {
+                requests,
+                sessions,
+                gate,
+                grants: tenants.grants.clone(),
+                limits: limits.clone(),
+                metrics: metrics.clone(),
+                readiness: readiness.clone(),
+                demo,
+                settings: edge_settings(config),
+            }))
+        }
+    };
+    let mut context = None;
+    let keep = &mut context;
+    let server = edge::start(&[config.server.listen], tls, settings, async move |threads, addresses| {
+        let built = build(threads, addresses).await?;
+        *keep = Some(built.clone());
+        Ok::<_, NodeError>(built)
+    })
+    .await?;
+    let Some(context) = context else {
+        return Err(NodeError::Listen(std::io::Error::other("the server was not built")));
+    };
+    let actors = context.requests.actors().clone();
+    let base_url = config.base_url(server.addresses.first().copied().unwrap_or(config.server.listen));
+    let _admin = match config.server.store {
+        // Whoever holds the store's lock speaks for it; on CQL commands go to the store themselves.
+        StoreKind::Embedded => {
+            let services = Services { tenants: tenants.clone(), base_url };
+            Some(admin::serve(&config.server.admin_socket(), services)?)
+        }
+        StoreKind::Cql => {
+            let (tenants, every) = (tenants.clone(), config.routing.license_poll_every);
+            actix_rt::spawn(async move { tenants.follow(every).await });
+            None
+        }
+    };
+    background(&config, &context, &tenants, &registry);
+    let recovered = recovery::recover(&actors).await?;
+    tracing::info!(chats = recovered, "open chats are loaded");
+    announce(&config, &server, &context, is_tls);
+    stop::wait_and_stop(&config, server, &context, &tenants).await
+}
+
+fn ownership_options(config: &Config) -> OwnershipOptions {
+    let name = config.node.name.clone().unwrap_or_else(|| "node".to_owned());
+    OwnershipOptions {
+        node: NodeName::new(name),
+        address: config.node.listen.map(|address| address.to_string()).unwrap_or_default(),
+        incarnation: Incarnation(OsIds.uuid()),
+        shards: ShardCount::new(config.server.shards).unwrap_or(ShardCount::DEFAULT),
+        clock: Arc::new(|| SystemClock.now().0),
+    }
+}
+
+fn edge_settings(config: &Config) -> EdgeSettings {
+    let cores = || std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
+    EdgeSettings {
+        max_body: MAX_BODY,
+        request_timeout: config.rtm.request_timeout,
+        head_timeout: HEAD_TIMEOUT,
+        workers: config.server.workers.unwrap_or_else(cores),
+        max_connections: MAX_CONNECTIONS,
+        drain_timeout: config.server.drain_timeout,
+    }
+}
+
+fn session_settings(config: &Config) -> SessionSettings {
+    SessionSettings {
+        pending_requests: config.rtm.pending_requests,
+        request_timeout: config.rtm.request_timeout,
+        max_message: MAX_MESSAGE,
+        outbox: OutboxLimits {
+            bytes: usize::try_from(config.rtm.outbound_queue).unwrap_or(usize::MAX),
+            frames: config.rtm.outbound_frames,
+            full_for: config.rtm.outbound_full,
+        },
+    }
+}
+
+/// What runs beside the requests, for as long as the node lives.
+fn background(config: &Config, context: &Arc<EdgeContext>, tenants: &Tenants, registry: &Arc<Registry>) {
+    let times = HeartbeatTimes {
+        login_timeout: config.rtm.login_timeout,
+        idle_timeout: config.rtm.idle_timeout,
+        ping_every: config.rtm.ping_every,
+    };
+    actix_rt::spawn(heartbeat::watch(registry.clone(), times, context.metrics.clone()));
+    actix_rt::spawn(timers::run(context.requests.actors().clone()));
+    let limits = context.limits.clone();
+    actix_rt::spawn(async move {
+        let mut every = tokio::time::interval(SHRINK_EVERY);
+        loop {
+            every.tick().await;
+            limits.shrink();
+        }
+    });
+    let (registry, mut revoked) = (registry.clone(), tenants.tokens.revoked());
+    actix_rt::spawn(async move {
+        loop {
+            match revoked.recv().await {
+                Ok(Revoked::Agent(token)) => {
+                    registry.disconnect_token(&token.to_string(), "access_token_revoked");
+                }
+                Ok(Revoked::Customer(token)) => {
+                    registry.disconnect_token(&token.to_string(), "access_token_revoked");
+                }
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(missed)) => {
+                    tracing::warn!(missed, "revocations came too fast; live sessions of some tokens go on");
+                }
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    });
+}
+
+/// Tells the person who started it where to go.
+fn announce(config: &Config, server: &RunningServer, context: &EdgeContext, is_tls: bool) {
+    let scheme = if is_tls { "https" } else { "http" };
+    for address in &server.addresses {
+        println!("listening on {scheme}://{address}");
+    }
+    if let Some(demo) = &context.demo {
+        println!("{}", demo::greeting(config, demo, server, scheme));
+    }
+}

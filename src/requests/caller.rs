@@ -1,0 +1,114 @@
+//! Who asks, as the token says.
+
+use std::sync::Arc;
+
+use crate::actors::LicenseSource;
+use crate::domain::command::Caller;
+use crate::domain::id::{AgentId, CustomerId, LicenseId};
+use crate::domain::license::License;
+use crate::protocol::error::{ErrorType, WireError};
+use crate::protocol::method::{Method, Scopes};
+use crate::protocol::version::Surface;
+use crate::tenants::ScopeSet;
+
+/// The sender of a request.
+#[derive(Clone, Debug)]
+pub struct Requester {
+    /// The tenant, as of the start of the request.
+    pub license: Arc<License>,
+    /// Who.
+    pub identity: Identity,
+    /// The websocket session it came by; none over HTTP.
+    pub session: Option<u64>,
+}
+
+/// What a token proves.
+#[derive(Clone, Debug)]
+pub enum Identity {
+    /// An agent or bot, with the token's scopes.
+    Agent {
+        /// Who.
+        id: AgentId,
+        /// What the token allows.
+        scopes: ScopeSet,
+    },
+    /// A customer.
+    Customer {
+        /// Who.
+        id: CustomerId,
+    },
+}
+
+impl Requester {
+    /// Which API they use.
+    pub fn surface(&self) -> Surface {
+        match self.identity {
+            Identity::Agent { .. } => Surface::Agent,
+            Identity::Customer { .. } => Surface::Customer,
+        }
+    }
+
+    /// The tenant's id.
+    pub fn license_id(&self) -> LicenseId {
+        self.license.id
+    }
+
+    /// The same requester with the tenant as it is now; sessions live long.
+    pub async fn latest(&self, licenses: &Arc<dyn LicenseSource>) -> Self {
+        let mut now = self.clone();
+        if let Ok(Some(license)) = licenses.license(self.license.id).await {
+            now.license = license;
+        }
+        now
+    }
+
+    /// The agent, if it is one.
+    pub fn agent(&self) -> Option<&AgentId> {
+        match &self.identity {
+            Identity::Agent { id, .. } => Some(id),
+            Identity::Customer { .. } => None,
+        }
+    }
+
+    /// The scopes of an agent's token. Customers have none and need none.
+    pub fn scopes(&self) -> Option<&ScopeSet> {
+        match &self.identity {
+            Identity::Agent { scopes, .. } => Some(scopes),
+            Identity::Customer { .. } => None,
+        }
+    }
+
+    /// As the caller of a command that reads.
+    pub fn reader(&self) -> Caller {
+        self.caller(|scopes| scopes.reach_read())
+    }
+
+    /// As the caller of a command that alters.
+    pub fn writer(&self) -> Caller {
+        self.caller(|scopes| scopes.reach_write())
+    }
+
+    fn caller(&self, reach: impl FnOnce(&ScopeSet) -> crate::domain::command::Reach) -> Caller {
+        match &self.identity {
+            Identity::Agent { id, scopes } => Caller::Agent { id: id.clone(), reach: reach(scopes) },
+            Identity::Customer { id } => Caller::Customer { id: id.clone(), profile: None },
+        }
+    }
+
+    /// Refuses methods that the token's scopes do not allow.
+    ///
+    /// # Errors
+    /// `authorization`.
+    pub fn check_scopes(&self, method: &Method) -> Result<(), WireError> {
+        let Some(scopes) = self.scopes() else { return Ok(()) };
+        let fine = match method.scopes {
+            Scopes::None | Scopes::PerPushFamily(_) => true,
+            Scopes::Any(names) => names.iter().any(|name| scopes.allows(name)),
+            Scopes::All(names) => names.iter().all(|name| scopes.allows(name)),
+        };
+        if fine {
+            return Ok(());
+        }
+        Err(WireError::new(ErrorType::Authorization, "the token lacks the scope for this method"))
+    }
+}

@@ -1,0 +1,172 @@
+//! What is stored of customers: their profile, and which chats they have.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::customer::{CustomerProfile, CustomerUpdate};
+use crate::domain::id::{ChatId, CustomerId, LicenseId};
+use crate::domain::time::Timestamp;
+use crate::store::{Cas, CellKey, CellTable, Store, StoreError};
+
+/// The cells of customers.
+#[derive(Clone)]
+pub struct Customers {
+    store: Arc<dyn Store>,
+}
+
+/// The chats of a customer, oldest first. A chat stands here before it is opened; one whose log is empty was
+/// never opened, and is opened by whoever finds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerChats {
+    /// Their ids.
+    pub chats: Vec<ChatId>,
+}
+
+/// Tries before a cell that others keep changing is given up.
+const ATTEMPTS: usize = 16;
+
+impl Customers {
+    /// Over a store.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// A customer's profile; none if nobody of that id was ever seen in the license.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn profile(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+    ) -> Result<Option<CustomerProfile>, StoreError> {
+        let key = CellKey::new(CellTable::CustomerProfiles, license, customer.as_str());
+        self.store.read_cell(&key).await?.map(|cell| decode(&cell)).transpose()
+    }
+
+    /// Makes the profile if there is none, then takes over the given fields. The answer says whether it differs now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn update(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+        update: &CustomerUpdate,
+        now: Timestamp,
+    ) -> Result<(CustomerProfile, bool), StoreError> {
+        self.change_profile(license, customer, |found| {
+            let mut profile =
+                found.clone().unwrap_or_else(|| CustomerProfile { created_at: now, ..Default::default() });
+            profile.apply(update);
+            profile
+        })
+        .await
+    }
+
+    /// Counts a chat or thread that the customer started.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn count_start(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+        new_chat: bool,
+    ) -> Result<(), StoreError> {
+        self.change_profile(license, customer, |found| {
+            let mut profile = found.clone().unwrap_or_default();
+            profile.threads_count += 1;
+            profile.chats_count += u32::from(new_chat);
+            profile
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn change_profile(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+        change: impl Fn(&Option<CustomerProfile>) -> CustomerProfile,
+    ) -> Result<(CustomerProfile, bool), StoreError> {
+        let key = CellKey::new(CellTable::CustomerProfiles, license, customer.as_str());
+        self.change_cell(&key, change).await
+    }
+
+    /// The chats of a customer.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn chats(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+    ) -> Result<CustomerChats, StoreError> {
+        let key = CellKey::new(CellTable::Customers, license, customer.as_str());
+        let cell = self.store.read_cell(&key).await?;
+        cell.map_or_else(|| Ok(CustomerChats::default()), |cell| decode(&cell))
+    }
+
+    /// Adds a chat to a customer's chats, unless they have `limit` already (none: no limit). The answer is what
+    /// they have now; the chat is among them if it was added.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn add_chat(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+        chat: &ChatId,
+        limit: Option<u32>,
+    ) -> Result<CustomerChats, StoreError> {
+        let key = CellKey::new(CellTable::Customers, license, customer.as_str());
+        let (chats, _) = self
+            .change_cell(&key, |found: &Option<CustomerChats>| {
+                let mut chats = found.clone().unwrap_or_default();
+                let room = limit.is_none_or(|limit| chats.chats.len() < limit as usize);
+                if room && !chats.chats.contains(chat) {
+                    chats.chats.push(chat.clone());
+                }
+                chats
+            })
+            .await?;
+        Ok(chats)
+    }
+
+    /// Reads, changes and writes a cell until nobody came between. Says what stands there, and if it was changed.
+    async fn change_cell<T: Serialize + for<'de> Deserialize<'de> + PartialEq>(
+        &self,
+        key: &CellKey,
+        change: impl Fn(&Option<T>) -> T,
+    ) -> Result<(T, bool), StoreError> {
+        let mut current = self.store.read_cell(key).await?;
+        for _ in 0..ATTEMPTS {
+            let found: Option<T> = current.as_deref().map(decode).transpose()?;
+            let wanted = change(&found);
+            if found.as_ref() == Some(&wanted) {
+                return Ok((wanted, false));
+            }
+            let bytes = Bytes::from(serde_json::to_vec(&wanted).expect("a cell has a JSON form"));
+            match self.store.cas(key, current, Some(bytes.clone())).await {
+                Ok(Cas::Applied) => return Ok((wanted, true)),
+                Ok(Cas::Conflict(now)) => current = now,
+                Err(StoreError::OutcomeUnknown(_)) => {
+                    current = self.store.read_cell(key).await?;
+                    if current.as_ref() == Some(&bytes) {
+                        return Ok((wanted, true));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Unavailable(Arc::new(std::io::Error::other("a cell is changed by too many at once"))))
+    }
+}
+
+fn decode<T: for<'de> Deserialize<'de>>(cell: &(impl AsRef<[u8]> + ?Sized)) -> Result<T, StoreError> {
+    serde_json::from_slice(cell.as_ref())
+        .map_err(|error| StoreError::Corrupt { what: "a customer's record", source: Some(Arc::new(error)) })
+}

@@ -1,0 +1,60 @@
+//! Who is let in: tokens proven, refusals in the protocol's words.
+
+use std::sync::Arc;
+
+use crate::domain::id::OrganizationId;
+use crate::domain::license::License;
+use crate::domain::time::Timestamp;
+use crate::protocol::error::{ErrorType, WireError};
+use crate::tenants::{
+    AgentIdentity, AuthError, CustomerAuthError, CustomerIdentity, CustomerTokens, Licenses, Tokens,
+};
+
+use super::error::of_store;
+
+/// Proves tokens.
+#[derive(Clone)]
+pub struct Gate {
+    /// Tenants.
+    pub licenses: Arc<Licenses>,
+    /// Agents' tokens.
+    pub tokens: Arc<Tokens>,
+    /// Customers' tokens.
+    pub customer_tokens: Arc<CustomerTokens>,
+}
+
+impl Gate {
+    /// The agent or bot behind an `Authorization` header or a login's `token`.
+    ///
+    /// # Errors
+    /// `authentication`, `requester_suspended`, `requester_awaiting_approval`, or the store's.
+    pub async fn agent(&self, token: &str, now: Timestamp) -> Result<AgentIdentity, WireError> {
+        self.tokens.authenticate(token, now).await.map_err(|error| match error {
+            AuthError::Suspended => WireError::of(ErrorType::RequesterSuspended),
+            AuthError::AwaitingApproval => WireError::of(ErrorType::RequesterAwaitingApproval),
+            AuthError::Store(error) => of_store(&error),
+            refused => WireError::new(ErrorType::Authentication, refused.to_string()),
+        })
+    }
+
+    /// The customer behind a token, in the organization that the request names.
+    ///
+    /// # Errors
+    /// `authentication`, or the store's.
+    pub async fn customer(
+        &self,
+        organization: Option<OrganizationId>,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<CustomerIdentity, WireError> {
+        self.customer_tokens.verify(organization, token, now).await.map_err(|error| match error {
+            CustomerAuthError::Store(error) => of_store(&error),
+            refused => WireError::new(ErrorType::Authentication, refused.to_string()),
+        })
+    }
+
+    /// The license of an organization, if there is one.
+    pub async fn license_of(&self, organization: OrganizationId) -> Option<Arc<License>> {
+        self.licenses.get_by_organization(organization).await.ok().flatten()
+    }
+}

@@ -1,0 +1,82 @@
+//! Rate limits (`limits.*`): past them `too_many_requests`, before anything is parsed.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use governor::clock::DefaultClock;
+use governor::state::keyed::DefaultKeyedStateStore;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use crate::config::Rate;
+
+/// The bucket of one session.
+pub struct SessionLimiter(Option<RateLimiter<NotKeyed, InMemoryState, DefaultClock>>);
+
+impl SessionLimiter {
+    /// May the session make another request now?
+    pub fn admits(&self) -> bool {
+        self.0.as_ref().is_none_or(|limiter| limiter.check().is_ok())
+    }
+}
+
+type Keyed<K> = RateLimiter<K, DefaultKeyedStateStore<K>, DefaultClock>;
+
+/// A rate as a quota; none for one that lets nothing through, which the configuration refuses.
+fn quota(rate: Rate) -> Option<Quota> {
+    let per_second = NonZeroU32::new(rate.per_second)?;
+    Some(Quota::per_second(per_second).allow_burst(NonZeroU32::new(rate.burst)?))
+}
+
+fn keyed<K: std::hash::Hash + Eq + Clone>(rate: Option<Rate>) -> Option<Keyed<K>> {
+    rate.and_then(quota).map(RateLimiter::keyed)
+}
+
+/// The buckets of this node.
+pub struct Limits {
+    session: Option<Rate>,
+    logins: Option<Keyed<IpAddr>>,
+    web: Option<Keyed<String>>,
+    license: Option<Keyed<i64>>,
+}
+
+impl Limits {
+    /// A rate that is none binds nobody. `session` binds each websocket and each token over HTTP, `ip_login` connects and logins by address,
+    /// `license` everything of a tenant on this node.
+    pub fn new(session: Option<Rate>, ip_login: Option<Rate>, license: Option<Rate>) -> Self {
+        Self { session, logins: keyed(ip_login), web: keyed(session), license: keyed(license) }
+    }
+
+    /// The bucket of a new session.
+    pub fn session(&self) -> SessionLimiter {
+        SessionLimiter(self.session.and_then(quota).map(RateLimiter::direct))
+    }
+
+    /// May this address connect or log in now?
+    pub fn admits_login(&self, address: IpAddr) -> bool {
+        self.logins.as_ref().is_none_or(|limiter| limiter.check_key(&address).is_ok())
+    }
+
+    /// May this token make another HTTP request now?
+    pub fn admits_web(&self, token: &str) -> bool {
+        self.web.as_ref().is_none_or(|limiter| limiter.check_key(&token.to_owned()).is_ok())
+    }
+
+    /// May anybody of this license make another request now?
+    pub fn admits_license(&self, license: i64) -> bool {
+        self.license.as_ref().is_none_or(|limiter| limiter.check_key(&license).is_ok())
+    }
+
+    /// Lets go of the buckets that are full again; called now and then.
+    pub fn shrink(&self) {
+        if let Some(logins) = &self.logins {
+            logins.retain_recent();
+        }
+        if let Some(web) = &self.web {
+            web.retain_recent();
+        }
+        if let Some(license) = &self.license {
+            license.retain_recent();
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The one path of a request, whether it came by HTTP or by websocket.
+//!
+//! [`Requests::handle`] takes a method row and a raw payload from somebody whom the edge or a session knows by
+//! token, checks scopes, decodes once, and either gives a command to the chat's actor or reads ([`query`]). What
+//! comes back is the payload as JSON text, or the protocol's error.
+
+mod caller;
+mod customers;
+mod error;
+mod gate;
+pub mod limits;
+mod page;
+mod pipeline;
+mod query;
+mod routing;
+mod start;
+
+pub use caller::{Identity, Requester};
+pub use customers::Customers;
+pub use gate::Gate;
+pub use page::PageKey;
+pub use pipeline::{Requests, RequestsParts};

@@ -1,0 +1,55 @@
+//! `get_chat` (agents and customers, 3.6): the chat with one of its threads.
+
+use crate::actors::chat::Snapshot;
+use crate::actors::chat::history::History;
+use crate::domain::id::{ChatId, ThreadId};
+use crate::protocol::error::{ErrorType, WireError};
+use crate::protocol::view::ThreadParts;
+use crate::requests::error::of_store;
+use crate::requests::pipeline::{Call, Requests};
+
+impl Requests {
+    pub(in crate::requests) async fn get_chat(
+        &self,
+        call: &Call<'_>,
+        chat: &ChatId,
+        thread: Option<&ThreadId>,
+    ) -> Result<String, WireError> {
+        let snapshot = self.visible_chat(call, chat).await?;
+        let last = snapshot.chat.thread.as_ref().map(|thread| &thread.id);
+        let wanted =
+            thread.or(last).ok_or_else(|| WireError::new(ErrorType::NotFound, "thread not found"))?;
+        let history = self.thread(call, &snapshot, wanted).await?;
+        let head = history
+            .chat
+            .thread
+            .as_ref()
+            .ok_or_else(|| WireError::new(ErrorType::NotFound, "thread not found"))?;
+        let queue = self.queue_place(call, &snapshot.chat).await;
+        let next = self.next_thread(call, &snapshot, head).await?;
+        let parts = ThreadParts {
+            thread: head,
+            events: &history.events,
+            next_thread_id: next.as_ref(),
+            queue: queue.filter(|_| Some(&head.id) == last),
+        };
+        Ok(self.view(call).chat(&snapshot.chat, Some(parts), call.who.agent()))
+    }
+
+    /// One thread of a chat, as of the snapshot. Threads of other chats do not exist here.
+    pub(super) async fn thread(
+        &self,
+        call: &Call<'_>,
+        snapshot: &Snapshot,
+        thread: &ThreadId,
+    ) -> Result<History, WireError> {
+        let is_last = snapshot.chat.thread.as_ref().is_some_and(|last| last.id == *thread);
+        let to = is_last.then_some(snapshot.seq);
+        let license = call.who.license_id();
+        let history = History::read(&self.parts.actors, license, thread, to).await;
+        history
+            .map_err(|error| of_store(&error))?
+            .filter(|history| history.chat.id == snapshot.chat.id)
+            .ok_or_else(|| WireError::new(ErrorType::NotFound, "thread not found"))
+    }
+}

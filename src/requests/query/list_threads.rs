@@ -1,0 +1,205 @@
+//! `list_threads` (agents and customers, 3.6): the threads of a chat with their events.
+
+use crate::actors::chat::history::History;
+use crate::actors::chat::{Snapshot, ThreadEntry};
+use crate::domain::chat::Chat;
+use crate::domain::id::ThreadId;
+use crate::domain::push::QueuePlace;
+use crate::domain::thread::Thread;
+use crate::protocol::error::WireError;
+use crate::protocol::request::{ListThreads, PageSize, SortOrder};
+use crate::protocol::view::ThreadParts;
+use crate::requests::error::of_store;
+use crate::requests::pipeline::{Call, Requests};
+use crate::store::{IndexRow, IndexScan, IndexTable, Order};
+
+use serde::{Deserialize, Serialize};
+
+/// Where a page begins: after this thread number, in this order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Cursor {
+    after: i64,
+    descending: bool,
+    limit: usize,
+    min_events: Option<u64>,
+    from: Option<i64>,
+    to: Option<i64>,
+    /// The page lies before `after` instead of behind it.
+    backwards: bool,
+}
+
+/// Thread numbers looked at in one call: bounds the work of a filter that matches nothing.
+const MAX_SCAN: usize = 10_000;
+/// Threads that one page of `min_events_count` may have: each holds at least the event that it was opened for.
+const MAX_THREADS: usize = 100;
+
+impl Requests {
+    pub(in crate::requests) async fn list_threads(
+        &self,
+        call: &Call<'_>,
+        list: ListThreads,
+    ) -> Result<String, WireError> {
+        let snapshot = self.visible_chat(call, &list.chat).await?;
+        let scope = format!("list_threads/{}/{}", call.who.license_id(), list.chat);
+        let now = self.parts.actors.clock().now();
+        let cursor = match &list.page_id {
+            Some(page) => self.parts.pages.open(&scope, page, now)?,
+            None => first_page(&list),
+        };
+        let entries = self.entries(call, &snapshot, &cursor).await?;
+        let found = entries.len();
+        let (page, more) = self.page(call, &snapshot, &cursor, entries).await?;
+        let mut json = String::from("{\"threads\":[");
+        self.write_threads(call, &snapshot, &page, &mut json).await?;
+        json.push_str("],\"found_threads\":");
+        json.push_str(&found.to_string());
+        let seal = |cursor: Cursor| self.parts.pages.seal(&scope, &cursor, now);
+        let number =
+            |history: &History| history.chat.thread.as_ref().map_or(0, |thread| i64::from(thread.number));
+        let (first, last) = (page.first().map(number), page.last().map(number));
+        let has_next = if cursor.backwards { true } else { more };
+        let has_previous = if cursor.backwards { more } else { list.page_id.is_some() };
+        if let (true, Some(last)) = (has_next, last) {
+            let next = seal(Cursor { after: last, backwards: false, ..cursor.clone() });
+            json.push_str(&format!(",\"next_page_id\":\"{next}\""));
+        }
+        if let (true, Some(first)) = (has_previous, first) {
+            let previous = seal(Cursor { after: first, backwards: true, ..cursor.clone() });
+            json.push_str(&format!(",\"previous_page_id\":\"{previous}\""));
+        }
+        json.push('}');
+        Ok(json)
+    }
+
+    /// All threads of the chat that the filters let through, in the order asked for.
+    async fn entries(
+        &self,
+        call: &Call<'_>,
+        snapshot: &Snapshot,
+        cursor: &Cursor,
+    ) -> Result<Vec<IndexRow>, WireError> {
+        let order = if cursor.descending { Order::Descending } else { Order::Ascending };
+        let owner = call.who.license_id().0;
+        let chat = snapshot.chat.id.as_str();
+        let scan = IndexScan::bucket(IndexTable::ThreadsByChat, owner, chat, order, MAX_SCAN);
+        let rows = self.parts.actors.store().scan_index(scan).await.map_err(|error| of_store(&error))?;
+        let last = snapshot.chat.thread.as_ref().map_or(0, |thread| i64::from(thread.number));
+        // A thread whose opening was cut short has a row here and no log; it is behind the chat's last one.
+        let mut rows: Vec<IndexRow> = rows.into_iter().filter(|row| row.position <= last).collect();
+        if cursor.from.is_some() || cursor.to.is_some() {
+            rows.retain(|row| {
+                let created =
+                    serde_json::from_slice::<ThreadEntry>(&row.body).map(|entry| entry.created_at.0);
+                created.is_ok_and(|at| {
+                    cursor.from.is_none_or(|from| at >= from) && cursor.to.is_none_or(|to| at <= to)
+                })
+            });
+        }
+        Ok(rows)
+    }
+
+    /// The threads of one page, and whether there are more in the direction of the page.
+    async fn page(
+        &self,
+        call: &Call<'_>,
+        snapshot: &Snapshot,
+        cursor: &Cursor,
+        entries: Vec<IndexRow>,
+    ) -> Result<(Vec<History>, bool), WireError> {
+        let behind = |row: &IndexRow| match (cursor.descending, cursor.backwards) {
+            (true, false) | (false, true) => row.position < cursor.after,
+            (false, false) | (true, true) => row.position > cursor.after,
+        };
+        let mut candidates: Vec<IndexRow> = entries.into_iter().filter(behind).collect();
+        if cursor.backwards {
+            candidates.reverse();
+        }
+        let total = candidates.len();
+        let mut page = Vec::new();
+        let mut events = 0;
+        for row in candidates {
+            if page.len() >= cursor.limit || cursor.min_events.is_some_and(|wanted| events >= wanted) {
+                break;
+            }
+            let history = self.thread(call, snapshot, &ThreadId::new(&row.id)).await?;
+            events += history.events.len() as u64;
+            page.push(history);
+        }
+        let more = page.len() < total;
+        if cursor.backwards {
+            page.reverse();
+        }
+        Ok((page, more))
+    }
+
+    async fn write_threads(
+        &self,
+        call: &Call<'_>,
+        snapshot: &Snapshot,
+        page: &[History],
+        json: &mut String,
+    ) -> Result<(), WireError> {
+        let queue = self.queue_place(call, &snapshot.chat).await;
+        let view = self.view(call);
+        let mut first = true;
+        for history in page {
+            let Some(thread) = &history.chat.thread else { continue };
+            let next = self.next_thread(call, snapshot, thread).await?;
+            let is_last = snapshot.chat.thread.as_ref().is_some_and(|last| last.id == thread.id);
+            if !std::mem::take(&mut first) {
+                json.push(',');
+            }
+            json.push_str(&view.thread(ThreadParts {
+                thread,
+                events: &history.events,
+                next_thread_id: next.as_ref(),
+                queue: queue.filter(|_| is_last),
+            }));
+        }
+        Ok(())
+    }
+
+    /// The thread that follows one, if it is not the last.
+    pub(super) async fn next_thread(
+        &self,
+        call: &Call<'_>,
+        snapshot: &Snapshot,
+        thread: &Thread,
+    ) -> Result<Option<ThreadId>, WireError> {
+        let last = snapshot.chat.thread.as_ref();
+        if last.is_none_or(|last| last.number <= thread.number) {
+            return Ok(None);
+        }
+        let number = i64::from(thread.number) + 1;
+        let owner = call.who.license_id().0;
+        let chat = snapshot.chat.id.as_str();
+        let mut scan = IndexScan::bucket(IndexTable::ThreadsByChat, owner, chat, Order::Descending, 1);
+        scan.positions = number..=number;
+        let rows = self.parts.actors.store().scan_index(scan).await.map_err(|error| of_store(&error))?;
+        Ok(rows.into_iter().next().map(|row| ThreadId::new(row.id)))
+    }
+
+    /// Where a waiting chat stands, as the router knows it.
+    pub(super) async fn queue_place(&self, call: &Call<'_>, chat: &Chat) -> Option<QueuePlace> {
+        let queued_at = chat.active_thread()?.queued_at?;
+        let place = self.parts.actors.router(call.who.license_id()).queue_place(&chat.id).await?;
+        Some(QueuePlace { queued_at: Some(queued_at), ..place })
+    }
+}
+
+fn first_page(list: &ListThreads) -> Cursor {
+    let descending = list.sort_order == SortOrder::Desc;
+    let (limit, min_events) = match list.size {
+        PageSize::Threads(limit) => (limit as usize, None),
+        PageSize::MinEvents(events) => (MAX_THREADS, Some(u64::from(events))),
+    };
+    Cursor {
+        after: if descending { i64::MAX } else { 0 },
+        descending,
+        limit,
+        min_events,
+        from: list.filters.from.map(|at| at.0),
+        to: list.filters.to.map(|at| at.0),
+        backwards: false,
+    }
+}

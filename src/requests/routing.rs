@@ -1,0 +1,77 @@
+//! Routing statuses: asked of and told to the license's router.
+
+use super::error::of_ask;
+use super::pipeline::{Call, Requests};
+use crate::actors::router::Status;
+use crate::domain::id::{AgentId, GroupId};
+use crate::domain::license::AgentKind;
+use crate::protocol::error::{ErrorType, WireError};
+use crate::protocol::request::RoutingStatus;
+
+impl Requests {
+    pub(super) async fn set_routing_status(
+        &self,
+        call: &Call<'_>,
+        status: RoutingStatus,
+        agent: Option<AgentId>,
+    ) -> Result<String, WireError> {
+        let requester = call.who.agent().ok_or_else(|| WireError::of(ErrorType::Authorization))?;
+        let target = agent.as_ref().unwrap_or(requester);
+        let license = &call.who.license;
+        let known =
+            license.agent(target).ok_or_else(|| WireError::new(ErrorType::NotFound, "agent not found"))?;
+        let needed = match (known.kind, target == requester) {
+            (_, true) => "agents--my:rw",
+            (AgentKind::Human, false) => "agents--all:rw",
+            (AgentKind::Bot, false) => "agents-bot--all:rw",
+        };
+        if !call.who.scopes().is_some_and(|scopes| scopes.allows(needed)) {
+            return Err(WireError::new(ErrorType::Authorization, "the token lacks the scope for this agent"));
+        }
+        if known.kind == AgentKind::Human && status == RoutingStatus::Offline {
+            return Err(WireError::validation("`status`: only bots can be set offline"));
+        }
+        let router = self.parts.actors.router(license.id);
+        let set = router.set_status(target, wire_status(status), call.origin.clone()).await;
+        let online = set.map_err(|error| of_ask(error, call.who.surface()))?;
+        if online {
+            return Ok("{}".to_owned());
+        }
+        Err(WireError::of(if target == requester {
+            ErrorType::RequesterAlreadyOffline
+        } else {
+            ErrorType::AgentOffline
+        }))
+    }
+
+    pub(super) async fn list_routing_statuses(
+        &self,
+        call: &Call<'_>,
+        group_ids: Option<Vec<GroupId>>,
+    ) -> Result<String, WireError> {
+        let license = &call.who.license;
+        let wanted = |agent: &crate::domain::license::Agent| {
+            group_ids.as_ref().is_none_or(|wanted| agent.group_ids().any(|group| wanted.contains(&group)))
+        };
+        let statuses = self.parts.actors.router(license.id).statuses().await;
+        let statuses = statuses.map_err(|error| of_ask(error, call.who.surface()))?;
+        let list: Vec<_> = license
+            .agents
+            .values()
+            .filter(|agent| wanted(agent))
+            .map(|agent| {
+                let status = statuses.get(&agent.id).copied().unwrap_or("offline");
+                serde_json::json!({ "agent_id": agent.id, "status": status })
+            })
+            .collect();
+        Ok(serde_json::Value::Array(list).to_string())
+    }
+}
+
+fn wire_status(status: RoutingStatus) -> Status {
+    match status {
+        RoutingStatus::AcceptingChats => Status::Accepting,
+        RoutingStatus::NotAcceptingChats => Status::NotAccepting,
+        RoutingStatus::Offline => Status::Offline,
+    }
+}

@@ -1,0 +1,204 @@
+//! `start_chat` and `resume_chat`: which chat a start opens, and who comes along.
+
+use super::error::of_store;
+use super::pipeline::{Call, Requests, payload};
+use crate::actors::ChatKey;
+use crate::domain::command::{
+    AddUserToChat, Caller, Command, NewThread, NewUser, Reply, ResumeChat, StartChat,
+};
+use crate::domain::customer::Customer;
+use crate::domain::event::Visibility;
+use crate::domain::id::{AgentId, ChatId, CustomerId};
+use crate::domain::rejection::Rejection;
+use crate::protocol::error::{ErrorType, WireError};
+use crate::protocol::request::{OpenThread, UserType};
+
+use super::caller::Identity;
+
+/// A chat that a start may open.
+enum Opening {
+    New(ChatId),
+    Next(ChatId),
+}
+
+impl Requests {
+    pub(super) async fn start_chat(&self, call: &Call<'_>, open: OpenThread) -> Result<String, WireError> {
+        let new = self.new_thread(call, open).await?;
+        let reply = match &call.who.identity {
+            Identity::Customer { id } => self.start_of_customer(call, id, new).await?,
+            Identity::Agent { .. } => self.start_of_agent(call, new).await?,
+        };
+        Ok(payload(&reply))
+    }
+
+    pub(super) async fn resume_chat(&self, call: &Call<'_>, open: OpenThread) -> Result<String, WireError> {
+        let chat = open.chat_id.clone().ok_or_else(|| WireError::validation("`chat.id` is required"))?;
+        let new = self.new_thread(call, open).await?;
+        let brings = customer_among(&new);
+        let caller = self.opener(call).await?;
+        let reply = self.ask(call, &chat, Command::ResumeChat(ResumeChat { thread: new }), caller).await?;
+        if let Some(customer) = brings {
+            self.remember_chat(call, &customer, &chat, None).await?;
+        }
+        let Reply::Thread { thread, events, .. } = reply else { return Ok(payload(&reply)) };
+        let mut answer = serde_json::json!({ "thread_id": thread });
+        if let Some(events) = events {
+            answer["event_ids"] = serde_json::json!(events);
+        }
+        Ok(answer.to_string())
+    }
+
+    async fn start_of_agent(&self, call: &Call<'_>, new: NewThread) -> Result<Reply, WireError> {
+        let chat = self.parts.actors.ids().chat();
+        if let Some(customer) = customer_among(&new) {
+            self.remember_chat(call, &customer, &chat, None).await?;
+        }
+        let caller = self.opener(call).await?;
+        self.ask(call, &chat, Command::StartChat(StartChat { thread: new }), caller).await
+    }
+
+    /// Below the limit a new chat; at the limit the newest inactive chat gets a new thread (ruling C2); with none
+    /// inactive `limit_reached`.
+    async fn start_of_customer(
+        &self,
+        call: &Call<'_>,
+        customer: &CustomerId,
+        new: NewThread,
+    ) -> Result<Reply, WireError> {
+        let caller = self.opener(call).await?;
+        match self.opening(call, customer).await? {
+            Opening::New(chat) => {
+                let command = Command::StartChat(StartChat { thread: new });
+                let reply = self.ask(call, &chat, command, caller).await?;
+                self.count_start(call, customer, true).await;
+                Ok(reply)
+            }
+            Opening::Next(chat) => {
+                let command = Command::ResumeChat(ResumeChat { thread: new });
+                let reply = self.ask(call, &chat, command, caller).await?;
+                self.count_start(call, customer, false).await;
+                Ok(reply)
+            }
+        }
+    }
+
+    async fn opening(&self, call: &Call<'_>, customer: &CustomerId) -> Result<Opening, WireError> {
+        let license = &call.who.license;
+        let fresh = self.parts.actors.ids().chat();
+        let limit = self.parts.actors.licenses().routing_rules(license).max_customer_chats_count;
+        let chats = self.remember_chat(call, customer, &fresh, Some(limit)).await?;
+        if chats.contains(&fresh) {
+            return Ok(Opening::New(fresh));
+        }
+        for chat in chats.into_iter().rev() {
+            let key = ChatKey { license: license.id, chat: chat.clone() };
+            let snapshot = self.parts.actors.inspect(&key).await;
+            let snapshot = snapshot.map_err(|error| super::error::of_ask(error, call.who.surface()))?;
+            match &snapshot.chat.thread {
+                // Its opening was cut short: this start opens it.
+                None => return Ok(Opening::New(chat)),
+                Some(thread) if !thread.active => return Ok(Opening::Next(chat)),
+                Some(_) => {}
+            }
+        }
+        Err(WireError::from_rejection(
+            Rejection::LimitReached("the customer has an active chat already"),
+            call.who.surface(),
+        ))
+    }
+
+    async fn remember_chat(
+        &self,
+        call: &Call<'_>,
+        customer: &CustomerId,
+        chat: &ChatId,
+        limit: Option<u32>,
+    ) -> Result<Vec<ChatId>, WireError> {
+        let chats = self.parts.customers.add_chat(call.who.license_id(), customer, chat, limit).await;
+        Ok(chats.map_err(|error| of_store(&error))?.chats)
+    }
+
+    /// Statistics may lag behind: a start that went well is not refused because they could not be written.
+    async fn count_start(&self, call: &Call<'_>, customer: &CustomerId, new_chat: bool) {
+        let counted = self.parts.customers.count_start(call.who.license_id(), customer, new_chat).await;
+        if let Err(error) = counted {
+            tracing::warn!(customer.id = %customer, %error, "a start was not counted");
+        }
+    }
+
+    /// Whoever opens a thread, with the profile that the chat shows of a customer.
+    async fn opener(&self, call: &Call<'_>) -> Result<Caller, WireError> {
+        let Identity::Customer { id } = &call.who.identity else { return Ok(call.who.writer()) };
+        let profile = self.parts.customers.profile(call.who.license_id(), id).await;
+        let profile = profile.map_err(|error| of_store(&error))?;
+        Ok(Caller::Customer { id: id.clone(), profile: profile.map(Box::new) })
+    }
+
+    async fn new_thread(&self, call: &Call<'_>, open: OpenThread) -> Result<NewThread, WireError> {
+        let mut users = Vec::with_capacity(open.users.len());
+        for (kind, id) in open.users {
+            users.push(self.new_user(call, kind, id).await?);
+        }
+        Ok(NewThread {
+            chat_properties: open.properties,
+            access: open.access,
+            users,
+            events: open.events,
+            thread_properties: open.thread_properties,
+            active: open.active,
+            continuous: open.continuous,
+        })
+    }
+
+    /// A user named by id; only such as exist in the license.
+    pub(super) async fn new_user(
+        &self,
+        call: &Call<'_>,
+        kind: UserType,
+        id: String,
+    ) -> Result<NewUser, WireError> {
+        let unknown = || WireError::new(ErrorType::NotFound, "user not found");
+        match kind {
+            UserType::Agent => {
+                let id = AgentId::new(id);
+                call.who.license.agent(&id).ok_or_else(unknown)?;
+                Ok(NewUser::Agent(id))
+            }
+            UserType::Customer => {
+                let id = CustomerId::new(id);
+                let profile = self.parts.customers.profile(call.who.license_id(), &id).await;
+                let profile = profile.map_err(|error| of_store(&error))?.ok_or_else(unknown)?;
+                Ok(NewUser::Customer(Box::new(Customer { id, profile })))
+            }
+        }
+    }
+
+    pub(super) async fn add_user(
+        &self,
+        call: &Call<'_>,
+        chat: &ChatId,
+        user_id: String,
+        user_type: UserType,
+        visibility: Visibility,
+        ignore_requester_presence: bool,
+    ) -> Result<String, WireError> {
+        let user = self.new_user(call, user_type, user_id).await?;
+        let customer = match &user {
+            NewUser::Customer(customer) => Some(customer.id.clone()),
+            NewUser::Agent(_) => None,
+        };
+        let command = AddUserToChat { user, visibility, ignore_requester_presence };
+        let reply = self.ask(call, chat, Command::AddUserToChat(command), call.who.writer()).await?;
+        if let Some(customer) = customer {
+            self.remember_chat(call, &customer, chat, None).await?;
+        }
+        Ok(payload(&reply))
+    }
+}
+
+fn customer_among(new: &NewThread) -> Option<CustomerId> {
+    new.users.iter().find_map(|user| match user {
+        NewUser::Customer(customer) => Some(customer.id.clone()),
+        NewUser::Agent(_) => None,
+    })
+}

@@ -1,0 +1,417 @@
+//! One websocket.
+
+use std::marker::PhantomData;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, StreamHandler, WrapFuture};
+use actix_rt::Arbiter;
+use actix_web_actors::ws;
+use bytes::BytesMut;
+use serde_json::value::RawValue;
+
+use super::cut::{ConnectionSocket, Cut};
+use super::login::{LoggedIn, Place, log_in};
+use super::outbox::{Outbox, OutboxLimits};
+use super::registry::{Registry, SessionHandle, Wake};
+use crate::actors::router::Leave;
+use crate::domain::id::OrganizationId;
+use crate::observe::Metrics;
+use crate::protocol::envelope::{self, RtmRequest};
+use crate::protocol::error::{ErrorType, WireError};
+use crate::protocol::method;
+use crate::protocol::version::{ApiVersion, Surface};
+use crate::requests::limits::{Limits, SessionLimiter};
+use crate::requests::{Gate, Requester, Requests};
+
+/// A session of an agent.
+pub type AgentSession = Session<AgentKind>;
+/// A session of a customer.
+pub type CustomerSession = Session<CustomerKind>;
+
+/// Which API a session speaks.
+pub trait Kind: Unpin + 'static {
+    /// The API.
+    const SURFACE: Surface;
+    /// The push that says why a session ends.
+    const DISCONNECTED: &'static str;
+}
+
+/// Agent Chat API.
+pub struct AgentKind;
+/// Customer Chat API.
+pub struct CustomerKind;
+
+impl Kind for AgentKind {
+    const SURFACE: Surface = Surface::Agent;
+    const DISCONNECTED: &'static str = "agent_disconnected";
+}
+
+impl Kind for CustomerKind {
+    const SURFACE: Surface = Surface::Customer;
+    const DISCONNECTED: &'static str = "customer_disconnected";
+}
+
+/// What all sessions of a node share.
+pub struct SessionContext {
+    /// Where sessions are found.
+    pub registry: Arc<Registry>,
+    /// Where requests go.
+    pub requests: Arc<Requests>,
+    /// Tokens.
+    pub gate: Gate,
+    /// Rates.
+    pub limits: Arc<Limits>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Bounds.
+    pub settings: SessionSettings,
+}
+
+/// Bounds of a session.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionSettings {
+    /// Requests without an answer yet; one more is refused (`rtm.pending_requests`).
+    pub pending_requests: usize,
+    /// After this long a request is answered with `request_timeout` (`rtm.request_timeout`).
+    pub request_timeout: Duration,
+    /// Bytes of a message, over all its frames.
+    pub max_message: usize,
+    /// Bounds of what waits to be written.
+    pub outbox: OutboxLimits,
+}
+
+/// One websocket.
+pub struct Session<K> {
+    shared: Arc<SessionContext>,
+    handle: Option<Arc<SessionHandle>>,
+    alive: Arc<AtomicBool>,
+    socket: Option<ConnectionSocket>,
+    address: Option<IpAddr>,
+    organization: Option<OrganizationId>,
+    limiter: SessionLimiter,
+    login: Login,
+    pending: usize,
+    partial: BytesMut,
+    kind: PhantomData<K>,
+}
+
+/// How far the login has come.
+enum Login {
+    None,
+    Running,
+    Done { who: Arc<Requester>, place: Place },
+}
+
+impl<K: Kind> Session<K> {
+    /// A session on a socket that was just upgraded. `organization` is what the URL names (customers).
+    pub fn new(
+        shared: Arc<SessionContext>,
+        socket: Option<ConnectionSocket>,
+        address: Option<IpAddr>,
+        organization: Option<OrganizationId>,
+    ) -> Self {
+        let limiter = shared.limits.session();
+        Self {
+            shared,
+            handle: None,
+            alive: Arc::new(AtomicBool::new(true)),
+            socket,
+            address,
+            organization,
+            limiter,
+            login: Login::None,
+            pending: 0,
+            partial: BytesMut::new(),
+            kind: PhantomData,
+        }
+    }
+
+    fn heard(&self) {
+        if let Some(handle) = &self.handle {
+            handle.heard_at.store(self.shared.registry.now_ms(), Ordering::Release);
+        }
+    }
+
+    fn text(&mut self, text: &str, ctx: &mut ws::WebsocketContext<Self>) {
+        if !self.limiter.admits() {
+            ctx.text(envelope::error_response(None, "", &WireError::of(ErrorType::TooManyRequests)));
+            return;
+        }
+        match envelope::parse(text) {
+            Ok(request) => self.request(&request, ctx),
+            Err(failed) => {
+                let id = failed.request_id.as_deref();
+                ctx.text(envelope::error_response(id, &failed.action, &failed.error));
+            }
+        }
+    }
+
+    fn request(&mut self, request: &RtmRequest<'_>, ctx: &mut ws::WebsocketContext<Self>) {
+        let id = request.request_id.as_deref();
+        let refuse = |error: WireError| envelope::error_response(id, &request.action, &error);
+        if &*request.action == "ping" {
+            ctx.text(envelope::response(id, "ping", "{}"));
+            return;
+        }
+        if let Some(version) = &request.version
+            && ApiVersion::parse(version) != Some(ApiVersion::V3_6)
+        {
+            ctx.text(refuse(WireError::of(ErrorType::UnsupportedVersion)));
+            return;
+        }
+        if self.pending >= self.shared.settings.pending_requests {
+            ctx.text(refuse(WireError::of(ErrorType::PendingRequestsLimitReached)));
+            return;
+        }
+        let Some(method) = method::find(K::SURFACE, &request.action).filter(|method| method.rtm) else {
+            ctx.text(refuse(WireError::validation("`action` is unknown")));
+            return;
+        };
+        match (&self.login, method.action) {
+            (Login::None, "login") => self.log_in(method, request, ctx),
+            (Login::None, _) => {
+                ctx.text(refuse(WireError::new(ErrorType::Authentication, "log in first")));
+            }
+            (Login::Running, _) => {
+                ctx.text(refuse(WireError::new(ErrorType::Authentication, "the login is not finished")));
+            }
+            (Login::Done { .. }, "login") => {
+                ctx.text(refuse(WireError::validation("the connection is logged in already")));
+            }
+            (Login::Done { .. }, "logout") => {
+                ctx.text(envelope::response(id, "logout", "{}"));
+                self.leaves(Leave::SignedOut);
+                ctx.close(Some(ws::CloseCode::Normal.into()));
+                ctx.stop();
+            }
+            (Login::Done { who, .. }, _) => {
+                let who = who.clone();
+                self.carry_out(who, method, request, ctx);
+            }
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        who: Arc<Requester>,
+        method: &'static method::Method,
+        request: &RtmRequest<'_>,
+        ctx: &mut ws::WebsocketContext<Self>,
+    ) {
+        if !self.shared.limits.admits_license(who.license_id().0) {
+            let error = WireError::of(ErrorType::TooManyRequests);
+            ctx.text(envelope::error_response(request.request_id.as_deref(), method.action, &error));
+            return;
+        }
+        let payload: Option<Box<RawValue>> = request.payload.map(ToOwned::to_owned);
+        let request_id: Option<Arc<str>> = request.request_id.as_deref().map(Arc::from);
+        let (requests, metrics) = (self.shared.requests.clone(), self.shared.metrics.clone());
+        let limit = self.shared.settings.request_timeout;
+        let started = std::time::Instant::now();
+        let (id, logged_id) = (request_id.clone(), request_id.clone());
+        let work = async move {
+            let who = who.latest(requests.actors().licenses()).await;
+            let work = requests.handle(&who, method, payload.as_deref(), id);
+            let result = tokio::time::timeout(limit, work).await;
+            let result = result.unwrap_or_else(|_| Err(WireError::of(ErrorType::RequestTimeout)));
+            let took = started.elapsed();
+            metrics.request(K::SURFACE, method.action, took);
+            tracing::debug!(
+                license.id = %who.license_id(), session.id = who.session, request.id = logged_id.as_deref(),
+                action = method.action, error = result.as_ref().err().map(|error| error.kind.as_str()),
+                took_us = took.as_micros(), "request by websocket"
+            );
+            result
+        };
+        self.pending += 1;
+        ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {
+            session.pending -= 1;
+            ctx.text(match result {
+                Ok(payload) => envelope::response(request_id.as_deref(), method.action, &payload),
+                Err(error) => envelope::error_response(request_id.as_deref(), method.action, &error),
+            });
+        }));
+    }
+
+    fn log_in(
+        &mut self,
+        method: &'static method::Method,
+        request: &RtmRequest<'_>,
+        ctx: &mut ws::WebsocketContext<Self>,
+    ) {
+        let Some(handle) = self.handle.clone() else { return };
+        let request_id = request.request_id.as_deref().map(ToOwned::to_owned);
+        let admitted = self.address.is_none_or(|address| self.shared.limits.admits_login(address));
+        if !admitted {
+            let error = WireError::of(ErrorType::TooManyRequests);
+            ctx.text(envelope::error_response(request_id.as_deref(), "login", &error));
+            return;
+        }
+        self.login = Login::Running;
+        self.pending += 1;
+        let payload = request.payload.map(ToOwned::to_owned);
+        let shared = self.shared.clone();
+        let organization = self.organization;
+        let work = async move { log_in(&shared, &handle, K::SURFACE, organization, method, payload).await };
+        ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {
+            session.pending -= 1;
+            match result {
+                Ok(logged_in) => session.logged_in(logged_in, request_id.as_deref(), ctx),
+                Err(error) => {
+                    session.login = Login::None;
+                    ctx.text(envelope::error_response(request_id.as_deref(), "login", &error));
+                }
+            }
+        }));
+    }
+
+    fn logged_in(
+        &mut self,
+        logged_in: LoggedIn,
+        request_id: Option<&str>,
+        ctx: &mut ws::WebsocketContext<Self>,
+    ) {
+        let LoggedIn { who, place, payload, expires_in } = logged_in;
+        self.login = Login::Done { who: Arc::new(who), place };
+        self.shared.metrics.login(K::SURFACE);
+        ctx.text(envelope::response(request_id, "login", &payload));
+        // What was pushed since the session was registered waits in the outbox until here.
+        self.flush(ctx);
+        if let Some(expires_in) = expires_in {
+            ctx.run_later(expires_in, |session, ctx| session.disconnect("access_token_expired", ctx));
+        }
+    }
+
+    fn flush(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
+        if !matches!(self.login, Login::Done { .. }) {
+            return;
+        }
+        if let Some(handle) = &self.handle {
+            for frame in handle.outbox.drain() {
+                ctx.text(frame);
+            }
+        }
+    }
+
+    /// How the session ends, where it is not just gone.
+    fn leaves(&mut self, how: Leave) {
+        if let Login::Done { place, .. } = &mut self.login {
+            place.leave = how;
+        }
+    }
+
+    /// Says why, then closes.
+    fn disconnect(&mut self, reason: &'static str, ctx: &mut ws::WebsocketContext<Self>) {
+        let payload = format!("{{\"reason\":\"{reason}\"}}");
+        ctx.text(envelope::push(ApiVersion::V3_6, K::DISCONNECTED, &payload));
+        if reason.ends_with("logged_out_remotely") {
+            self.leaves(Leave::RemotelySignedOut);
+        }
+        ctx.close(Some(ws::CloseCode::Normal.into()));
+        ctx.stop();
+    }
+
+    /// A message in several frames.
+    fn partial(&mut self, part: actix_http::ws::Item, ctx: &mut ws::WebsocketContext<Self>) {
+        use actix_http::ws::Item;
+        let (bytes, last) = match part {
+            Item::FirstText(bytes) => {
+                self.partial.clear();
+                (bytes, false)
+            }
+            Item::Continue(bytes) => (bytes, false),
+            Item::Last(bytes) => (bytes, true),
+            Item::FirstBinary(_) => {
+                self.refuse(ws::CloseCode::Unsupported, ctx);
+                return;
+            }
+        };
+        if self.partial.len() + bytes.len() > self.shared.settings.max_message {
+            self.refuse(ws::CloseCode::Size, ctx);
+            return;
+        }
+        self.partial.extend_from_slice(&bytes);
+        if !last {
+            return;
+        }
+        let whole = std::mem::take(&mut self.partial);
+        match std::str::from_utf8(&whole) {
+            Ok(text) => self.text(text, ctx),
+            Err(_) => self.refuse(ws::CloseCode::Invalid, ctx),
+        }
+    }
+
+    /// Closes over something that is not this protocol.
+    fn refuse(&mut self, code: ws::CloseCode, ctx: &mut ws::WebsocketContext<Self>) {
+        ctx.close(Some(code.into()));
+        ctx.stop();
+    }
+}
+
+impl<K: Kind> Actor for Session<K> {
+    type Context = ws::WebsocketContext<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(16);
+        let registry = &self.shared.registry;
+        let cut = Cut::new(self.socket, Arbiter::current(), self.alive.clone());
+        let handle = Arc::new(SessionHandle::new(
+            registry.next_id(),
+            K::SURFACE,
+            Outbox::new(self.shared.settings.outbox),
+            ctx.address().recipient(),
+            cut,
+            registry.now_ms(),
+        ));
+        registry.opened(handle.clone());
+        self.shared.metrics.session_opened(K::SURFACE);
+        self.handle = Some(handle);
+    }
+}
+
+impl<K> Drop for Session<K> {
+    /// Whatever ended it, on the thread that closes the socket; its [`Place`] is given back by itself.
+    fn drop(&mut self) {
+        self.alive.store(false, Ordering::Release);
+        let Some(handle) = self.handle.take() else { return };
+        self.shared.metrics.session_closed(handle.surface);
+        self.shared.registry.closed(&handle);
+    }
+}
+
+impl<K: Kind> Handler<Wake> for Session<K> {
+    type Result = ();
+
+    fn handle(&mut self, wake: Wake, ctx: &mut Self::Context) {
+        match wake {
+            Wake::Flush => self.flush(ctx),
+            Wake::Ping => ctx.ping(b""),
+            Wake::Disconnect(reason) => self.disconnect(reason, ctx),
+        }
+    }
+}
+
+impl<K: Kind> StreamHandler<Result<ws::Message, ws::ProtocolError>> for Session<K> {
+    fn handle(&mut self, message: Result<ws::Message, ws::ProtocolError>, ctx: &mut Self::Context) {
+        self.heard();
+        match message {
+            Ok(ws::Message::Text(text)) if text.len() > self.shared.settings.max_message => {
+                self.refuse(ws::CloseCode::Size, ctx);
+            }
+            Ok(ws::Message::Text(text)) => self.text(&text, ctx),
+            Ok(ws::Message::Ping(bytes)) => ctx.pong(&bytes),
+            Ok(ws::Message::Pong(_) | ws::Message::Nop) => {}
+            Ok(ws::Message::Continuation(part)) => self.partial(part, ctx),
+            Ok(ws::Message::Binary(_)) => self.refuse(ws::CloseCode::Unsupported, ctx),
+            Ok(ws::Message::Close(reason)) => {
+                ctx.close(reason);
+                ctx.stop();
+            }
+            Err(ws::ProtocolError::Overflow) => self.refuse(ws::CloseCode::Size, ctx),
+            Err(_) => self.refuse(ws::CloseCode::Protocol, ctx),
+        }
+    }
+}

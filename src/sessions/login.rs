@@ -1,0 +1,179 @@
+//! `login` (agents and customers, 3.6): who is behind a socket, and what they find.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+use super::actor::SessionContext;
+use super::registry::{PushFilter, SessionHandle, SessionUser};
+use crate::actors::router::Leave;
+use crate::domain::id::{ChatId, CustomerId, OrganizationId, UserId};
+use crate::domain::license::License;
+use crate::protocol::error::{ErrorType, WireError};
+use crate::protocol::method::Method;
+use crate::protocol::request::{Login, PushSelection, Request, decode};
+use crate::protocol::version::{ApiVersion, Surface};
+use crate::protocol::view::View;
+use crate::requests::{Identity, Requester};
+
+/// A login that went well.
+pub(super) struct LoggedIn {
+    pub(super) who: Requester,
+    pub(super) place: Place,
+    /// The response's payload.
+    pub(super) payload: String,
+    /// How long the token is good for.
+    pub(super) expires_in: Option<Duration>,
+}
+
+/// A session's place among those of its user. Given back when dropped, also by a socket that closes while its
+/// login still runs.
+pub(super) struct Place {
+    shared: Arc<SessionContext>,
+    handle: Arc<SessionHandle>,
+    user: SessionUser,
+    /// How the session ends, for the router.
+    pub(super) leave: Leave,
+}
+
+impl Place {
+    /// From here on the session gets its user's pushes.
+    fn take(shared: &Arc<SessionContext>, handle: &Arc<SessionHandle>, user: SessionUser) -> Self {
+        shared.registry.logged_in(handle, &user);
+        Self { shared: shared.clone(), handle: handle.clone(), user, leave: Leave::Disconnected }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.registry.logged_out(&self.handle, &self.user);
+        // What was pushed to this user is not for whoever logs in next on the same socket.
+        drop(self.handle.outbox.drain());
+        if let SessionUser::Agent(license, agent) = &self.user {
+            self.shared.requests.actors().router(*license).agent_left(agent, self.leave);
+        }
+    }
+}
+
+/// Proves the token, registers the session for pushes, and only then reads what the answer shows: what happens in
+/// between waits in the outbox and comes after the answer.
+pub(super) async fn log_in(
+    shared: &Arc<SessionContext>,
+    handle: &Arc<SessionHandle>,
+    surface: Surface,
+    organization: Option<OrganizationId>,
+    method: &'static Method,
+    payload: Option<Box<RawValue>>,
+) -> Result<LoggedIn, WireError> {
+    let Request::Login(login) = decode(method, payload.as_deref())? else {
+        return Err(WireError::of(ErrorType::Validation));
+    };
+    match surface {
+        Surface::Agent => agent(shared, handle, login).await,
+        Surface::Customer => customer(shared, handle, organization, login).await,
+    }
+}
+
+/// Which pushes the session asked for; none means all.
+fn wanted_pushes(login: &Login) -> Option<PushSelection> {
+    login.pushes.as_ref().and_then(|pushes| pushes.get(&ApiVersion::V3_6).cloned())
+}
+
+async fn agent(
+    shared: &Arc<SessionContext>,
+    handle: &Arc<SessionHandle>,
+    login: Login,
+) -> Result<LoggedIn, WireError> {
+    let now = shared.requests.actors().clock().now();
+    let token = login.token.as_str();
+    let proven = shared.gate.agent(token, now).await?;
+    let license = proven.license.clone();
+    let agent = license.agent(&proven.agent).ok_or_else(|| WireError::of(ErrorType::Authentication))?;
+    if agent.kind == crate::domain::license::AgentKind::Bot {
+        return Err(WireError::new(ErrorType::Authorization, "bots use the Web API"));
+    }
+    let wanted = wanted_pushes(&login);
+    handle.set_filter(PushFilter {
+        wanted,
+        chats: proven.scopes.allows("chats--access:ro") || proven.scopes.allows("chats--my:ro"),
+        agents: proven.scopes.allows("agents--all:ro"),
+        customers: proven.scopes.allows("customers:ro"),
+    });
+    handle.set_token(proven.token_id.to_string());
+    let user = SessionUser::Agent(license.id, agent.id.clone());
+    let place = Place::take(shared, handle, user);
+    let router = shared.requests.actors().router(license.id);
+    let status = router.agent_came(&agent.id, login.away, login.reconnect).await;
+    let who = Requester {
+        license: license.clone(),
+        identity: Identity::Agent { id: agent.id.clone(), scopes: proven.scopes },
+        session: Some(handle.id),
+    };
+    let status = status.map_err(|_| WireError::of(ErrorType::ServiceUnavailable))?;
+    let chats = shared.requests.first_chats(&who).await?;
+    let view = View { surface: Surface::Agent, license: &license };
+    let payload = format!(
+        "{{\"license\":{},\"my_profile\":{},\"chats_summary\":{chats}}}",
+        view.license(),
+        view.my_profile(agent, Some(status)),
+    );
+    let expires_in = proven.expires_at.map(|at| at.since(now));
+    Ok(LoggedIn { who, place, payload, expires_in })
+}
+
+async fn customer(
+    shared: &Arc<SessionContext>,
+    handle: &Arc<SessionHandle>,
+    organization: Option<OrganizationId>,
+    login: Login,
+) -> Result<LoggedIn, WireError> {
+    let actors = shared.requests.actors();
+    let now = actors.clock().now();
+    let proven = shared.gate.customer(organization, &login.token, now).await?;
+    let license = proven.license.clone();
+    let update = login.customer.clone();
+    update.check().map_err(|rejection| WireError::from_rejection(rejection, Surface::Customer))?;
+    let wanted = wanted_pushes(&login);
+    handle.set_filter(PushFilter { wanted, chats: true, agents: true, customers: true });
+    handle.set_token(proven.token_id.to_string());
+    let customers = shared.requests.customers();
+    let unavailable = |error: crate::store::StoreError| {
+        tracing::warn!(%error, "a customer's login could not be read");
+        WireError::of(ErrorType::ServiceUnavailable)
+    };
+    let (profile, _) =
+        customers.update(license.id, &proven.customer, &update, now).await.map_err(unavailable)?;
+    let user = SessionUser::Customer(license.id, proven.customer.clone());
+    let place = Place::take(shared, handle, user);
+    let chats = chats_of(shared, &license, &proven.customer).await?;
+    let online = actors.router(license.id).online_groups().await.unwrap_or_default();
+    let view = View { surface: Surface::Customer, license: &license };
+    let active = chats.iter().any(|(_, _, active)| *active);
+    let chats: Vec<(ChatId, bool)> = chats.into_iter().map(|(chat, unread, _)| (chat, unread)).collect();
+    let payload = view.customer_login(&proven.customer, &profile, active, &chats, &online);
+    let who =
+        Requester { license, identity: Identity::Customer { id: proven.customer }, session: Some(handle.id) };
+    Ok(LoggedIn { who, place, payload, expires_in: Some(proven.expires_at.since(now)) })
+}
+
+/// The customer's chats: has it something unread, is it active.
+async fn chats_of(
+    shared: &Arc<SessionContext>,
+    license: &License,
+    customer: &CustomerId,
+) -> Result<Vec<(ChatId, bool, bool)>, WireError> {
+    let unavailable = || WireError::of(ErrorType::ServiceUnavailable);
+    let known = shared.requests.customers().chats(license.id, customer).await.map_err(|_| unavailable())?;
+    let reader = UserId::Customer(customer.clone());
+    let mut chats = Vec::new();
+    for chat in known.chats {
+        let key = crate::actors::ChatKey { license: license.id, chat: chat.clone() };
+        let snapshot = shared.requests.actors().inspect(&key).await.map_err(|_| unavailable())?;
+        if snapshot.chat.thread.is_some() {
+            let unread = snapshot.chat.has_unread_events(&reader);
+            chats.push((chat, unread, snapshot.chat.active_thread().is_some()));
+        }
+    }
+    Ok(chats)
+}

@@ -1,0 +1,19 @@
+//! Websocket sessions: one actor a socket, and the registry by which pushes find them.
+//!
+//! - [`AgentSession`] and [`CustomerSession`] are the two kinds of [`actor::Session`]: they read frames, hand
+//!   requests to the `requests` room and write what their [`outbox`] holds.
+//! - [`Registry`] knows every session of this node. It encodes a push once a surface and view and offers the bytes
+//!   to each session that is to get it; it never waits.
+//! - [`heartbeat`] watches all sessions from outside: a session whose socket takes nothing cannot time itself out.
+//!
+//! All use of `actix-web-actors` stays in this room.
+
+pub mod actor;
+pub mod cut;
+pub mod heartbeat;
+mod login;
+pub mod outbox;
+mod registry;
+
+pub use actor::{AgentSession, CustomerSession, SessionContext};
+pub use registry::{Registry, SessionHandle, SessionUser, Wake};

@@ -1,0 +1,398 @@
+//! Every session of this node, and the fan-out of pushes to them.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::time::Instant;
+
+use actix::Recipient;
+use bytestring::ByteString;
+use dashmap::DashMap;
+use parking_lot::{Mutex, RwLock};
+
+use super::cut::Cut;
+use super::outbox::{Offered, Outbox};
+use crate::actors::Origin;
+use crate::actors::delivery::Delivery;
+use crate::domain::id::{AgentId, CustomerId, LicenseId};
+use crate::domain::license::License;
+use crate::domain::push::{Audience, Push};
+use crate::observe::Metrics;
+use crate::protocol::envelope;
+use crate::protocol::request::PushSelection;
+use crate::protocol::version::{ApiVersion, Surface};
+use crate::protocol::view::View;
+
+/// Tells a session that its outbox holds something, or that it is to do something else.
+#[derive(Clone, Debug, PartialEq, Eq, actix::Message)]
+#[rtype(result = "()")]
+pub enum Wake {
+    /// Write what the outbox holds.
+    Flush,
+    /// Write a control ping.
+    Ping,
+    /// Say why, then close.
+    Disconnect(&'static str),
+}
+
+/// Who is behind a session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SessionUser {
+    /// An agent.
+    Agent(LicenseId, AgentId),
+    /// A customer.
+    Customer(LicenseId, CustomerId),
+}
+
+/// One session as others see it.
+pub struct SessionHandle {
+    /// Unique on this node, for its lifetime.
+    pub id: u64,
+    /// Which API it speaks.
+    pub surface: Surface,
+    /// What waits to be written.
+    pub outbox: Outbox,
+    /// Milliseconds (of the registry's clock) at which the client was last heard of.
+    pub heard_at: AtomicI64,
+    /// Milliseconds at which the last ping was asked for.
+    pub pinged_at: AtomicI64,
+    /// Milliseconds at which the socket was opened.
+    pub opened_at: i64,
+    /// Logged in.
+    pub logged_in: AtomicBool,
+    /// Asked to close, and how often it was looked at since.
+    pub closing: AtomicU8,
+    wake: Recipient<Wake>,
+    cut: Cut,
+    filter: Mutex<Option<Arc<PushFilter>>>,
+    token: Mutex<Option<String>>,
+}
+
+/// Which pushes a session wants and may have; none means all.
+#[derive(Clone, Debug, Default)]
+pub struct PushFilter {
+    /// From `login.pushes`; none = all.
+    pub wanted: Option<PushSelection>,
+    /// May get pushes about chats (scope `chats--access:ro` and above).
+    pub chats: bool,
+    /// May get pushes about agents (scope `agents--all:ro`).
+    pub agents: bool,
+    /// May get pushes about customers (scope `customers:ro`).
+    pub customers: bool,
+}
+
+impl PushFilter {
+    fn lets_through(&self, action: &str) -> bool {
+        let family = match action {
+            "routing_status_set" | "agent_disconnected" => self.agents,
+            "customer_updated" | "incoming_customer" | "incoming_customers" => self.customers || self.chats,
+            _ => self.chats,
+        };
+        family && self.wanted.as_ref().is_none_or(|wanted| wanted.wants(action))
+    }
+}
+
+impl SessionHandle {
+    /// A session that has just connected.
+    pub fn new(
+        id: u64,
+        surface: Surface,
+        outbox: Outbox,
+        wake: Recipient<Wake>,
+        cut: Cut,
+        now_ms: i64,
+    ) -> Self {
+        Self {
+            id,
+            surface,
+            outbox,
+            heard_at: AtomicI64::new(now_ms),
+            pinged_at: AtomicI64::new(now_ms),
+            opened_at: now_ms,
+            logged_in: AtomicBool::new(false),
+            closing: AtomicU8::new(0),
+            wake,
+            cut,
+            filter: Mutex::new(None),
+            token: Mutex::new(None),
+        }
+    }
+
+    /// Offers a frame; a reader who is too slow is cut. Never waits.
+    pub fn offer(&self, frame: ByteString, metrics: &Metrics) {
+        match self.outbox.offer(frame, Instant::now()) {
+            // A full mailbox holds a wake already.
+            Offered::Wake => drop(self.wake.try_send(Wake::Flush)),
+            Offered::Taken | Offered::Closed => {}
+            Offered::Overflow => {
+                metrics.session_cut();
+                tracing::info!(session.id = self.id, "a reader that is too slow is cut");
+                self.cut.cut();
+            }
+        }
+    }
+
+    /// Asks the session to do something; a session that cannot even be asked is left to [`super::heartbeat`].
+    pub fn wake(&self, wake: Wake) {
+        drop(self.wake.try_send(wake));
+    }
+
+    /// Takes the socket away.
+    pub fn cut(&self) {
+        self.outbox.close();
+        self.cut.cut();
+    }
+
+    /// What it wants and may have, from its login.
+    pub fn set_filter(&self, filter: PushFilter) {
+        *self.filter.lock() = Some(Arc::new(filter));
+    }
+
+    /// The token it logged in with.
+    pub fn set_token(&self, token: String) {
+        *self.token.lock() = Some(token);
+    }
+
+    fn wants(&self, action: &str) -> bool {
+        self.filter.lock().as_ref().is_none_or(|filter| filter.lets_through(action))
+    }
+}
+
+type Sessions = Vec<Arc<SessionHandle>>;
+
+/// The logged-in sessions of one license.
+#[derive(Default)]
+struct Hub {
+    agents: RwLock<HashMap<AgentId, Sessions>>,
+    customers: RwLock<HashMap<CustomerId, Sessions>>,
+}
+
+/// Every session of this node.
+pub struct Registry {
+    started: Instant,
+    next: AtomicU64,
+    all: DashMap<u64, Arc<SessionHandle>>,
+    hubs: DashMap<LicenseId, Arc<Hub>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Registry {
+    /// A registry without sessions.
+    pub fn new(metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self {
+            started: Instant::now(),
+            next: AtomicU64::new(1),
+            all: DashMap::new(),
+            hubs: DashMap::new(),
+            metrics,
+        })
+    }
+
+    /// Milliseconds since the registry was made; the clock of heartbeats.
+    pub fn now_ms(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// The id of a new session.
+    pub fn next_id(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A socket was opened.
+    pub fn opened(&self, session: Arc<SessionHandle>) {
+        self.all.insert(session.id, session);
+    }
+
+    /// Its user is known now; from here on it gets pushes.
+    pub fn logged_in(&self, session: &Arc<SessionHandle>, user: &SessionUser) {
+        session.logged_in.store(true, Ordering::Release);
+        match user {
+            SessionUser::Agent(license, agent) => {
+                add(&mut self.hub(*license).agents.write(), agent.clone(), session);
+            }
+            SessionUser::Customer(license, customer) => {
+                add(&mut self.hub(*license).customers.write(), customer.clone(), session);
+            }
+        }
+    }
+
+    /// It has ended, or its login failed after all.
+    pub fn logged_out(&self, session: &SessionHandle, user: &SessionUser) {
+        session.logged_in.store(false, Ordering::Release);
+        match user {
+            SessionUser::Agent(license, agent) => {
+                remove(&mut self.hub(*license).agents.write(), agent, session.id);
+            }
+            SessionUser::Customer(license, customer) => {
+                remove(&mut self.hub(*license).customers.write(), customer, session.id);
+            }
+        }
+    }
+
+    /// The session is over.
+    pub fn closed(&self, session: &SessionHandle) {
+        session.outbox.close();
+        self.all.remove(&session.id);
+    }
+
+    /// Every session, logged in or not.
+    pub fn sessions(&self) -> Vec<Arc<SessionHandle>> {
+        self.all.iter().map(|entry| entry.value().clone()).collect()
+    }
+
+    /// Sessions open now.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// True if no session is open.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// How many sessions a user has here.
+    pub fn sessions_of(&self, user: &SessionUser) -> usize {
+        self.handles_of(user).len()
+    }
+
+    /// Ends the sessions that logged in with a token.
+    pub fn disconnect_token(&self, token: &str, reason: &'static str) {
+        for session in self.sessions() {
+            if session.token.lock().as_deref() == Some(token) {
+                session.wake(Wake::Disconnect(reason));
+            }
+        }
+    }
+
+    /// Ends a user's sessions.
+    pub fn disconnect_user(&self, user: &SessionUser, reason: &'static str) {
+        for session in self.handles_of(user) {
+            session.wake(Wake::Disconnect(reason));
+        }
+    }
+
+    fn handles_of(&self, user: &SessionUser) -> Sessions {
+        let found = match user {
+            SessionUser::Agent(license, agent) => self.hub(*license).agents.read().get(agent).cloned(),
+            SessionUser::Customer(license, customer) => {
+                self.hub(*license).customers.read().get(customer).cloned()
+            }
+        };
+        found.unwrap_or_default()
+    }
+
+    fn hub(&self, license: LicenseId) -> Arc<Hub> {
+        if let Some(hub) = self.hubs.get(&license) {
+            return hub.clone();
+        }
+        self.hubs.entry(license).or_default().clone()
+    }
+}
+
+fn add<K: Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: K, session: &Arc<SessionHandle>) {
+    sessions.entry(user).or_default().push(session.clone());
+}
+
+fn remove<K: Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: &K, id: u64) {
+    let Some(of_user) = sessions.get_mut(user) else { return };
+    of_user.retain(|session| session.id != id);
+    if of_user.is_empty() {
+        sessions.remove(user);
+    }
+}
+
+/// One push on its way to the sessions of one surface: rendered when the first of them wants it.
+struct Fanout<'a> {
+    push: &'a Push,
+    view: View<'a>,
+    origin: Option<&'a Origin>,
+    rendered: Option<Option<Rendered>>,
+    metrics: &'a Metrics,
+}
+
+struct Rendered {
+    action: &'static str,
+    payload: String,
+    frame: ByteString,
+}
+
+impl<'a> Fanout<'a> {
+    fn new(push: &'a Push, view: View<'a>, origin: Option<&'a Origin>, metrics: &'a Metrics) -> Self {
+        Self { push, view, origin, rendered: None, metrics }
+    }
+
+    fn offer(&mut self, session: &SessionHandle) {
+        let rendered = self.rendered.get_or_insert_with(|| {
+            let (action, payload) = self.view.push(&self.push.body)?;
+            let frame = envelope::push(ApiVersion::V3_6, action, &payload).into();
+            Some(Rendered { action, payload, frame })
+        });
+        let Some(rendered) = rendered else { return };
+        if !session.wants(rendered.action) {
+            return;
+        }
+        // The connection whose request caused the push gets it with that request's id, all others without.
+        let request_id = self
+            .origin
+            .filter(|origin| origin.session == session.id)
+            .and_then(|origin| origin.request_id.as_deref());
+        let frame = match request_id {
+            Some(id) => {
+                envelope::push_with_request_id(ApiVersion::V3_6, id, rendered.action, &rendered.payload)
+                    .into()
+            }
+            None => rendered.frame.clone(),
+        };
+        self.metrics.push_sent();
+        session.offer(frame, self.metrics);
+    }
+}
+
+impl Delivery for Registry {
+    fn deliver(&self, license: &Arc<License>, pushes: &[Push], origin: Option<&Origin>) {
+        let Some(hub) = self.hubs.get(&license.id).map(|hub| hub.clone()) else { return };
+        for push in pushes {
+            self.to_agents(&hub, license, push, origin);
+            self.to_customers(&hub, license, push, origin);
+        }
+    }
+}
+
+impl Registry {
+    fn to_agents(&self, hub: &Hub, license: &License, push: &Push, origin: Option<&Origin>) {
+        let Audience { agents, groups, .. } = &push.to;
+        if agents.is_empty() && groups.is_empty() {
+            return;
+        }
+        let view = View { surface: Surface::Agent, license };
+        let mut fanout = Fanout::new(push, view, origin, &self.metrics);
+        let reaches = |agent: &AgentId| {
+            let groups = license.agent(agent).map(|agent| agent.groups.keys().copied().collect::<Vec<_>>());
+            push.to.reaches_agent(agent, groups.unwrap_or_default())
+        };
+        let online = hub.agents.read();
+        if groups.is_empty() {
+            for agent in agents {
+                let sessions = online.get(agent).filter(|_| push.to.except.is_none() || reaches(agent));
+                sessions.into_iter().flatten().for_each(|session| fanout.offer(session));
+            }
+            return;
+        }
+        for (_, sessions) in online.iter().filter(|(agent, _)| reaches(agent)) {
+            sessions.iter().for_each(|session| fanout.offer(session));
+        }
+    }
+
+    fn to_customers(&self, hub: &Hub, license: &License, push: &Push, origin: Option<&Origin>) {
+        if push.to.customers.is_empty() {
+            return;
+        }
+        let view = View { surface: Surface::Customer, license };
+        let mut fanout = Fanout::new(push, view, origin, &self.metrics);
+        let online = hub.customers.read();
+        for sessions in push.to.customers.iter().filter_map(|customer| online.get(customer)) {
+            sessions.iter().for_each(|session| fanout.offer(session));
+        }
+    }
+}

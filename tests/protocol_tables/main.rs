@@ -1,0 +1,12 @@
+//! The protocol room against the protocol's own tables: methods, errors, requests, and all that is rendered.
+
+#[path = "../support/tables.rs"]
+mod tables;
+
+mod errors;
+mod examples;
+mod fixture;
+mod methods;
+mod pushes;
+mod requests;
+mod structures;

@@ -1,0 +1,356 @@
+//! Every push, on both surfaces.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use switchboard::domain::event::Visibility;
+use switchboard::domain::id::{AgentId, CustomerId, GroupId};
+use switchboard::domain::properties::{Properties, PropertyNames, PropertyValue, set};
+use switchboard::domain::push::{PushBody, ThreadEvents, TransferReason, TransferTarget};
+use switchboard::domain::user::ChatUser;
+use switchboard::protocol::version::Surface;
+
+use crate::fixture::{
+    self, AGENT, AT, CUSTOMER, HIDDEN, agent, assert_keeps_secrets, chat_id, customer, event_id, parsed,
+    thread_id,
+};
+use crate::tables::Tables;
+
+/// Renders on both surfaces, checks what is there against the tables, and gives agents' and customers'
+/// payload.
+fn rendered(action: &str, body: &PushBody) -> (Option<Value>, Option<Value>) {
+    let license = fixture::license();
+    let on = |surface: Surface| {
+        let (name, payload) = fixture::view(surface, &license).push(body)?;
+        assert_eq!(name, action);
+        assert_keeps_secrets(surface, &payload);
+        let payload = parsed(&payload);
+        Tables::load(surface.as_str()).assert_push(action, &payload);
+        Some(payload)
+    };
+    (on(Surface::Agent), on(Surface::Customer))
+}
+
+fn both(action: &str, body: &PushBody) -> (Value, Value) {
+    match rendered(action, body) {
+        (Some(agents), Some(customers)) => (agents, customers),
+        other => panic!("{action}: {other:?}"),
+    }
+}
+
+fn agents_only(action: &str, body: &PushBody) -> Value {
+    match rendered(action, body) {
+        (Some(agents), None) => agents,
+        other => panic!("{action}: {other:?}"),
+    }
+}
+
+fn pseudonym(id: &str) -> String {
+    fixture::view(Surface::Customer, &fixture::license()).user_id(&agent(id)).into_owned()
+}
+
+fn target() -> TransferTarget {
+    TransferTarget { group_ids: vec![GroupId(1)], agent_ids: vec![AgentId::from(AGENT)] }
+}
+
+fn incoming_chat() -> PushBody {
+    PushBody::IncomingChat {
+        requester: Some(agent(AGENT)),
+        chat: Box::new(fixture::chat()),
+        events: ThreadEvents::Given(fixture::events()),
+        queue: Some(fixture::place()),
+        transferred_from: Some(target()),
+    }
+}
+
+#[test]
+fn incoming_chat_carries_the_whole_chat() {
+    let (agents, customers) = both("incoming_chat", &incoming_chat());
+    assert_eq!(agents["requester_id"], AGENT);
+    assert_eq!(agents["transferred_from"], json!({"group_ids": [1], "agent_ids": [AGENT]}));
+    assert_eq!(agents["chat"]["thread"]["events"].as_array().map(Vec::len), Some(9));
+    assert_eq!(agents["chat"]["is_followed"], false);
+    assert_eq!(customers["requester_id"], pseudonym(AGENT));
+    assert!(customers.get("transferred_from").is_none());
+    let from = json!({"group_ids": [1], "agent_ids": [pseudonym(AGENT)]});
+    assert_eq!(customers["chat"]["transferred_from"], from);
+    assert_eq!(customers["chat"]["thread"]["events"].as_array().map(Vec::len), Some(8));
+    assert_eq!(customers["chat"]["thread"]["queue"]["position"], 42);
+}
+
+#[test]
+fn incoming_chat_hides_a_requester_who_looks_on_unseen() {
+    let PushBody::IncomingChat { chat, events, queue, .. } = incoming_chat() else { panic!("incoming_chat") };
+    let requester = Some(agent(HIDDEN));
+    let body = PushBody::IncomingChat { requester, chat, events, queue, transferred_from: None };
+    let (agents, customers) = both("incoming_chat", &body);
+    assert_eq!(agents["requester_id"], HIDDEN);
+    assert!(customers.get("requester_id").is_none());
+}
+
+#[test]
+fn incoming_chat_of_a_new_follower_is_followed() {
+    let body = PushBody::IncomingChat {
+        requester: Some(agent("follower@example.com")),
+        chat: Box::new(fixture::chat()),
+        events: ThreadEvents::FromLog,
+        queue: None,
+        transferred_from: None,
+    };
+    let agents = rendered_for_agents("incoming_chat", &body);
+    assert_eq!(agents["chat"]["is_followed"], true);
+    assert_eq!(agents["chat"]["thread"]["events"], json!([]));
+}
+
+/// For pushes that never go to customers although the surface has them.
+fn rendered_for_agents(action: &str, body: &PushBody) -> Value {
+    let license = fixture::license();
+    let (name, payload) = fixture::view(Surface::Agent, &license).push(body).expect("a push");
+    assert_eq!(name, action);
+    let payload = parsed(&payload);
+    Tables::load("agent").assert_push(action, &payload);
+    payload
+}
+
+#[test]
+fn chat_deactivated_names_who_closed_it() {
+    let body = |user| PushBody::ChatDeactivated { chat: chat_id(), thread: thread_id(), user };
+    let (agents, customers) = both("chat_deactivated", &body(Some(agent(AGENT))));
+    assert_eq!(
+        (agents["user_id"].clone(), customers["user_id"].clone()),
+        (json!(AGENT), json!(pseudonym(AGENT)))
+    );
+    let (by_router, _) = both("chat_deactivated", &body(None));
+    assert!(by_router.get("user_id").is_none());
+}
+
+#[test]
+fn chat_access_updated_is_for_agents() {
+    let access = fixture::chat().access;
+    let payload =
+        agents_only("chat_access_updated", &PushBody::ChatAccessUpdated { chat: chat_id(), access });
+    assert_eq!(payload, json!({"id": chat_id().as_str(), "access": {"group_ids": [0]}}));
+}
+
+#[test]
+fn chat_transferred_names_the_target() {
+    let body = PushBody::ChatTransferred {
+        chat: chat_id(),
+        thread: Some(thread_id()),
+        requester: Some(agent(AGENT)),
+        reason: TransferReason::Manual,
+        to: target(),
+        queue: Some(fixture::place()),
+    };
+    let (agents, customers) = both("chat_transferred", &body);
+    assert_eq!(agents["transferred_to"]["agent_ids"], json!([AGENT]));
+    assert_eq!(customers["transferred_to"]["agent_ids"], json!([pseudonym(AGENT)]));
+    assert_eq!(agents["queue"]["queued_at"], "2017-10-12T15:19:21.010200Z");
+    assert_eq!(agents["reason"], "manual");
+}
+
+#[test]
+fn user_added_to_chat_shows_customers_only_who_shows_themselves() {
+    let body = |visibility, requester| PushBody::UserAddedToChat {
+        chat: chat_id(),
+        thread: Some(thread_id()),
+        user: Box::new(ChatUser::agent(AgentId::from(AGENT), visibility)),
+        reason: "manual",
+        requester,
+    };
+    let (agents, customers) = both("user_added_to_chat", &body(Visibility::All, Some(agent(AGENT))));
+    assert_eq!(agents["user"]["email"], AGENT);
+    assert_eq!(agents["user"]["visibility"], "all");
+    assert_eq!(customers["user"]["id"], pseudonym(AGENT));
+    assert_eq!(customers["user"]["job_title"], "Support Agent");
+    let (agents, _) = both("user_added_to_chat", &body(Visibility::All, Some(customer())));
+    assert!(agents.get("requester_id").is_none());
+    agents_only("user_added_to_chat", &body(Visibility::Agents, None));
+}
+
+#[test]
+fn user_added_to_chat_shows_a_customer() {
+    let body = PushBody::UserAddedToChat {
+        chat: chat_id(),
+        thread: None,
+        user: Box::new(ChatUser::customer(CustomerId::from(CUSTOMER), fixture::profile())),
+        reason: "manual",
+        requester: None,
+    };
+    let (agents, customers) = both("user_added_to_chat", &body);
+    assert_eq!(agents["user"]["statistics"], json!({"chats_count": 2, "threads_count": 9}));
+    assert!(customers["user"].get("statistics").is_none());
+}
+
+#[test]
+fn user_removed_from_chat_names_them() {
+    let body = PushBody::UserRemovedFromChat {
+        chat: chat_id(),
+        thread: Some(thread_id()),
+        user: agent(AGENT),
+        reason: "manual",
+        requester: Some(agent(AGENT)),
+    };
+    let (agents, customers) = both("user_removed_from_chat", &body);
+    assert_eq!(agents["user_id"], AGENT);
+    assert_eq!(customers["user_id"], pseudonym(AGENT));
+}
+
+#[test]
+fn incoming_event_has_every_kind_of_event() {
+    for event in fixture::events() {
+        let (kind, visibility) = (event.body.kind().as_str(), event.visibility);
+        let body = PushBody::IncomingEvent { chat: chat_id(), thread: thread_id(), event };
+        if visibility == Visibility::Agents {
+            agents_only("incoming_event", &body);
+            continue;
+        }
+        let (agents, customers) = both("incoming_event", &body);
+        assert_eq!(agents["event"]["type"], kind);
+        assert_eq!(agents["event"]["visibility"], "all");
+        assert!(customers["event"].get("visibility").is_none());
+        if kind == "system_message" {
+            assert!(agents["event"].get("properties").is_none());
+            continue;
+        }
+        assert_eq!(agents["event"]["properties"]["lc2"], json!({"file_safety_confirmation": true}));
+        assert_eq!(customers["event"]["properties"], json!({"chats": {"formatting": "commonmark"}}));
+    }
+}
+
+#[test]
+fn a_buttons_users_are_pseudonyms_too() {
+    let event = Arc::clone(&fixture::events()[1]);
+    let body = PushBody::IncomingEvent { chat: chat_id(), thread: thread_id(), event };
+    let (agents, customers) = both("incoming_event", &body);
+    let ids = |payload: &Value| payload["event"]["elements"][0]["buttons"][0]["user_ids"].clone();
+    assert_eq!(ids(&agents), json!([CUSTOMER, AGENT]));
+    assert_eq!(ids(&customers), json!([CUSTOMER, pseudonym(AGENT)]));
+}
+
+#[test]
+fn an_event_without_properties_says_nothing_of_them() {
+    let mut event = (*fixture::events()[0]).clone();
+    event.properties = Properties::new();
+    set(&mut event.properties, "translation", "unknown", PropertyValue::Int(1));
+    event.custom_id = None;
+    let body = PushBody::IncomingEvent { chat: chat_id(), thread: thread_id(), event: Arc::new(event) };
+    let (agents, _) = both("incoming_event", &body);
+    assert!(agents["event"].get("properties").is_none() && agents["event"].get("custom_id").is_none());
+}
+
+#[test]
+fn property_pushes_show_what_may_be_read() {
+    let properties = fixture::mixed_properties();
+    let names: PropertyNames = properties
+        .iter()
+        .map(|(namespace, values)| (namespace.clone(), values.keys().cloned().collect()))
+        .collect();
+    let (chat, thread) = (chat_id(), thread_id());
+    let body = PushBody::ChatPropertiesUpdated { chat: chat.clone(), properties: properties.clone() };
+    let (agents, customers) = both("chat_properties_updated", &body);
+    assert_eq!(agents["properties"]["routing"]["was_pinned"], true);
+    let test = json!({"int_property": 7, "string_property": "text"});
+    assert_eq!(customers["properties"], json!({"routing": {"continuous": true}, "test": test}));
+    let body = PushBody::ChatPropertiesDeleted { chat: chat.clone(), names: names.clone() };
+    let (_, customers) = both("chat_properties_deleted", &body);
+    let test = json!(["int_property", "string_property"]);
+    assert_eq!(customers["properties"], json!({"routing": ["continuous"], "test": test}));
+    let body = PushBody::ThreadPropertiesUpdated {
+        chat: chat.clone(),
+        thread: thread.clone(),
+        properties: properties.clone(),
+    };
+    let (agents, _) = both("thread_properties_updated", &body);
+    assert_eq!(agents["thread_id"], thread.as_str());
+    let body = PushBody::ThreadPropertiesDeleted { chat: chat.clone(), thread, names: names.clone() };
+    both("thread_properties_deleted", &body);
+    let event = event_id(3);
+    let body = PushBody::EventPropertiesUpdated { chat: chat.clone(), event: event.clone(), properties };
+    let (agents, _) = both("event_properties_updated", &body);
+    assert_eq!(agents["event_id"], event.to_string());
+    both("event_properties_deleted", &PushBody::EventPropertiesDeleted { chat, event, names });
+}
+
+#[test]
+fn property_pushes_that_would_be_empty_are_not_sent() {
+    let mut properties = Properties::new();
+    set(&mut properties, "routing", "unassigned", PropertyValue::Bool(true));
+    let names = PropertyNames::from([("routing".to_owned(), vec!["unassigned".to_owned()])]);
+    agents_only("chat_properties_updated", &PushBody::ChatPropertiesUpdated { chat: chat_id(), properties });
+    agents_only("chat_properties_deleted", &PushBody::ChatPropertiesDeleted { chat: chat_id(), names });
+}
+
+#[test]
+fn events_marked_as_seen_names_who_saw() {
+    let body = PushBody::EventsMarkedAsSeen { user: agent(AGENT), chat: chat_id(), seen_up_to: AT };
+    let (agents, customers) = both("events_marked_as_seen", &body);
+    assert_eq!(agents["seen_up_to"], "2017-10-12T15:19:21.010200Z");
+    assert_eq!(customers["user_id"], pseudonym(AGENT));
+}
+
+#[test]
+fn incoming_typing_indicator_has_each_surfaces_word() {
+    let body = |visibility| PushBody::IncomingTypingIndicator {
+        chat: chat_id(),
+        thread: thread_id(),
+        author: agent(AGENT),
+        visibility,
+        at: AT,
+        is_typing: true,
+    };
+    let (agents, customers) = both("incoming_typing_indicator", &body(Visibility::All));
+    let expected =
+        json!({"author_id": AGENT, "visibility": "all", "timestamp": 1_507_821_561, "is_typing": true});
+    assert_eq!(agents["typing_indicator"], expected);
+    assert_eq!(customers["typing_indicator"]["recipients"], "all");
+    agents_only("incoming_typing_indicator", &body(Visibility::Agents));
+}
+
+#[test]
+fn incoming_sneak_peek_is_for_agents() {
+    let body = PushBody::IncomingSneakPeek {
+        chat: chat_id(),
+        thread: thread_id(),
+        author: customer(),
+        text: "hel\u{1}".to_owned(),
+        at: AT,
+    };
+    let payload = agents_only("incoming_sneak_peek", &body);
+    let expected = json!({"author_id": CUSTOMER, "text": "hel\u{1}", "timestamp": 1_507_821_561});
+    assert_eq!(payload["sneak_peek"], expected);
+}
+
+#[test]
+fn chat_unfollowed_is_for_agents() {
+    agents_only("chat_unfollowed", &PushBody::ChatUnfollowed { chat: chat_id() });
+}
+
+#[test]
+fn customer_updated_is_flat() {
+    let body = PushBody::CustomerUpdated { id: CustomerId::from(CUSTOMER), profile: fixture::profile() };
+    let (agents, customers) = both("customer_updated", &body);
+    assert_eq!(agents["name"], "Thomas Anderson");
+    assert_eq!(agents["type"], "customer");
+    assert_eq!(customers["session_fields"][1], json!({"a": "second"}));
+}
+
+#[test]
+fn routing_status_set_is_for_agents() {
+    let body = PushBody::RoutingStatusSet { agent: AgentId::from(AGENT), status: "accepting_chats" };
+    let payload = agents_only("routing_status_set", &body);
+    assert_eq!(payload, json!({"agent_id": AGENT, "status": "accepting_chats"}));
+}
+
+#[test]
+fn places_in_the_queue_go_to_each_side_in_its_own_push() {
+    let moved = (chat_id(), thread_id(), fixture::place());
+    let payload =
+        agents_only("queue_positions_updated", &PushBody::QueuePositionsUpdated(vec![moved.clone()]));
+    assert_eq!(payload[0]["queue"], json!({"position": 42, "wait_time": 1337}));
+    let (chat, thread, place) = moved;
+    let (agents, customers) =
+        rendered("queue_position_updated", &PushBody::QueuePositionUpdated { chat, thread, place });
+    assert!(agents.is_none());
+    assert_eq!(customers.expect("a push")["queue"], json!({"position": 42, "wait_time": 1337}));
+}
