@@ -7,6 +7,7 @@
 //! `edge, sessions, requests -> protocol -> domain`; `store -> {cluster, domain}`. [`domain`] knows nobody.
 
 pub mod actors;
+pub mod bench;
 pub mod clock;
 pub mod config;
 pub mod domain;
