@@ -7,7 +7,9 @@
 //! `edge, sessions, requests -> protocol -> domain`; `store -> {cluster, domain}`. [`domain`] knows nobody.
 
 pub mod actors;
+pub mod admin;
 pub mod bench;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
@@ -15,6 +17,7 @@ pub mod edge;
 pub mod id_source;
 pub mod node;
 pub mod observe;
+pub mod opening;
 pub mod protocol;
 pub mod requests;
 pub mod sessions;

@@ -1,11 +1,15 @@
-//! The binary: reads the settings and runs a node.
-use switchboard::config::{Inputs, load};
-fn main() {
-    tracing_subscriber::fmt().init();
-    rustls::crypto::ring::default_provider().install_default().ok();
-    let (config, _) = load(&Inputs::of_process(None, vec![])).into_result().unwrap();
-    if let Err(e) = switchboard::node::run(config) {
-        eprintln!("{e:?}");
-        std::process::exit(1)
+//! The program: everything it does is in the library.
+
+use std::process::ExitCode;
+
+/// Many small, short-lived allocations on many threads are what it is best at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    // The one provider of the process: two of them, and every use of TLS has to choose.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        unreachable!("nobody else has installed a provider yet");
     }
+    switchboard::cli::run(std::env::args_os())
 }

@@ -55,6 +55,9 @@ pub enum BenchError {
         /// What was being done.
         doing: &'static str,
     },
+    /// Something acknowledged was lost, doubled or told in another order, or a limit was broken.
+    #[error("the audit failed: what the server acknowledged is not what it stored and pushed")]
+    NotClean,
     /// The credentials name too few agents.
     #[error("the scenario needs {wanted} agents, the credentials name {found}: license create --agents {wanted}")]
     Agents {

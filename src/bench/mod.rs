@@ -36,25 +36,24 @@ use options::{BenchCommand, Common, Scenario};
 use scenario::{Stage, System, play};
 use target::{Credentials, Target};
 
-/// Runs what the command line asks for. True if every audit was clean. Must not be called inside a runtime.
+/// Runs what the command line asks for. Must not be called inside a runtime.
 ///
 /// # Errors
-/// See [`BenchError`].
-pub fn run(args: BenchArgs) -> Result<bool, BenchError> {
+/// See [`BenchError`]; an audit that fails is one of them.
+pub fn run(args: BenchArgs) -> Result<(), BenchError> {
     let program = std::env::current_exe()?;
     if let Some([a, b]) = args.compare.as_deref() {
         println!("{}", table::compare(&Report::read(a)?, &Report::read(b)?));
-        return Ok(true);
+        return Ok(());
     }
     let command = args.command.ok_or(BenchError::Usage("name a scenario, or --compare two reports"))?;
     if let BenchCommand::RelayServer { port } = command {
-        relay::serve(port)?;
-        return Ok(true);
+        return Ok(relay::serve(port)?);
     }
-    let Some((common, scenario)) = command.scenario() else { return Ok(true) };
+    let Some((common, scenario)) = command.scenario() else { return Ok(()) };
     let report = measure(&program, &common, &scenario)?;
     show(&common, &report)?;
-    Ok(report.is_clean())
+    if report.is_clean() { Ok(()) } else { Err(BenchError::NotClean) }
 }
 
 /// Plays a scenario with another binary as the server, as tests do.

@@ -25,6 +25,7 @@ mod store;
 mod text;
 mod units;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use reader::Reader;
@@ -41,6 +42,7 @@ pub use rtm::{Limits, Rtm};
 pub use rules::RoutingRules;
 pub use server::{Node, Server, StoreKind, TlsFiles};
 pub use store::{Cql, CqlLogin};
+pub use units::parse_duration;
 
 /// Everything that can be set, typed and checked.
 #[derive(Clone, Debug)]
@@ -85,6 +87,12 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Whose word a setting is.
+    pub fn source_of(&self, key: &str) -> Source {
+        let found = self.effective.iter().find(|one| one.key == key);
+        found.map_or(Source::Default, |one| one.source.clone())
+    }
+
     /// The configuration and the warnings, if there is no fault.
     ///
     /// # Errors
@@ -114,6 +122,23 @@ pub fn load(inputs: &Inputs) -> Loaded {
     let config = Config::read(&mut reader);
     let (effective, warnings, faults) = reader.finish();
     Loaded { config, effective, warnings, faults }
+}
+
+impl Config {
+    /// Scheme, host and port under which clients reach the server: `server.public_url`, or the address that it
+    /// listens on (`bound`, which differs from the setting where that has port 0).
+    pub fn base_url(&self, bound: SocketAddr) -> String {
+        if let Some(url) = &self.server.public_url {
+            return url.clone();
+        }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let reached = match bound.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        format!("{scheme}://{}", SocketAddr::new(reached, bound.port()))
+    }
 }
 
 impl Default for Config {

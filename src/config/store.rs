@@ -1,8 +1,9 @@
 //! `[cql]`: how the CQL store is reached.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::kind::{FilePath, Key, ListOf, Maybe, Switch, Text, key};
+use super::kind::{FilePath, Key, ListOf, Maybe, Span, Text, Whole, key, span};
 use super::reader::Reader;
 use super::text;
 
@@ -19,8 +20,13 @@ const KEYSPACE: Key<Text> = key(
 const ANYTHING: Text = Text { accepts: |text| text.len() <= 1_024, allowed: "at most 1024 bytes" };
 const USER: Key<Maybe<Text>> = key("cql.user", "", Maybe(ANYTHING));
 const PASSWORD: Key<Maybe<Text>> = key("cql.password", "", Maybe(ANYTHING));
-const TLS: Key<Switch> = key("cql.tls", "false", Switch);
 const TLS_CA: Key<Maybe<FilePath>> = key("cql.tls_ca", "", Maybe(FilePath));
+const DATACENTER: Key<Maybe<Text>> = key("cql.datacenter", "", Maybe(ANYTHING));
+const REPLICATION_FACTOR: Key<Whole<u16>> = key("cql.replication_factor", "3", Whole { min: 1, max: 15 });
+const REQUEST_TIMEOUT: Key<Span> = key("cql.request_timeout", "4s", span(100, 60_000));
+const SPECULATE_AFTER: Key<Span> = key("cql.speculate_after", "750ms", span(10, 60_000));
+const MAX_IN_FLIGHT: Key<Whole<u32>> = key("cql.max_in_flight", "2048", Whole { min: 1, max: 65_536 });
+const RECONNECT_EVERY: Key<Span> = key("cql.reconnect_every", "2s", span(100, 60_000));
 
 /// `[cql]`
 #[derive(Clone)]
@@ -31,10 +37,20 @@ pub struct Cql {
     pub keyspace: String,
     /// User and password, where the server asks for them.
     pub login: Option<CqlLogin>,
-    /// Talk TLS. Default false.
-    pub tls: bool,
-    /// Trust these authorities (PEM) instead of the machine's.
+    /// Talk TLS, and trust these authorities (PEM). Default: no TLS.
     pub tls_ca: Option<PathBuf>,
+    /// The data centre to work in; the same on all nodes. Default: none, all of them count.
+    pub datacenter: Option<String>,
+    /// Copies of the data, for the moment when the keyspace is made. One loses data with a machine. Default 3.
+    pub replication_factor: u16,
+    /// How long a request may take in all. Too short, and a slow server is taken for a lost one. Default 4 s.
+    pub request_timeout: Duration,
+    /// After how long a request that may be repeated is sent to another machine as well. Default 750 ms.
+    pub speculate_after: Duration,
+    /// Writes in flight; more wait a second, then are refused. Default 2048.
+    pub max_in_flight: usize,
+    /// Pause between attempts to reach the server at start. Default 2 s.
+    pub reconnect_every: Duration,
 }
 
 /// Who we are to the CQL server. Not printable, so that the password gets into no log.
@@ -51,7 +67,6 @@ impl std::fmt::Debug for Cql {
         f.debug_struct("Cql")
             .field("contact_points", &self.contact_points)
             .field("keyspace", &self.keyspace)
-            .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
 }
@@ -66,11 +81,17 @@ impl Cql {
             contact_points: reader.get(&CONTACT_POINTS),
             keyspace: reader.get(&KEYSPACE),
             login: user.map(|user| CqlLogin { user, password: password.unwrap_or_default() }),
-            tls: reader.get(&TLS),
             tls_ca: reader.get(&TLS_CA),
+            datacenter: reader.get(&DATACENTER),
+            replication_factor: reader.get(&REPLICATION_FACTOR),
+            request_timeout: reader.get(&REQUEST_TIMEOUT),
+            speculate_after: reader.get(&SPECULATE_AFTER),
+            max_in_flight: reader.get(&MAX_IN_FLIGHT) as usize,
+            reconnect_every: reader.get(&RECONNECT_EVERY),
         };
-        if cql.tls_ca.is_some() && !cql.tls {
-            reader.clash("cql.tls_ca", "is of no use without cql.tls = true");
+        if cql.speculate_after >= cql.request_timeout {
+            let key = if reader.is_set(SPECULATE_AFTER.name) { &SPECULATE_AFTER } else { &REQUEST_TIMEOUT };
+            reader.clash(key.name, "cql.speculate_after must be shorter than cql.request_timeout");
         }
         cql
     }

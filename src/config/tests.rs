@@ -159,6 +159,20 @@ fn a_named_file_has_to_exist() {
 }
 
 #[test]
+fn the_base_url_can_be_reached() {
+    let mut config = Config::default();
+    for (bound, expected) in [
+        ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("0.0.0.0:9", "http://127.0.0.1:9"),
+        ("[::]:9", "http://[::1]:9"),
+    ] {
+        assert_eq!(config.base_url(bound.parse().expect("an address")), expected);
+    }
+    config.server.public_url = Some("https://chat.example.com".to_owned());
+    assert_eq!(config.base_url(config.server.listen), "https://chat.example.com");
+}
+
+#[test]
 fn passwords_are_shown_nowhere() {
     let file = "[cql]\nuser = \"u\"\npassword = \"hunter2\"\n";
     let loaded = loaded(file, &[], &[]);

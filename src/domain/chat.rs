@@ -190,11 +190,8 @@ impl Chat {
                 }
             }
             Change::Dequeued(at) => {
-                if let Some(thread) = &mut self.thread
-                    && let Some(queued_at) = thread.queued_at.take()
-                {
-                    let waited = at.since(queued_at).as_secs();
-                    thread.queues_duration = Some(thread.queues_duration.unwrap_or(0) + waited);
+                if let Some(thread) = &mut self.thread {
+                    thread.leave_queue(*at);
                 }
             }
             Change::AccessSet(access) => {
@@ -255,7 +252,7 @@ impl Chat {
         if let Some(thread) = &mut self.thread {
             thread.active = false;
             thread.closed_at = Some(at);
-            thread.queued_at = None;
+            thread.leave_queue(at);
         }
         for user in &mut self.users {
             if user.id.agent().is_some() {
@@ -273,6 +270,10 @@ impl Chat {
                 }
             }
             Target::Event(id) => {
+                // What stands in an older thread is logged there, so a reload would not find it here.
+                if self.thread.as_ref().is_none_or(|thread| thread.id != id.thread) {
+                    return;
+                }
                 let events = self.last_public_events.values_mut().chain(self.last_agents_events.values_mut());
                 for last in events.filter(|last| last.event.id == *id) {
                     change(&mut Arc::make_mut(&mut last.event).properties);
@@ -300,7 +301,8 @@ impl Chat {
     /// Has the user something to read that somebody else wrote after they last looked?
     pub fn has_unread_events(&self, reader: &UserId) -> bool {
         let seen = self.user(reader).and_then(|user| user.seen_up_to);
-        self.last_public_events.values().any(|last| {
+        let for_agents = self.last_agents_events.values().filter(|_| reader.agent().is_some());
+        self.last_public_events.values().chain(for_agents).any(|last| {
             last.event.author.as_ref().is_some_and(|author| author != reader)
                 && seen.is_none_or(|seen| seen < last.event.created_at)
         })

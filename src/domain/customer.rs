@@ -78,6 +78,7 @@ pub struct CustomerUpdate {
 
 const MAX_TEXT: usize = 1_024;
 const MAX_SESSION_FIELDS: usize = 100;
+const MAX_OMNICHANNEL: usize = 16 * 1_024;
 
 impl CustomerUpdate {
     /// True if no field is given.
@@ -102,6 +103,15 @@ impl CustomerUpdate {
         }
         if fields.iter().any(|(key, value)| key.len() > MAX_TEXT || value.len() > MAX_TEXT) {
             return Err(Rejection::validation("session_fields", format!("at most {MAX_TEXT} bytes a text")));
+        }
+        let address = self.address.as_ref().map(|address| {
+            [&address.address, &address.city, &address.country, &address.state, &address.postal_code]
+        });
+        if address.iter().flatten().copied().flatten().any(|text| text.len() > MAX_TEXT) {
+            return Err(Rejection::validation("address", format!("at most {MAX_TEXT} bytes a text")));
+        }
+        if self.omnichannel.as_ref().is_some_and(|ids| ids.0.get().len() > MAX_OMNICHANNEL) {
+            return Err(Rejection::validation("omnichannel", format!("at most {MAX_OMNICHANNEL} bytes")));
         }
         Ok(())
     }
@@ -133,7 +143,8 @@ impl CustomerProfile {
 
     /// The name in system messages: the name, else the e-mail address, else "Customer".
     pub fn display_name(&self) -> &str {
-        self.name.as_deref().or(self.email.as_deref()).filter(|text| !text.is_empty()).unwrap_or("Customer")
+        let mut texts = [&self.name, &self.email].into_iter().filter_map(|text| text.as_deref());
+        texts.find(|text| !text.is_empty()).unwrap_or("Customer")
     }
 }
 
@@ -144,4 +155,52 @@ pub struct Customer {
     pub id: CustomerId,
     /// What is known.
     pub profile: CustomerProfile,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: Option<&str>, email: Option<&str>) -> CustomerProfile {
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        CustomerProfile { name: text(name), email: text(email), ..CustomerProfile::default() }
+    }
+
+    #[test]
+    fn a_customer_is_called_by_name_else_by_email_else_customer() {
+        assert_eq!(named(Some("Kate"), Some("kate@example.com")).display_name(), "Kate");
+        assert_eq!(named(None, Some("kate@example.com")).display_name(), "kate@example.com");
+        assert_eq!(named(Some(""), Some("kate@example.com")).display_name(), "kate@example.com");
+        assert_eq!(named(Some(""), Some("")).display_name(), "Customer");
+        assert_eq!(named(None, None).display_name(), "Customer");
+    }
+
+    #[test]
+    fn an_update_leaves_what_it_does_not_name() {
+        let mut profile = named(Some("Kate"), Some("kate@example.com"));
+        let update = CustomerUpdate { name: Some("Kat".to_owned()), ..CustomerUpdate::default() };
+        assert!(profile.apply(&update));
+        assert_eq!(profile, named(Some("Kat"), Some("kate@example.com")));
+        assert!(!profile.apply(&update), "nothing differs the second time");
+    }
+
+    #[test]
+    fn texts_fields_and_documents_of_a_customer_are_bounded() {
+        let long = "x".repeat(MAX_TEXT + 1);
+        let field = |update: CustomerUpdate| match update.check() {
+            Err(Rejection::Validation { field, .. }) => field,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(field(CustomerUpdate { name: Some(long.clone()), ..Default::default() }), "name");
+        let fields = Some(vec![("key".to_owned(), long.clone())]);
+        assert_eq!(field(CustomerUpdate { session_fields: fields, ..Default::default() }), "session_fields");
+        let address = Some(Address { city: Some(long.clone()), ..Address::default() });
+        assert_eq!(field(CustomerUpdate { address, ..Default::default() }), "address");
+        let document = serde_json::value::to_raw_value(&"x".repeat(MAX_OMNICHANNEL)).expect("JSON");
+        let omnichannel = Some(Json(document));
+        assert_eq!(field(CustomerUpdate { omnichannel, ..Default::default() }), "omnichannel");
+        let many = vec![(String::new(), String::new()); MAX_SESSION_FIELDS + 1];
+        let update = CustomerUpdate { session_fields: Some(many), ..Default::default() };
+        assert!(matches!(update.check(), Err(Rejection::LimitReached(_))));
+    }
 }

@@ -446,6 +446,9 @@ impl NewEvent {
                 if let Some(text) = &message.text {
                     at_most("event.text", text, limits.max_size)?;
                 }
+                if !self.properties.is_empty() {
+                    return Err(Rejection::validation("event.properties", "system messages have none"));
+                }
             }
             EventBody::Annotation { text, annotation_type } => {
                 at_most("event.text", text, limits.max_size)?;
@@ -464,11 +467,19 @@ impl NewEvent {
                 }
             }
         }
-        let size =
-            serde_json::to_vec(&(&self.body, &self.properties)).map_or(usize::MAX, |bytes| bytes.len());
-        // A text of the full length may double when it is escaped; the rest of an event is bounded too.
-        if size > 2 * limits.max_size + 4 * MAX_SHORT_TEXT {
-            return Err(Rejection::validation("event", format!("at most {} bytes", limits.max_size)));
+        self.check_size(2 * limits.max_size + 4 * MAX_SHORT_TEXT)
+    }
+
+    /// The whole event is bounded too. A text was measured by itself: how it is escaped does not count.
+    fn check_size(&self, limit: usize) -> Result<(), Rejection> {
+        let rest = match &self.body {
+            EventBody::Message { postback, .. } => serde_json::to_vec(&(postback, &self.properties)),
+            EventBody::SystemMessage(message) => serde_json::to_vec(&message.text_vars),
+            EventBody::Annotation { .. } => serde_json::to_vec(&self.properties),
+            body => serde_json::to_vec(&(body, &self.properties)),
+        };
+        if rest.map_or(usize::MAX, |bytes| bytes.len()) > limit {
+            return Err(Rejection::validation("event", format!("at most {limit} bytes")));
         }
         Ok(())
     }
@@ -540,3 +551,6 @@ fn check_button(button: &Button) -> Result<(), Rejection> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -205,3 +205,55 @@ pub fn check_delete(names: &PropertyNames, location: Location, side: Side) -> Re
 pub fn is_readable(namespace: &str, name: &str, location: Location, side: Side) -> bool {
     find(namespace, name).is_some_and(|definition| definition.access(location, side).read)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    const LOCATIONS: [(Location, &str); 3] =
+        [(Location::Chat, "chat"), (Location::Thread, "thread"), (Location::Event, "event")];
+    const SIDES: [(Side, &str); 2] = [(Side::Agent, "agent"), (Side::Customer, "customer")];
+
+    /// The 3.6 part of `properties.json`.
+    fn table() -> Value {
+        let table = include_str!("../../tests/protocol/properties.json");
+        let table: Value = serde_json::from_str(table).expect("JSON");
+        table["default_properties"]["3.6"].clone()
+    }
+
+    fn lists(rights: &Value, right: &str) -> bool {
+        rights.as_array().is_some_and(|rights| rights.iter().any(|listed| listed == right))
+    }
+
+    #[test]
+    fn types_and_rights_at_each_location_are_those_of_the_table() {
+        let table = table();
+        for definition in DEFINITIONS.iter().filter(|definition| definition.namespace != "test") {
+            let (namespace, name) = (definition.namespace, definition.name);
+            let row = &table[namespace][name];
+            let kind = format!("{:?}", definition.kind).to_lowercase();
+            let listed = row["type"].as_str().map(|kind| kind.trim_start_matches("tokenized_"));
+            assert_eq!(listed, Some(&*kind), "{namespace}.{name}");
+            for (location, at) in LOCATIONS {
+                for (side, by) in SIDES {
+                    let (ours, theirs) = (definition.access(location, side), &row["access"][at][by]);
+                    let same = ours.read == lists(theirs, "read") && ours.write == lists(theirs, "write");
+                    assert!(same, "{namespace}.{name} on a {at} by {by}: {ours:?}, the table says {theirs}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_property_of_chats_threads_and_events_is_missing() {
+        let table = table();
+        for (namespace, names) in table.as_object().expect("namespaces") {
+            for (name, row) in names.as_object().expect("names") {
+                let stands = LOCATIONS.iter().any(|(_, at)| row["access"].get(at).is_some());
+                assert!(!stands || find(namespace, name).is_some(), "{namespace}.{name}");
+            }
+        }
+    }
+}

@@ -45,6 +45,12 @@ server_messages! {
     manual_archived_agent(agent) = "manual_archived_agent", "%agent% archived the chat";
     /// Closed by the customer.
     manual_archived_customer(customer) = "manual_archived_customer", "%customer% archived the chat";
+    /// The customer rated.
+    chat_rated(customer, score) = "rating.chat_rated", "%customer% rated the chat as %score%";
+    /// The customer gave a reason for the rating.
+    chat_commented(customer, comment) = "rating.chat_commented", "%customer% left the following comment: %comment%";
+    /// The customer took the rating back.
+    chat_rating_canceled(customer) = "rating.chat_rating_canceled", "%customer% canceled the chat rating";
     /// Closed for silence.
     archived_inactive(duration) = "routing.archived_inactive", "Chat archived due to %duration% minutes of inactivity";
     /// The agent signed out, the queue is off.
@@ -116,6 +122,26 @@ mod tests {
         assert_eq!(message.text.as_deref(), Some("Ann added Ben to the chat"));
         let vars = message.text_vars.expect("variables");
         assert_eq!(vars["agent"], "Ben");
+    }
+
+    #[test]
+    fn types_and_texts_are_those_of_the_table() {
+        let table = include_str!("../../tests/protocol/system-messages.json");
+        let table: serde_json::Value = serde_json::from_str(table).expect("JSON");
+        let rows = |key: &str| table[key].as_array().cloned().unwrap_or_default();
+        let rows: Vec<_> = rows("types").into_iter().chain(rows("older_types")).collect();
+        for (kind, template) in ServerMessage::ALL {
+            // Older texts write `<agent_name>` for `%agent%`.
+            let same = |text: &serde_json::Value| {
+                text.as_str().is_some_and(|text| text.replace("<agent_name>", "%agent%") == *template)
+            };
+            let listed = rows.iter().filter(|row| row["system_message_type"] == *kind);
+            let texts = listed.map(|row| &row["text"]);
+            let found = texts
+                .clone()
+                .any(|text| same(text) || text.as_array().is_some_and(|all| all.iter().any(same)));
+            assert!(found, "{kind}: {template}: {:?}", texts.collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -55,4 +55,12 @@ impl Thread {
             self.user_ids.push(user.clone());
         }
     }
+
+    /// Stops waiting, if it waited.
+    pub fn leave_queue(&mut self, at: Timestamp) {
+        if let Some(queued_at) = self.queued_at.take() {
+            let waited = at.since(queued_at).as_secs();
+            self.queues_duration = Some(self.queues_duration.unwrap_or(0) + waited);
+        }
+    }
 }

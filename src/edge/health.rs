@@ -52,7 +52,5 @@ pub(super) async fn metrics(context: Context) -> HttpResponse {
     let actors = context.requests.actors();
     context.metrics.set_resident_chats(actors.resident_chats());
     context.metrics.observe_store(&actors.store().pulse());
-    HttpResponse::Ok()
-        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
-        .body(context.metrics.render())
+    HttpResponse::Ok().content_type(crate::observe::METRICS_CONTENT_TYPE).body(context.metrics.render())
 }

@@ -10,9 +10,10 @@ mod health;
 mod pages;
 mod rtm;
 mod server;
-pub mod tls;
+mod tls;
 mod web;
 
 pub use health::Readiness;
 pub use pages::{DemoAgent, DemoConsole, DemoSession};
 pub use server::{EdgeContext, EdgeSettings, RunningServer, start};
+pub use tls::{TlsError, tls_config};

@@ -5,7 +5,6 @@ mod rules;
 mod stop;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use switchboard_cluster::{Incarnation, NodeName, Ownership, OwnershipOptions, Sh
 use thiserror::Error;
 
 use crate::actors::{ActorSettings, Actors, ActorsParts, recovery, timers};
+use crate::admin::{self, BindError, Services};
 use crate::clock::SystemClock;
 use crate::config::{Config, StoreKind};
 use crate::domain::id::IdSource as _;
@@ -21,14 +21,14 @@ use crate::domain::time::Clock as _;
 use crate::edge::{self, EdgeContext, EdgeSettings, Readiness, RunningServer};
 use crate::id_source::OsIds;
 use crate::observe::Metrics;
+use crate::opening::{OpeningError, Patience, open_store};
 use crate::requests::limits::Limits;
 use crate::requests::{Customers, Gate, PageKey, Requests, RequestsParts};
 use crate::sessions::actor::SessionSettings;
 use crate::sessions::heartbeat::{self, HeartbeatTimes};
 use crate::sessions::outbox::OutboxLimits;
 use crate::sessions::{Registry, SessionContext};
-use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OpenError};
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 use crate::tenants::{DemoError, Revoked, Tenants};
 
 use rules::Rules;
@@ -36,22 +36,12 @@ use rules::Rules;
 /// Why a node could not start, or ended.
 #[derive(Debug, Error)]
 pub enum NodeError {
-    /// The data directory cannot be used.
-    #[error("the data directory {path} cannot be made")]
-    DataDir {
-        /// Where it should be.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The embedded store does not open.
-    #[error("the store in {path} does not open")]
-    Open {
-        /// Where it is.
-        path: PathBuf,
-        /// Why not, and what to do.
-        source: OpenError,
-    },
+    /// The store does not open.
+    #[error(transparent)]
+    Open(#[from] OpeningError),
+    /// The admin socket cannot be made.
+    #[error(transparent)]
+    Admin(#[from] BindError),
     /// The place in the cluster could not be taken.
     #[error("this node could not take its shards")]
     Ownership(#[from] StartError),
@@ -66,7 +56,7 @@ pub enum NodeError {
     Listen(#[from] std::io::Error),
     /// TLS is not set up right.
     #[error("TLS is not set up right")]
-    Tls(#[from] crate::edge::tls::TlsError),
+    Tls(#[from] crate::edge::TlsError),
     /// The store has failed for good while the server ran.
     #[error("the store has failed; the server stops so that nothing is acknowledged that is not stored")]
     StoreFailed(#[source] crate::store::Failure),
@@ -95,7 +85,7 @@ pub fn run(config: Config) -> Result<(), NodeError> {
 }
 
 async fn serve(config: Arc<Config>) -> Result<(), NodeError> {
-    let store = open_store(&config)?;
+    let store = open_store(&config, Patience::Wait).await?;
     let clock = Arc::new(SystemClock);
     let ids = Arc::new(OsIds);
     let tenants = Tenants::new(store.clone(), clock.clone(), ids.clone());
@@ -106,7 +96,7 @@ async fn serve(config: Arc<Config>) -> Result<(), NodeError> {
     let pages = PageKey::load(&*store, &*ids).await?;
     let limits = &config.limits;
     let limits = Arc::new(Limits::new(limits.session_rate, limits.ip_login_rate, limits.license_rate));
-    let tls = config.tls.as_ref().map(edge::tls::server_config).transpose()?;
+    let tls = config.tls.as_ref().map(edge::tls_config).transpose()?;
     let is_tls = tls.is_some();
     let settings = edge_settings(&config);
     let build = {
@@ -142,7 +132,7 @@ async fn serve(config: Arc<Config>) -> Result<(), NodeError> {
                 metrics: metrics.clone(),
                 settings: session_settings(config),
             });
-            let demo = demo::prepare(config, tenants, &addresses, is_tls).await?;
+            let demo = demo::prepare(config, tenants, &addresses).await?;
             Ok::<_, NodeError>(Arc::new(EdgeContext {
                 requests,
                 sessions,
@@ -168,26 +158,24 @@ async fn serve(config: Arc<Config>) -> Result<(), NodeError> {
         return Err(NodeError::Listen(std::io::Error::other("the server was not built")));
     };
     let actors = context.requests.actors().clone();
+    let base_url = config.base_url(server.addresses.first().copied().unwrap_or(config.server.listen));
+    let _admin = match config.server.store {
+        // Whoever holds the store's lock speaks for it; on CQL commands go to the store themselves.
+        StoreKind::Embedded => {
+            let services = Services { tenants: tenants.clone(), base_url };
+            Some(admin::serve(&config.server.admin_socket(), services)?)
+        }
+        StoreKind::Cql => {
+            let (tenants, every) = (tenants.clone(), config.routing.license_poll_every);
+            actix_rt::spawn(async move { tenants.follow(every).await });
+            None
+        }
+    };
     background(&config, &context, &tenants, &registry);
     let recovered = recovery::recover(&actors).await?;
     tracing::info!(chats = recovered, "open chats are loaded");
     announce(&config, &server, &context, is_tls);
     stop::wait_and_stop(&config, server, &context, &tenants).await
-}
-
-fn open_store(config: &Config) -> Result<Arc<dyn Store>, NodeError> {
-    match config.server.store {
-        StoreKind::Embedded => {
-            let folder = &config.server.data_dir;
-            std::fs::create_dir_all(folder)
-                .map_err(|source| NodeError::DataDir { path: folder.clone(), source })?;
-            let path = folder.join("store");
-            let store = EmbeddedStore::open(&EmbeddedOptions::new(path.clone()))
-                .map_err(|source| NodeError::Open { path, source })?;
-            Ok(Arc::new(store))
-        }
-        StoreKind::Cql => Err(NodeError::Listen(std::io::Error::other("the CQL store"))),
-    }
 }
 
 fn ownership_options(config: &Config) -> OwnershipOptions {

@@ -25,7 +25,10 @@ pub(super) fn of_store(error: &StoreError) -> WireError {
             WireError::of(ErrorType::ServiceUnavailable)
         }
         StoreError::TooLarge { .. } => WireError::of(ErrorType::Validation),
-        StoreError::Corrupt { .. } | StoreError::Failed(_) | StoreError::Hole { .. } => {
+        StoreError::Corrupt { .. }
+        | StoreError::Failed(_)
+        | StoreError::Hole { .. }
+        | StoreError::Refused(_) => {
             tracing::error!(%error, "the store failed");
             WireError::of(ErrorType::Internal)
         }

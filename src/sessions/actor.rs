@@ -13,9 +13,9 @@ use bytes::BytesMut;
 use serde_json::value::RawValue;
 
 use super::cut::{ConnectionSocket, Cut};
-use super::login::{LoggedIn, log_in};
+use super::login::{LoggedIn, Place, log_in};
 use super::outbox::{Outbox, OutboxLimits};
-use super::registry::{Registry, SessionHandle, SessionUser, Wake};
+use super::registry::{Registry, SessionHandle, Wake};
 use crate::actors::router::Leave;
 use crate::domain::id::OrganizationId;
 use crate::observe::Metrics;
@@ -95,7 +95,6 @@ pub struct Session<K> {
     login: Login,
     pending: usize,
     partial: BytesMut,
-    leave: Leave,
     kind: PhantomData<K>,
 }
 
@@ -103,7 +102,7 @@ pub struct Session<K> {
 enum Login {
     None,
     Running,
-    Done { who: Arc<Requester>, user: SessionUser },
+    Done { who: Arc<Requester>, place: Place },
 }
 
 impl<K: Kind> Session<K> {
@@ -126,7 +125,6 @@ impl<K: Kind> Session<K> {
             login: Login::None,
             pending: 0,
             partial: BytesMut::new(),
-            leave: Leave::Disconnected,
             kind: PhantomData,
         }
     }
@@ -185,7 +183,7 @@ impl<K: Kind> Session<K> {
             }
             (Login::Done { .. }, "logout") => {
                 ctx.text(envelope::response(id, "logout", "{}"));
-                self.leave = Leave::SignedOut;
+                self.leaves(Leave::SignedOut);
                 ctx.close(Some(ws::CloseCode::Normal.into()));
                 ctx.stop();
             }
@@ -276,8 +274,8 @@ impl<K: Kind> Session<K> {
         request_id: Option<&str>,
         ctx: &mut ws::WebsocketContext<Self>,
     ) {
-        let LoggedIn { who, user, payload, expires_in } = logged_in;
-        self.login = Login::Done { who: Arc::new(who), user };
+        let LoggedIn { who, place, payload, expires_in } = logged_in;
+        self.login = Login::Done { who: Arc::new(who), place };
         self.shared.metrics.login(K::SURFACE);
         ctx.text(envelope::response(request_id, "login", &payload));
         // What was pushed since the session was registered waits in the outbox until here.
@@ -298,12 +296,19 @@ impl<K: Kind> Session<K> {
         }
     }
 
+    /// How the session ends, where it is not just gone.
+    fn leaves(&mut self, how: Leave) {
+        if let Login::Done { place, .. } = &mut self.login {
+            place.leave = how;
+        }
+    }
+
     /// Says why, then closes.
     fn disconnect(&mut self, reason: &'static str, ctx: &mut ws::WebsocketContext<Self>) {
         let payload = format!("{{\"reason\":\"{reason}\"}}");
         ctx.text(envelope::push(ApiVersion::V3_6, K::DISCONNECTED, &payload));
         if reason.ends_with("logged_out_remotely") {
-            self.leave = Leave::RemotelySignedOut;
+            self.leaves(Leave::RemotelySignedOut);
         }
         ctx.close(Some(ws::CloseCode::Normal.into()));
         ctx.stop();
@@ -368,20 +373,12 @@ impl<K: Kind> Actor for Session<K> {
 }
 
 impl<K> Drop for Session<K> {
-    /// Whatever ended it: its place is given back, on the thread that closes the socket.
+    /// Whatever ended it, on the thread that closes the socket; its [`Place`] is given back by itself.
     fn drop(&mut self) {
         self.alive.store(false, Ordering::Release);
         let Some(handle) = self.handle.take() else { return };
         self.shared.metrics.session_closed(handle.surface);
-        let user = match &self.login {
-            Login::Done { user, .. } => Some(user),
-            Login::None | Login::Running => None,
-        };
-        self.shared.registry.closed(&handle, user);
-        if let Some(SessionUser::Agent(license, agent)) = user {
-            let router = self.shared.requests.actors().router(*license);
-            router.agent_left(agent, self.leave);
-        }
+        self.shared.registry.closed(&handle);
     }
 }
 

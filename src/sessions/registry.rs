@@ -217,7 +217,7 @@ impl Registry {
         }
     }
 
-    /// Its login failed after all.
+    /// It has ended, or its login failed after all.
     pub fn logged_out(&self, session: &SessionHandle, user: &SessionUser) {
         session.logged_in.store(false, Ordering::Release);
         match user {
@@ -231,12 +231,9 @@ impl Registry {
     }
 
     /// The session is over.
-    pub fn closed(&self, session: &SessionHandle, user: Option<&SessionUser>) {
+    pub fn closed(&self, session: &SessionHandle) {
         session.outbox.close();
         self.all.remove(&session.id);
-        if let Some(user) = user {
-            self.logged_out(session, user);
-        }
     }
 
     /// Every session, logged in or not.

@@ -42,6 +42,11 @@ pub enum StoreError {
     /// The store has stopped itself for good; the server must stop too. See [`Failure`](super::Failure).
     #[error("the store has stopped after a fatal error; the server must be restarted")]
     Failed(#[source] Cause),
+    /// The database does not accept the request as such: the schema or the rights of its role are not what they should be.
+    #[error(
+        "the database refused a request; check its schema (`switchboard migrate`) and the rights of the role"
+    )]
+    Refused(#[source] Cause),
     /// A key or a batch is past the bounds of the store: the caller let something through unchecked.
     #[error("{what} is too large for the store: {size}, at most {limit}")]
     TooLarge {

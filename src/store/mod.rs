@@ -9,7 +9,7 @@
 //! - [`Health`]: the node, for `/readyz`, `/metrics` and its own stop.
 //!
 //! [`Store`] is all of them; the rest of the server holds an `Arc<dyn Store>`. There are two implementations and no
-//! third: [`embedded`] for one machine (also what unit tests use, in a scratch folder) and `cql` for a cluster.
+//! third: [`embedded`] for one machine (also what unit tests use, in a scratch folder) and [`cql`] for a cluster.
 //! `tests/store/conformance` is the one suite that both must pass.
 //!
 //! # The life of an append
@@ -21,6 +21,7 @@
 //! store refuses a superseded owner's append outright, which is stronger; callers rely on the weaker promise only.
 
 mod cell;
+pub mod cql;
 pub mod embedded;
 mod error;
 mod health;

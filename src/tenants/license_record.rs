@@ -98,10 +98,8 @@ pub(super) async fn write(
 ) -> Result<Option<LicenseRecord>, StoreError> {
     let id = license.id;
     let (parts, new_parts) = divide(old, &license.agents, ids);
-    let writes = new_parts.iter().map(|(part, agents)| {
-        let key = part_key(id, *part);
-        async move { cells.create(&key, agents).await }
-    });
+    let write_part = async |(part, agents): &NewPart<'_>| cells.create(&part_key(id, *part), agents).await;
+    let writes: Vec<_> = new_parts.iter().map(write_part).collect();
     stream::iter(writes).buffer_unordered(PARTS_AT_ONCE).try_collect::<Vec<bool>>().await?;
 
     let bare = License { agents: Agents::new(), ..license.clone() };

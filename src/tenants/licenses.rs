@@ -229,17 +229,19 @@ impl Licenses {
     /// # Errors
     /// The store's; what was looked at before stands.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        let looks = self.in_use().into_iter().map(|id| async move {
-            let version = license_record::read_version(&self.cells, id).await?;
-            let known = self.cached(id).map(|license| license.version);
-            if version > known
-                && let Some(record) = license_record::read(&self.cells, id).await?
-            {
-                self.keep(Arc::new(record.license));
-            }
-            Ok(())
-        });
+        let looks: Vec<_> = self.in_use().into_iter().map(|id| self.look_at(id)).collect();
         stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE).try_collect().await
+    }
+
+    async fn look_at(&self, id: LicenseId) -> Result<(), StoreError> {
+        let version = license_record::read_version(&self.cells, id).await?;
+        let known = self.cached(id).map(|license| license.version);
+        if version > known
+            && let Some(record) = license_record::read(&self.cells, id).await?
+        {
+            self.keep(Arc::new(record.license));
+        }
+        Ok(())
     }
 
     /// Keeps the newer of this state and the one known, and tells of it if it is new. Gives what is kept.

@@ -181,7 +181,7 @@ impl Tokens {
         new: impl IntoIterator<Item = NewToken>,
         now: Timestamp,
     ) -> Result<Vec<MadeToken>, TokenError> {
-        let making = new.into_iter().map(|new| self.create_in(license, new, now));
+        let making: Vec<_> = new.into_iter().map(|new| self.create_in(license, new, now)).collect();
         stream::iter(making).buffered(AT_ONCE).try_collect().await
     }
 
@@ -226,10 +226,8 @@ impl Tokens {
     /// The store's.
     pub async fn list(&self, license: LicenseId) -> Result<Vec<(TokenId, TokenRecord)>, StoreError> {
         let listed = self.cells.list(CellTable::LicenseTokens, license, None).await?;
-        let reads = listed.into_iter().filter_map(|cell| TokenId::parse(&cell.id)).map(|id| async move {
-            let record = self.cells.read::<TokenRecord>(&token_key(id)).await?;
-            Ok::<_, StoreError>(record.map(|record| (id, record.value)))
-        });
+        let ids = listed.into_iter().filter_map(|cell| TokenId::parse(&cell.id));
+        let reads: Vec<_> = ids.map(|id| self.read(id)).collect();
         let read: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
         let mut tokens: Vec<_> = read.into_iter().flatten().collect();
         tokens.sort_by_key(|(id, record)| (record.created_at, *id));
@@ -266,6 +264,11 @@ impl Tokens {
     /// lagged behind has to ask again for each of its sessions.
     pub fn revoked(&self) -> broadcast::Receiver<Revoked> {
         self.revocations.listen()
+    }
+
+    async fn read(&self, id: TokenId) -> Result<Option<(TokenId, TokenRecord)>, StoreError> {
+        let stored = self.cells.read::<TokenRecord>(&token_key(id)).await?;
+        Ok(stored.map(|stored| (id, stored.value)))
     }
 
     /// The record of a token, from memory where it was read before.

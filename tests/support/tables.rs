@@ -103,32 +103,46 @@ impl Tables {
 
     /// Panics unless the payload of a push is as documented.
     pub(crate) fn assert_push(&self, action: &str, payload: &Value) {
-        let documented = &self.document["pushes"][action]["payload"];
-        assert!(documented.is_object(), "{} has no push {action}", self.surface);
-        self.assert_payload(action, documented, payload);
+        self.push_fault(action, payload).unwrap_or_else(|fault| panic!("{fault}"));
     }
 
     /// Panics unless the payload of an answer is as documented.
     pub(crate) fn assert_response(&self, action: &str, payload: &Value) {
-        let documented = &self.document["methods"][action]["response"];
-        assert!(documented.is_object(), "{} has no method {action}", self.surface);
-        self.assert_payload(action, documented, payload);
+        self.response_fault(action, payload).unwrap_or_else(|fault| panic!("{fault}"));
     }
 
     /// Panics unless the value is a structure as documented.
     pub(crate) fn assert_structure(&self, name: &str, value: &Value) {
         let mut faults = Vec::new();
         self.check(&Shape::Named(name.to_owned()), value, name, &mut faults);
-        self.assert_none(&faults, name, value);
+        self.told(&faults, name, value).unwrap_or_else(|fault| panic!("{fault}"));
     }
 
-    fn assert_payload(&self, action: &str, documented: &Value, payload: &Value) {
+    /// Says what is not as documented in the payload of a push.
+    pub(crate) fn push_fault(&self, action: &str, payload: &Value) -> Result<(), String> {
+        let documented = &self.document["pushes"][action]["payload"];
+        if !documented.is_object() {
+            return Err(format!("{} has no push {action}", self.surface));
+        }
+        self.payload_fault(action, documented, payload)
+    }
+
+    /// Says what is not as documented in the payload of an answer.
+    pub(crate) fn response_fault(&self, action: &str, payload: &Value) -> Result<(), String> {
+        let documented = &self.document["methods"][action]["response"];
+        if !documented.is_object() {
+            return Err(format!("{} has no method {action}", self.surface));
+        }
+        self.payload_fault(action, documented, payload)
+    }
+
+    fn payload_fault(&self, action: &str, documented: &Value, payload: &Value) -> Result<(), String> {
         let mut faults = Vec::new();
         self.check(&payload_shape(documented), payload, action, &mut faults);
-        self.assert_none(&faults, action, payload);
+        self.told(&faults, action, payload)
     }
 
-    fn assert_none(&self, faults: &[(String, Fault)], what: &str, value: &Value) {
+    fn told(&self, faults: &[(String, Fault)], what: &str, value: &Value) -> Result<(), String> {
         let excepted = |(path, fault): &&(String, Fault)| {
             EXCEPTIONS.iter().any(|(surface, excepted, kind, _)| {
                 let covers = match excepted.strip_suffix('*') {
@@ -139,7 +153,10 @@ impl Tables {
             })
         };
         let faults: Vec<_> = faults.iter().filter(|fault| !excepted(fault)).collect();
-        assert!(faults.is_empty(), "{} {what}: {faults:?} in {value:#}", self.surface);
+        if faults.is_empty() {
+            return Ok(());
+        }
+        Err(format!("{} {what}: {faults:?} in {value:#}", self.surface))
     }
 
     fn check(&self, shape: &Shape, value: &Value, path: &str, faults: &mut Vec<(String, Fault)>) {

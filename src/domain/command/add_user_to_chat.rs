@@ -82,6 +82,8 @@ fn join(draft: &mut Draft<'_>, user: ChatUser, adds_self: bool) -> Result<(), Re
     let was_queued = draft.chat.active_thread().is_some_and(|thread| thread.queued_at.is_some());
     let saw_the_chat =
         Audience { agents: draft.chat.members(Visibility::Agents).agents, ..draft.chat.everybody() };
+    let hides = user.visibility == Visibility::Agents
+        && draft.chat.serving_agents().any(|id| user.id.agent() == Some(id));
     draft.change(Change::UserAdded(user.clone()));
     if let UserId::Agent(agent) = &user.id
         && user.visibility == Visibility::All
@@ -105,8 +107,24 @@ fn join(draft: &mut Draft<'_>, user: ChatUser, adds_self: bool) -> Result<(), Re
         to.customers.clear();
     }
     draft.push(body, to);
+    if hides {
+        tell_customer_of_leaving(draft, &user);
+    }
     give_whole_chat(draft, saw_the_chat, &user);
     announce(draft, &user, adds_self, first_agent)
+}
+
+/// To the customer an agent who hides from now on has left.
+fn tell_customer_of_leaving(draft: &mut Draft<'_>, user: &ChatUser) {
+    let body = PushBody::UserRemovedFromChat {
+        chat: draft.chat.id.clone(),
+        thread: draft.chat.active_thread().map(|thread| thread.id.clone()),
+        user: user.id.clone(),
+        reason: "manual",
+        requester: draft.context.caller.user(),
+    };
+    let customers = draft.chat.members(Visibility::All).customers;
+    draft.push(body, Audience { customers, ..Audience::default() });
 }
 
 /// A newcomer who could not see the chat before learns all of it.
@@ -156,4 +174,186 @@ fn announce(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::{Command, Reach, Route};
+    use super::*;
+
+    fn agent(name: &str) -> NewUser {
+        NewUser::Agent(agent_id(name))
+    }
+
+    #[test]
+    fn several_agents_can_be_in_one_chat() {
+        let mut story = Story::with_smith();
+        story.agent("brown").joins().done();
+        assert_eq!(story.serving(), [agent_id("smith"), agent_id("brown")]);
+        story.agent("smith").sends("hi").done();
+        story.agent("brown").sends("hi too").done();
+    }
+
+    #[test]
+    fn an_agent_who_joins_is_named_in_a_system_message() {
+        let mut story = Story::with_smith();
+        let joined = story.agent("brown").joins();
+        assert_eq!(story.last_system_message(), ("agent_joined", "Brown joined the chat"));
+        assert_eq!(joined.told("brown"), ["user_added_to_chat", "incoming_event"]);
+        assert_eq!(joined.told("kate"), ["user_added_to_chat", "incoming_event"]);
+    }
+
+    #[test]
+    fn an_agent_who_is_added_is_named_with_who_did_it() {
+        let mut story = Story::with_smith();
+        story.agent("smith").adds(agent("brown")).done();
+        assert_eq!(story.last_system_message(), ("agent_added", "Smith added Brown to the chat"));
+    }
+
+    #[test]
+    fn the_first_agent_of_a_chat_comes_without_a_system_message() {
+        let mut story = Story::new();
+        story.router_says(Route::Unrouted).customer().starts().done();
+        story.agent("smith").joins().done();
+        assert!(story.system_messages().is_empty());
+        assert_eq!(story.serving(), [agent_id("smith")]);
+    }
+
+    #[test]
+    fn an_agent_who_takes_a_waiting_chat_ends_its_waiting() {
+        let mut story = Story::new();
+        story.router_queues().customer().starts().done();
+        story.wait(8).agent("smith").joins().done();
+        assert_eq!(story.thread().queued_at, None);
+        assert!(story.thread().queues_duration.is_some());
+        assert_eq!(story.thread().assigned, [agent_id("smith")]);
+    }
+
+    #[test]
+    fn a_chat_has_at_most_5_agents() {
+        let mut story = Story::with_smith();
+        story.hires(&["a", "b", "c", "d"]);
+        for name in ["a", "b", "c", "d"] {
+            story.agent(name).joins().done();
+        }
+        let before = story.chat.clone();
+        assert!(matches!(story.agent("brown").joins().refused(), Rejection::LimitReached(_)));
+        assert!(matches!(story.agent("brown").supervises().refused(), Rejection::LimitReached(_)));
+        assert_eq!(story.chat, before);
+    }
+
+    #[test]
+    fn a_chat_has_at_most_one_customer() {
+        let mut story = Story::with_smith();
+        assert!(matches!(story.agent("smith").adds(customer("pete")).refused(), Rejection::LimitReached(_)));
+        assert!(story.agent("smith").adds(customer("kate")).is_nothing());
+    }
+
+    #[test]
+    fn a_customer_who_is_added_gets_the_chat_and_is_named() {
+        let mut story = Story::new();
+        story.agent("smith").starts().done();
+        let added = story.agent("smith").adds(customer("kate"));
+        assert_eq!(added.told("kate"), ["user_added_to_chat", "incoming_chat", "incoming_event"]);
+        assert_eq!(story.last_system_message(), ("customer_added", "Smith added Kate to the chat"));
+    }
+
+    #[test]
+    fn a_customer_cannot_hide() {
+        let mut story = Story::new();
+        story.agent("smith").starts().done();
+        let command = AddUserToChat {
+            user: customer("kate"),
+            visibility: Visibility::Agents,
+            ignore_requester_presence: false,
+        };
+        assert_eq!(story.agent("smith").gives(Command::AddUserToChat(command)).wrong_field(), "visibility");
+    }
+
+    #[test]
+    fn whoever_adds_somebody_is_in_the_chat_unless_that_does_not_matter() {
+        let mut story = Story::with_smith();
+        story.hires(&["jones"]);
+        assert!(matches!(story.agent("brown").adds(agent("jones")).refused(), Rejection::MissingAccess(_)));
+        let command = AddUserToChat {
+            user: agent("jones"),
+            visibility: Visibility::All,
+            ignore_requester_presence: true,
+        };
+        story.agent("brown").gives(Command::AddUserToChat(command)).done();
+        assert!(story.is_present("jones"));
+    }
+
+    #[test]
+    fn an_agent_who_is_added_has_access() {
+        let mut story = Story::new();
+        let thread = super::super::NewThread { access: Some(groups(&[1])), ..plain() };
+        story.router_assigns("smith").customer().starts_with(thread).done();
+        assert!(matches!(story.agent("smith").adds(agent("brown")).refused(), Rejection::MissingAccess(_)));
+        assert_eq!(story.agent("smith").adds(agent("nobody")).refused(), &Rejection::NotFound("user"));
+        let joined = story.agent_reaching("brown", Reach::All).joins();
+        assert_eq!(joined.told("brown"), ["user_added_to_chat", "incoming_chat", "incoming_event"]);
+    }
+
+    #[test]
+    fn nobody_is_added_to_a_closed_chat() {
+        let mut story = Story::closed();
+        assert_eq!(story.agent("brown").joins().refused(), &Rejection::ChatInactive);
+    }
+
+    #[test]
+    fn adding_somebody_twice_does_nothing() {
+        let mut story = Story::with_smith();
+        assert!(story.agent("smith").joins().is_nothing());
+    }
+
+    #[test]
+    fn the_customer_never_learns_of_a_hidden_member() {
+        let mut story = Story::with_smith();
+        let hidden = story.agent("brown").supervises();
+        assert!(hidden.told("kate").is_empty());
+        assert_eq!(hidden.told("smith"), ["user_added_to_chat"]);
+        assert_eq!(story.serving(), [agent_id("smith")], "not a served slot");
+        let at = story.last_event().created_at;
+        assert!(story.agent("brown").has_seen(at).told("kate").is_empty());
+        assert!(story.agent("brown").types(Visibility::All).told("kate").is_empty());
+        assert!(story.agent("brown").removes("brown").told("kate").is_empty());
+    }
+
+    #[test]
+    fn a_hidden_member_may_show_themselves() {
+        let mut story = Story::with_smith();
+        story.agent("brown").supervises().done();
+        let shown = story.agent("brown").joins();
+        assert_eq!(shown.told("kate"), ["user_added_to_chat", "incoming_event"]);
+        assert_eq!(story.serving(), [agent_id("smith"), agent_id("brown")]);
+    }
+
+    #[test]
+    fn to_the_customer_an_agent_who_hides_has_left() {
+        let mut story = Story::with_smith();
+        story.agent("brown").joins().done();
+        let hidden = story.agent("brown").supervises();
+        assert_eq!(hidden.told("kate"), ["user_removed_from_chat"]);
+        assert_eq!(hidden.told("smith"), ["user_added_to_chat"]);
+    }
+
+    #[test]
+    fn a_member_does_not_follow_any_more() {
+        let mut story = Story::with_smith();
+        story.agent("brown").follows().done();
+        story.agent("brown").joins().done();
+        assert!(story.chat.followers.is_empty());
+    }
+
+    #[test]
+    fn who_came_back_keeps_what_they_had_seen() {
+        let mut story = Story::with_smith();
+        story.agent("smith").sends("hi").done();
+        let seen = story.seen_up_to("smith");
+        story.agent("smith").removes("smith").done();
+        story.agent("smith").joins().done();
+        assert_eq!(story.seen_up_to("smith"), seen);
+    }
 }

@@ -106,3 +106,122 @@ fn hand_to(
         Audience { agents: vec![agent.clone()], except: Some(Box::new(before)), ..Audience::default() };
     draft.push(whole_chat, newcomer);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::{Command, NewThread};
+    use super::*;
+
+    fn waiting() -> Story {
+        let mut story = Story::new();
+        story.router_queues().customer().starts().done();
+        story
+    }
+
+    fn reason(outcome: &Outcome) -> TransferReason {
+        match outcome.push("chat_transferred") {
+            PushBody::ChatTransferred { reason, requester: None, .. } => *reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_waiting_chat_is_given_to_an_agent() {
+        let mut story = waiting();
+        let assigned = story.wait(30).server().assigns("smith");
+        assert_eq!(story.serving(), [agent_id("smith")]);
+        assert_eq!(story.thread().assigned, [agent_id("smith")]);
+        assert_eq!((story.thread().queued_at, story.thread().queues_duration), (None, Some(29)));
+        assert_eq!(story.last_system_message(), ("routing.assigned", "Chat assigned to Smith"));
+        assert_eq!(reason(&assigned), TransferReason::Assigned);
+        assert_eq!(
+            assigned.told("smith"),
+            ["user_added_to_chat", "chat_transferred", "incoming_chat", "incoming_event"]
+        );
+        assert_eq!(assigned.told("kate"), ["user_added_to_chat", "chat_transferred", "incoming_event"]);
+        assert_eq!(assigned.told("brown"), ["user_added_to_chat", "chat_transferred"]);
+    }
+
+    #[test]
+    fn a_follower_who_is_given_the_chat_has_it_already() {
+        let mut story = waiting();
+        story.agent("smith").follows().done();
+        let assigned = story.server().assigns("smith");
+        assert!(!assigned.told("smith").contains(&"incoming_chat"));
+    }
+
+    #[test]
+    fn a_chat_that_was_closed_meanwhile_is_not_given_to_anybody() {
+        let mut story = waiting();
+        story.customer().closes().done();
+        assert!(story.server().assigns("smith").is_nothing());
+    }
+
+    #[test]
+    fn a_chat_that_was_taken_meanwhile_is_not_given_to_anybody_else() {
+        let mut story = waiting();
+        story.agent("brown").joins().done();
+        assert!(story.server().assigns("smith").is_nothing());
+        let late = story.server().assigns_instead_of("smith", "bot", LeaveCause::SignedOut);
+        assert!(late.is_nothing());
+        assert_eq!(story.serving(), [agent_id("brown")]);
+    }
+
+    #[test]
+    fn a_chat_goes_on_to_another_agent_with_the_reason_in_its_system_message() {
+        let causes = [
+            (LeaveCause::SignedOut, "assigned_signed_out", "because Smith had signed out"),
+            (
+                LeaveCause::RemotelySignedOut,
+                "assigned_remotely_signed_out",
+                "because Smith had been remotely signed out",
+            ),
+            (LeaveCause::Disconnected, "assigned_disconnected", "because Smith had lost internet connection"),
+            (LeaveCause::Deleted, "assigned_deleted", "because Smith account had been deleted"),
+            (LeaveCause::Inactive, "assigned_inactive", "because Smith hasn't replied in 5 minutes"),
+        ];
+        for (cause, kind, because) in causes {
+            let mut story = Story::with_smith();
+            let assigned = story.server().assigns_instead_of("brown", "smith", cause);
+            assert_eq!(story.serving(), [agent_id("brown")]);
+            let (kind, text) = (format!("routing.{kind}"), format!("Chat assigned to Brown {because}"));
+            assert_eq!(story.last_system_message(), (&*kind, &*text));
+            let inactive = cause == LeaveCause::Inactive;
+            let expected = if inactive { TransferReason::Inactive } else { TransferReason::Other };
+            assert_eq!(reason(&assigned), expected);
+            let PushBody::UserRemovedFromChat { reason, .. } = assigned.push("user_removed_from_chat") else {
+                unreachable!()
+            };
+            assert_eq!(*reason, cause.push_reason());
+        }
+    }
+
+    #[test]
+    fn an_agent_who_left_before_is_not_taken_out_twice() {
+        let mut story = Story::with_smith();
+        story.agent("smith").removes("smith").done();
+        let assigned = story.server().assigns_instead_of("brown", "smith", LeaveCause::Other);
+        assert!(!assigned.names().contains(&"user_removed_from_chat"));
+        assert_eq!(story.serving(), [agent_id("brown")]);
+    }
+
+    #[test]
+    fn a_hidden_member_does_not_keep_the_router_from_assigning() {
+        let mut story = waiting();
+        story.agent("brown").supervises().done();
+        story.server().assigns("smith").done();
+        assert_eq!(story.serving(), [agent_id("smith")]);
+    }
+
+    #[test]
+    fn an_agent_of_the_chat_s_group_gets_it_in_a_row_that_can_be_replayed() {
+        let mut story = Story::new();
+        let thread = NewThread { access: Some(groups(&[1])), ..plain() };
+        story.router_queues().customer().starts_with(thread).done();
+        let command = AssignAgent { agent: agent_id("smith"), replaces: Vec::new(), cause: None };
+        let assigned = story.server().gives(Command::AssignAgent(command));
+        assert!(assigned.told("brown").is_empty());
+        assert_eq!(story.reloaded(), story.chat);
+    }
+}

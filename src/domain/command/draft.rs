@@ -60,7 +60,12 @@ impl<'a> Draft<'a> {
 
     /// Adds a system message and tells the members.
     pub(super) fn system_message(&mut self, message: ServerMessage<'_>) -> Result<EventId, Rejection> {
-        let event = self.add_event(server_event(message.into_body()), None)?;
+        self.server_says(message.into_body())
+    }
+
+    /// As [`Draft::system_message`], with the text made already.
+    pub(super) fn server_says(&mut self, body: EventBody) -> Result<EventId, Rejection> {
+        let event = self.add_event(server_event(body), None)?;
         let id = event.id.clone();
         let to = self.chat.members(event.visibility);
         self.push(

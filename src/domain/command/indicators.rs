@@ -70,3 +70,58 @@ fn told_to_others(chat: &Chat, author: &UserId, visibility: Visibility, body: Pu
     to.customers.retain(|customer| author.customer() != Some(customer));
     Decision { changes: Vec::new(), older_thread: None, pushes: vec![Push { body, to }], reply: Reply::Done }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Command;
+    use super::super::testing::*;
+    use super::*;
+
+    fn peek(text: &str) -> Command {
+        Command::SendSneakPeek(SendSneakPeek { text: text.to_owned() })
+    }
+
+    #[test]
+    fn typing_is_told_to_the_others_and_not_stored() {
+        let mut story = Story::with_smith();
+        story.agent("brown").joins().done();
+        let typing = story.agent("smith").types(Visibility::All);
+        assert_eq!(typing.told("kate"), ["incoming_typing_indicator"]);
+        assert_eq!(typing.told("brown"), ["incoming_typing_indicator"]);
+        assert!(typing.told("smith").is_empty());
+        assert!(typing.decision().changes.is_empty());
+    }
+
+    #[test]
+    fn typing_for_agents_never_reaches_the_customer() {
+        let mut story = Story::with_smith();
+        story.agent("brown").joins().done();
+        let typing = story.agent("smith").types(Visibility::Agents);
+        assert_eq!(typing.told("brown"), ["incoming_typing_indicator"]);
+        assert!(typing.told("kate").is_empty());
+    }
+
+    #[test]
+    fn a_sneak_peek_reaches_agents_only() {
+        let mut story = Story::with_smith();
+        let peeked = story.customer().gives(peek("hel"));
+        assert_eq!(peeked.told("smith"), ["incoming_sneak_peek"]);
+        assert!(peeked.told("kate").is_empty());
+        assert!(peeked.told("brown").is_empty());
+        assert!(peeked.decision().changes.is_empty());
+    }
+
+    #[test]
+    fn a_sneak_peek_is_no_longer_than_a_message() {
+        let mut story = Story::with_smith();
+        assert_eq!(story.customer().gives(peek(&"x".repeat(16_385))).wrong_field(), "sneak_peek_text");
+        story.customer().gives(peek(&"x".repeat(16_384))).done();
+    }
+
+    #[test]
+    fn nobody_types_in_a_closed_chat() {
+        let mut story = Story::closed();
+        assert_eq!(story.agent("smith").types(Visibility::All).refused(), &Rejection::ChatInactive);
+        assert_eq!(story.customer().gives(peek("hel")).refused(), &Rejection::ChatInactive);
+    }
+}

@@ -15,6 +15,10 @@ mod remove_user_from_chat;
 mod resume_chat;
 mod send_event;
 mod start_chat;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod transfer_chat;
 mod unassign;
 mod update_customer;
@@ -322,11 +326,14 @@ impl Context<'_> {
     }
 }
 
-/// May the caller see the chat?
+/// May the caller see the chat? One that was never started does not exist.
 ///
 /// # Errors
-/// [`Rejection::MissingAccess`] for agents, [`Rejection::NotFound`] for customers.
+/// [`Rejection::MissingAccess`] for agents, [`Rejection::NotFound`] for customers and where there is no chat.
 pub fn can_see(chat: &Chat, caller: &Caller, license: &License) -> Result<(), Rejection> {
+    if chat.thread.is_none() {
+        return Err(Rejection::NotFound("chat"));
+    }
     match caller {
         Caller::Agent { id, reach } => {
             let present = || chat.present_user(&UserId::Agent(id.clone())).is_some();

@@ -1,5 +1,6 @@
 //! Opening a thread: shared by `start_chat`, `resume_chat` and an event that finds no active thread.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::draft::{Draft, server_event};
@@ -9,7 +10,7 @@ use crate::domain::change::Change;
 use crate::domain::chat::Chat;
 use crate::domain::customer::Customer;
 use crate::domain::event::{Event, NewEvent, Visibility};
-use crate::domain::id::{AgentId, EventId, UserId};
+use crate::domain::id::{AgentId, CustomerId, EventId, UserId};
 use crate::domain::properties::{self, Properties, PropertyValue};
 use crate::domain::property_definitions::{Location, check_set};
 use crate::domain::push::{PushBody, QueuePlace, ThreadEvents};
@@ -47,6 +48,7 @@ pub enum NewUser {
 }
 
 const MAX_EXTRA_AGENTS: usize = 4;
+const MAX_INITIAL_EVENTS: usize = 100;
 
 impl NewThread {
     /// Customers' threads are routed; a thread that an agent opens is that agent's.
@@ -63,14 +65,16 @@ impl NewThread {
         })
     }
 
-    fn check(&self, context: &Context<'_>) -> Result<(), Rejection> {
-        let agents = self.users.iter().filter(|user| matches!(user, NewUser::Agent(_))).count();
-        let customers = self.users.len() - agents;
-        if agents > MAX_EXTRA_AGENTS {
+    fn check(&self, chat: &Chat, context: &Context<'_>) -> Result<(), Rejection> {
+        let caller = context.caller.user();
+        let extra: BTreeSet<&AgentId> = self.agents().filter(|id| caller_is_not(&caller, id)).collect();
+        if extra.len() > MAX_EXTRA_AGENTS {
             return Err(Rejection::validation("chat.users", "at most 4 agents besides the requester"));
         }
-        if customers > 1 {
-            return Err(Rejection::validation("chat.users", "at most 1 customer"));
+        let known = chat.customer().map(|(id, _)| id);
+        let customers: BTreeSet<&CustomerId> = self.customers().chain(known).collect();
+        if customers.len() > 1 {
+            return Err(Rejection::validation("chat.users", "at most 1 customer in a chat"));
         }
         if let Caller::Customer { id, .. } = context.caller {
             let only_self =
@@ -79,18 +83,31 @@ impl NewThread {
                 return Err(Rejection::validation("chat.users", "a customer can only name themselves"));
             }
         }
-        for user in &self.users {
-            if let NewUser::Agent(id) = user
-                && context.license.agent(id).is_none()
-            {
-                return Err(Rejection::NotFound("user"));
-            }
+        if self.agents().any(|id| context.license.agent(id).is_none()) {
+            return Err(Rejection::NotFound("user"));
+        }
+        if self.events.len() > MAX_INITIAL_EVENTS {
+            return Err(Rejection::validation("chat.thread.events", "at most 100 events"));
         }
         self.check_access(context)?;
         let side = context.side();
         check_set(&self.chat_properties, Location::Chat, side)?;
         check_set(&self.thread_properties, Location::Thread, side)?;
         self.events.iter().try_for_each(|event| event.check(context.rules.events, side))
+    }
+
+    fn agents(&self) -> impl Iterator<Item = &AgentId> {
+        self.users.iter().filter_map(|user| match user {
+            NewUser::Agent(id) => Some(id),
+            NewUser::Customer(_) => None,
+        })
+    }
+
+    fn customers(&self) -> impl Iterator<Item = &CustomerId> {
+        self.users.iter().filter_map(|user| match user {
+            NewUser::Agent(_) => None,
+            NewUser::Customer(customer) => Some(&customer.id),
+        })
     }
 
     fn check_access(&self, context: &Context<'_>) -> Result<(), Rejection> {
@@ -111,24 +128,36 @@ impl NewThread {
     }
 }
 
+fn caller_is_not(caller: &Option<UserId>, agent: &AgentId) -> bool {
+    caller.as_ref().and_then(UserId::agent) != Some(agent)
+}
+
+/// As [`open_thread`], for a start or resume: its initial events are for everybody.
+pub(super) fn open_for_all(draft: &mut Draft<'_>, mut new: NewThread) -> Result<Vec<EventId>, Rejection> {
+    new.events.iter_mut().for_each(|event| event.visibility = Visibility::All);
+    open_thread(draft, new)
+}
+
 /// Opens the next thread of the chat and tells everybody. Answers with the ids of the given events.
 pub(super) fn open_thread(draft: &mut Draft<'_>, new: NewThread) -> Result<Vec<EventId>, Rejection> {
     let context = draft.context;
-    new.check(context)?;
+    new.check(&draft.chat, context)?;
     let access = new.access.clone().unwrap_or_default();
     let users = users_of_new_thread(&draft.chat, &new, context);
+    let authors: Vec<UserId> = users.iter().map(|user| user.id.clone()).collect();
     let assigned = assigned_agent(context, &users, &new)?;
 
     let mut chat = draft.chat.clone();
     chat.users = users;
     chat.access = access;
-    chat.continuous = new.continuous.unwrap_or(chat.continuous);
+    let was_continuous = chat.continuous;
+    chat.continuous = new.continuous.unwrap_or(was_continuous);
     chat.followers.clear();
     properties::merge(&mut chat.properties, &new.chat_properties);
     chat.thread = Some(head_of_new_thread(draft, &chat, &new));
     chat.last_at = draft.time();
-    if chat.continuous {
-        let value = || PropertyValue::Bool(true);
+    if chat.continuous || was_continuous {
+        let value = || PropertyValue::Bool(chat.continuous);
         properties::set(&mut chat.properties, "routing", "continuous", value());
         if let Some(thread) = &mut chat.thread {
             properties::set(&mut thread.properties, "routing", "continuous", value());
@@ -139,9 +168,8 @@ pub(super) fn open_thread(draft: &mut Draft<'_>, new: NewThread) -> Result<Vec<E
 
     let mut given = Vec::new();
     let mut all: Vec<Arc<Event>> = Vec::new();
-    for mut event in new.events {
-        let author = author_of(&event, draft)?;
-        event.visibility = Visibility::All;
+    for event in new.events {
+        let author = author_of(&event, &authors, context)?;
         let event = draft.add_event(event, author)?;
         given.push(event.id.clone());
         all.push(event);
@@ -150,6 +178,9 @@ pub(super) fn open_thread(draft: &mut Draft<'_>, new: NewThread) -> Result<Vec<E
         let message = ServerMessage::assigned(context.license.agent_name(agent));
         all.push(draft.add_event(server_event(message.into_body()), None)?);
     }
+    mark_all_seen_by_opener(draft);
+    // The closing takes the agents out, but they are told.
+    let to = draft.chat.everybody();
     if !new.active {
         let at = draft.time();
         draft.change(Change::ThreadClosed(at));
@@ -161,9 +192,16 @@ pub(super) fn open_thread(draft: &mut Draft<'_>, new: NewThread) -> Result<Vec<E
         queue,
         transferred_from: None,
     };
-    let to = draft.chat.everybody();
     draft.push(body, to);
     Ok(given)
+}
+
+fn mark_all_seen_by_opener(draft: &mut Draft<'_>) {
+    let Some(user) = draft.context.caller.user() else { return };
+    let up_to = draft.chat.last_at;
+    if draft.chat.user(&user).is_some_and(|entry| entry.seen_up_to < Some(up_to)) {
+        draft.change(Change::Seen { user, up_to });
+    }
 }
 
 enum Assigned {
@@ -222,7 +260,9 @@ fn users_of_new_thread(chat: &Chat, new: &NewThread, context: &Context<'_>) -> V
         match user {
             NewUser::Agent(id) => add(ChatUser::agent(id.clone(), Visibility::All)),
             NewUser::Customer(customer) => {
-                add(ChatUser::customer(customer.id.clone(), customer.profile.clone()))
+                let mut entry = ChatUser::customer(customer.id.clone(), customer.profile.clone());
+                entry.seen_up_to = chat.user(&entry.id).and_then(|known| known.seen_up_to);
+                add(entry);
             }
         }
     }
@@ -278,24 +318,22 @@ fn route(draft: &mut Draft<'_>, assigned: &Option<Assigned>, active: bool) -> Op
     }
 }
 
-/// The requester, or the user of the chat whom the event names.
-fn author_of(event: &NewEvent, draft: &Draft<'_>) -> Result<Option<UserId>, Rejection> {
+/// The requester, or the user whom the event names: one who is there before the router adds somebody.
+fn author_of(
+    event: &NewEvent,
+    authors: &[UserId],
+    context: &Context<'_>,
+) -> Result<Option<UserId>, Rejection> {
     if matches!(event.body, crate::domain::event::EventBody::SystemMessage(_)) {
         return Ok(None);
     }
     match &event.author {
-        None => Ok(draft.context.caller.user()),
-        Some(author) => draft
-            .chat
-            .users
-            .iter()
-            .map(|user| &user.id)
-            .find(|id| id.as_str() == &**author)
-            .cloned()
-            .map(Some)
-            .ok_or_else(|| {
+        None => Ok(context.caller.user()),
+        Some(author) => {
+            authors.iter().find(|id| id.as_str() == &**author).cloned().map(Some).ok_or_else(|| {
                 Rejection::validation("chat.thread.events.author_id", "must be listed in chat.users")
-            }),
+            })
+        }
     }
 }
 

@@ -1,14 +1,16 @@
 //! `update_*_properties` and `delete_*_properties` of chats, threads and events (agents and customers, 3.6).
 
+use super::draft::Draft;
 use super::{Caller, Context, Decision, Reply, Subject, SubjectRequest};
 use crate::domain::change::{Change, Target};
 use crate::domain::chat::Chat;
-use crate::domain::event::Visibility;
+use crate::domain::event::{EventBody, Visibility};
 use crate::domain::id::ThreadId;
-use crate::domain::properties::{Properties, PropertyNames};
+use crate::domain::properties::{self, Properties, PropertyNames, PropertyValue};
 use crate::domain::property_definitions::{Location, check_delete, check_set};
 use crate::domain::push::{Audience, Push, PushBody};
 use crate::domain::rejection::Rejection;
+use crate::domain::system_message::ServerMessage;
 
 /// Sets properties; others stay.
 #[derive(Clone, Debug)]
@@ -40,8 +42,10 @@ impl UpdateProperties {
             Target::Thread(thread) => PushBody::ThreadPropertiesUpdated { chat: chat_id, thread, properties },
             Target::Event(event) => PushBody::EventPropertiesUpdated { chat: chat_id, event, properties },
         };
+        let said = self.properties.clone();
         let change = Change::PropertiesSet { target: self.target.clone(), properties: self.properties };
-        Ok(decision(chat, &self.target, change, body, to))
+        let news = rated(&self.target, &said, chat, context);
+        decision(chat, &self.target, (change, body, to), news, context)
     }
 }
 
@@ -57,8 +61,9 @@ impl DeleteProperties {
             Target::Thread(thread) => PushBody::ThreadPropertiesDeleted { chat: chat_id, thread, names },
             Target::Event(event) => PushBody::EventPropertiesDeleted { chat: chat_id, event, names },
         };
+        let news = unrated(&self.target, &self.names, chat, context);
         let change = Change::PropertiesDeleted { target: self.target.clone(), names: self.names };
-        Ok(decision(chat, &self.target, change, body, to))
+        decision(chat, &self.target, (change, body, to), news, context)
     }
 }
 
@@ -83,14 +88,13 @@ fn location(target: &Target) -> Location {
 /// Whom the change is told; also where the target is found to exist for the caller.
 fn audience(chat: &Chat, target: &Target, context: &Context<'_>) -> Result<Audience, Rejection> {
     match (target, &context.subject) {
-        (Target::Chat, _) if chat.thread.is_some() => Ok(chat.everybody()),
-        (Target::Chat, _) => Err(Rejection::NotFound("chat")),
+        (Target::Chat, _) => Ok(chat.everybody()),
         (Target::Thread(id), _) if chat.thread.as_ref().is_some_and(|thread| thread.id == *id) => {
             Ok(chat.everybody())
         }
-        (Target::Thread(_), Some(Subject::Thread(_))) => Ok(chat.everybody()),
+        (Target::Thread(id), Some(Subject::Thread(thread))) if thread.id == *id => Ok(chat.everybody()),
         (Target::Thread(_), _) => Err(Rejection::NotFound("thread")),
-        (Target::Event(_), Some(Subject::Event(event))) => {
+        (Target::Event(id), Some(Subject::Event(event))) if event.id == *id => {
             let hidden = event.visibility == Visibility::Agents;
             if hidden && matches!(context.caller, Caller::Customer { .. }) {
                 return Err(Rejection::NotFound("event"));
@@ -101,17 +105,74 @@ fn audience(chat: &Chat, target: &Target, context: &Context<'_>) -> Result<Audie
     }
 }
 
-fn decision(chat: &Chat, target: &Target, change: Change, body: PushBody, to: Audience) -> Decision {
+fn decision(
+    chat: &Chat,
+    target: &Target,
+    (change, body, to): (Change, PushBody, Audience),
+    news: Vec<EventBody>,
+    context: &Context<'_>,
+) -> Result<Decision, Rejection> {
     let thread = match target {
         Target::Chat => None,
         Target::Thread(thread) => Some(thread),
         Target::Event(event) => Some(&event.thread),
     };
     let older = thread.filter(|thread| chat.thread.as_ref().is_some_and(|last| last.id != **thread));
-    Decision {
-        changes: vec![change],
-        older_thread: older.cloned(),
-        pushes: vec![Push { body, to }],
-        reply: Reply::Done,
+    if older.is_some() {
+        let pushes = vec![Push { body, to }];
+        let older_thread = older.cloned();
+        return Ok(Decision { changes: vec![change], older_thread, pushes, reply: Reply::Done });
+    }
+    let mut draft = Draft::new(chat, context);
+    draft.change(change);
+    draft.push(body, to);
+    news.into_iter().try_for_each(|message| draft.server_says(message).map(drop))?;
+    Ok(draft.decision(Reply::Done))
+}
+
+/// The properties in which a customer's rating of the chat stands; none for anybody else and anything else.
+fn rating<'a>(target: &Target, chat: &'a Chat, context: &Context<'_>) -> Option<&'a Properties> {
+    if !matches!(context.caller, Caller::Customer { .. }) {
+        return None;
+    }
+    match target {
+        Target::Chat => Some(&chat.properties),
+        Target::Thread(id) => chat.thread.as_ref().filter(|last| last.id == *id).map(|last| &last.properties),
+        Target::Event(_) => None,
     }
 }
+
+/// A customer's rating is told in the chat.
+fn rated(target: &Target, said: &Properties, chat: &Chat, context: &Context<'_>) -> Vec<EventBody> {
+    if rating(target, chat, context).is_none() {
+        return Vec::new();
+    }
+    let customer = chat.customer_name();
+    let score = properties::get(said, "rating", "score").map(|score| match score {
+        PropertyValue::Int(1) => "good".to_owned(),
+        PropertyValue::Int(0) => "bad".to_owned(),
+        PropertyValue::Int(other) => other.to_string(),
+        PropertyValue::Bool(_) | PropertyValue::String(_) => String::new(),
+    });
+    let comment = match properties::get(said, "rating", "comment") {
+        Some(PropertyValue::String(comment)) => Some(comment),
+        _ => None,
+    };
+    let score = score.map(|score| ServerMessage::chat_rated(customer, &score).into_body());
+    let comment = comment.map(|comment| ServerMessage::chat_commented(customer, comment).into_body());
+    score.into_iter().chain(comment).collect()
+}
+
+/// So is its withdrawal, if there was one.
+fn unrated(target: &Target, names: &PropertyNames, chat: &Chat, context: &Context<'_>) -> Vec<EventBody> {
+    let was_rated = rating(target, chat, context)
+        .is_some_and(|rating| properties::get(rating, "rating", "score").is_some());
+    let withdrawn = names.get("rating").is_some_and(|names| names.iter().any(|name| name == "score"));
+    let message = (was_rated && withdrawn)
+        .then(|| ServerMessage::chat_rating_canceled(chat.customer_name()).into_body());
+    message.into_iter().collect()
+}
+
+#[cfg(test)]
+#[path = "tests/properties.rs"]
+mod tests;

@@ -62,3 +62,65 @@ pub(super) fn remove(draft: &mut Draft<'_>, agent: &AgentId, reason: &'static st
     };
     draft.push(body, to);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Command;
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn an_agent_who_leaves_is_named_in_a_system_message() {
+        let mut story = Story::with_smith();
+        let left = story.agent("smith").removes("smith");
+        assert_eq!(story.last_system_message(), ("agent_left", "Smith left the chat"));
+        assert!(!story.is_present("smith"));
+        assert!(story.chat.user(&user_id("smith")).is_some(), "listed as absent");
+        assert_eq!(left.told("smith"), ["user_removed_from_chat"]);
+        assert_eq!(left.told("kate"), ["user_removed_from_chat", "incoming_event"]);
+        assert_eq!(left.told("brown"), ["user_removed_from_chat"]);
+        let PushBody::UserRemovedFromChat { user, reason, requester, .. } =
+            left.push("user_removed_from_chat")
+        else {
+            unreachable!()
+        };
+        assert_eq!((user, *reason, requester), (&user_id("smith"), "manual", &Some(user_id("smith"))));
+    }
+
+    #[test]
+    fn an_agent_who_is_put_out_is_named_with_who_did_it() {
+        let mut story = Story::with_smith();
+        story.agent("brown").joins().done();
+        story.agent("smith").removes("brown").done();
+        assert_eq!(story.last_system_message(), ("agent_removed", "Smith removed Brown from the chat"));
+    }
+
+    #[test]
+    fn whoever_removes_is_in_the_chat_unless_that_does_not_matter() {
+        let mut story = Story::with_smith();
+        assert!(matches!(story.agent("brown").removes("smith").refused(), Rejection::MissingAccess(_)));
+        let command = RemoveUserFromChat { agent: agent_id("smith"), ignore_requester_presence: true };
+        story.agent("brown").gives(Command::RemoveUserFromChat(command)).done();
+        assert!(story.serving().is_empty());
+        assert!(story.thread().active, "the chat goes on; the router finds somebody");
+    }
+
+    #[test]
+    fn who_is_not_in_the_chat_is_not_found() {
+        let mut story = Story::with_smith();
+        for name in ["brown", "nobody"] {
+            assert_eq!(story.agent("smith").removes(name).refused(), &Rejection::NotFound("user"));
+        }
+    }
+
+    #[test]
+    fn a_hidden_member_leaves_unheard_by_the_customer() {
+        let mut story = Story::with_smith();
+        story.agent("brown").supervises().done();
+        let messages = story.system_messages().len();
+        let left = story.agent("brown").removes("brown");
+        assert_eq!(left.told("smith"), ["user_removed_from_chat"]);
+        assert!(left.told("kate").is_empty());
+        assert_eq!(story.system_messages().len(), messages);
+    }
+}

@@ -1,7 +1,7 @@
 //! `resume_chat` (agents and customers, 3.6): the next thread of a chat that has no active one.
 
 use super::draft::Draft;
-use super::open_thread::{NewThread, open_thread};
+use super::open_thread::{NewThread, open_for_all};
 use super::start_chat::opened;
 use super::{Context, Decision};
 use crate::domain::chat::Chat;
@@ -22,7 +22,7 @@ impl ResumeChat {
         }
         let gave_events = !self.thread.events.is_empty();
         let mut draft = Draft::new(chat, context);
-        let events = open_thread(&mut draft, self.thread)?;
+        let events = open_for_all(&mut draft, self.thread)?;
         let reply = opened(&draft.chat, gave_events.then_some(events))?;
         Ok(draft.decision(reply))
     }

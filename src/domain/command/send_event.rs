@@ -52,11 +52,10 @@ impl SendEvent {
 
     pub(super) fn decide(self, chat: &Chat, context: &Context<'_>) -> Result<Decision, Rejection> {
         context.check_access(chat)?;
-        let thread = chat.thread.as_ref().ok_or(Rejection::ChatInactive)?;
         let author = context.caller.user();
-        if let Some(author) = &author
-            && let Some(id) = context.operations.find(author, &self.event)
-        {
+        let is_system = self.event.body.kind() == EventKind::SystemMessage;
+        let known_as = author.as_ref().filter(|_| !is_system);
+        if let Some(id) = context.operations.find(known_as, &self.event) {
             return Ok(Decision { reply: Reply::Event(id.clone()), ..Decision::default() });
         }
         self.event.check(context.rules.events, context.side())?;
@@ -64,7 +63,7 @@ impl SendEvent {
         {
             return Err(Rejection::validation("event.author_id", "must be the requester"));
         }
-        match self.place(thread.active, context)? {
+        match self.place(chat.active_thread().is_some(), context)? {
             Place::NewThread => {
                 let mut draft = Draft::new(chat, context);
                 let new = self.new_thread(chat);
@@ -116,7 +115,7 @@ impl SendEvent {
             id: id.clone(),
             custom_id: self.event.custom_id,
             created_at: chat.next_time(context.now),
-            author: author.filter(|_| !is_system),
+            author: author.clone().filter(|_| !is_system),
             visibility: self.event.visibility,
             properties: self.event.properties,
             body: self.event.body,
@@ -129,11 +128,11 @@ impl SendEvent {
                 event: event.clone(),
             },
         };
-        Ok(Decision {
-            changes: vec![Change::EventAdded(event)],
-            older_thread: None,
-            pushes: vec![push],
-            reply: Reply::Event(id),
-        })
+        let mut changes = vec![Change::EventAdded(event.clone())];
+        // A system message has no author, but whoever sends it has seen the chat like any other sender.
+        if is_system && let Some(user) = author.filter(|user| chat.user(user).is_some()) {
+            changes.push(Change::Seen { user, up_to: event.created_at });
+        }
+        Ok(Decision { changes, older_thread: None, pushes: vec![push], reply: Reply::Event(id) })
     }
 }

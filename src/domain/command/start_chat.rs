@@ -1,7 +1,7 @@
 //! `start_chat` (agents and customers, 3.6): a new chat with its first thread.
 
 use super::draft::Draft;
-use super::open_thread::{NewThread, open_thread};
+use super::open_thread::{NewThread, open_for_all};
 use super::{Context, Decision, Reply};
 use crate::domain::chat::Chat;
 use crate::domain::rejection::Rejection;
@@ -20,7 +20,7 @@ impl StartChat {
         }
         let gave_events = !self.thread.events.is_empty();
         let mut draft = Draft::new(chat, context);
-        let events = open_thread(&mut draft, self.thread)?;
+        let events = open_for_all(&mut draft, self.thread)?;
         let reply = opened(&draft.chat, gave_events.then_some(events))?;
         Ok(draft.decision(reply))
     }

@@ -117,7 +117,7 @@ impl TransferChat {
         let leaving = from.agent_ids.iter().filter(|left| agent.as_ref() != Some(left));
         leaving.for_each(|left| remove(draft, left, "manual"));
         self.open_to_target(draft, &before);
-        let queue = settle(draft, agent.as_ref(), place);
+        let queue = settle(draft, agent.as_ref(), place, &before);
         stamp(draft);
         self.tell(draft, agent, queue, before, from)
     }
@@ -180,7 +180,12 @@ impl TransferChat {
 }
 
 /// Lets the new agent in, or lets the chat wait.
-fn settle(draft: &mut Draft<'_>, agent: Option<&AgentId>, place: Option<QueuePlace>) -> Option<QueuePlace> {
+fn settle(
+    draft: &mut Draft<'_>,
+    agent: Option<&AgentId>,
+    place: Option<QueuePlace>,
+    before: &Audience,
+) -> Option<QueuePlace> {
     let at = draft.time();
     let waits = draft.chat.active_thread().is_some_and(|thread| thread.queued_at.is_some());
     let Some(agent) = agent else {
@@ -203,8 +208,8 @@ fn settle(draft: &mut Draft<'_>, agent: Option<&AgentId>, place: Option<QueuePla
             reason: "manual",
             requester: draft.context.caller.user(),
         };
-        let to = draft.chat.everybody();
-        draft.push(body, to);
+        // Those who gain the chat learn of it as a whole.
+        draft.push(body, before.clone());
     }
     draft.change(Change::Assigned(agent.clone()));
     None

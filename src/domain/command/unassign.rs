@@ -137,3 +137,157 @@ impl UnassignAgent {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Command;
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn a_chat_whose_agent_went_away_waits_again_with_the_reason() {
+        let causes = [
+            (
+                LeaveCause::SignedOut,
+                "unassigned_signed_out",
+                "Customer was queued because Smith had signed out",
+            ),
+            (
+                LeaveCause::RemotelySignedOut,
+                "unassigned_remotely_signed_out",
+                "Customer was queued because Smith had been remotely signed out",
+            ),
+            (
+                LeaveCause::Disconnected,
+                "unassigned_disconnected",
+                "Customer was queued because Smith had lost internet connection",
+            ),
+            (
+                LeaveCause::Deleted,
+                "unassigned_deleted",
+                "Customer was queued because Smith account has been deleted",
+            ),
+            (LeaveCause::Other, "unassigned_other", "Chat is unassigned"),
+            (LeaveCause::Inactive, "unassigned_other", "Chat is unassigned"),
+        ];
+        for (cause, kind, text) in causes {
+            let mut story = Story::with_smith();
+            let unassigned = story.server().unassigns("smith", cause);
+            assert!(story.serving().is_empty());
+            assert!(story.thread().queued_at.is_some());
+            assert_eq!(story.last_system_message(), (&*format!("routing.{kind}"), text));
+            assert_eq!(
+                unassigned.told("kate"),
+                ["user_removed_from_chat", "chat_transferred", "incoming_event"]
+            );
+            let PushBody::ChatTransferred { reason, requester, .. } = unassigned.push("chat_transferred")
+            else {
+                unreachable!()
+            };
+            assert_eq!((*reason, requester), (TransferReason::Unassigned, &None));
+        }
+    }
+
+    #[test]
+    fn its_place_in_the_queue_is_told() {
+        let mut story = Story::with_smith();
+        let place = QueuePlace { position: 3, wait_time: 90, queued_at: None };
+        let unassigned = story.server().gives(Command::UnassignAgent(UnassignAgent {
+            agents: vec![agent_id("smith")],
+            cause: LeaveCause::SignedOut,
+            archive: false,
+            place: Some(place),
+        }));
+        let PushBody::ChatTransferred { queue: Some(told), .. } = unassigned.push("chat_transferred") else {
+            panic!("a place");
+        };
+        assert_eq!(told, &QueuePlace { queued_at: story.thread().queued_at, ..place });
+    }
+
+    #[test]
+    fn with_the_queue_off_it_is_closed_with_the_reason() {
+        let causes = [
+            (
+                LeaveCause::SignedOut,
+                "archived_signed_out",
+                "The chat was closed because Smith had signed out",
+            ),
+            (
+                LeaveCause::RemotelySignedOut,
+                "archived_remotely_signed_out",
+                "The chat was closed because Smith had been remotely signed out",
+            ),
+            (
+                LeaveCause::Disconnected,
+                "archived_disconnected",
+                "The chat was closed because Smith had lost internet connection",
+            ),
+            (
+                LeaveCause::Deleted,
+                "archived_deleted",
+                "The chat was closed because Smith account had been deleted",
+            ),
+            (LeaveCause::Other, "archived_other", "The chat was closed"),
+            (LeaveCause::Offline, "archived_offline", "Chat archived due to no available agents"),
+        ];
+        for (cause, kind, text) in causes {
+            let mut story = Story::with_smith();
+            let archived = story.server().archives_after("smith", cause);
+            assert!(!story.thread().active);
+            assert_eq!(story.last_system_message(), (&*format!("routing.{kind}"), text));
+            assert_eq!(
+                archived.told("kate"),
+                ["user_removed_from_chat", "incoming_event", "chat_deactivated"]
+            );
+        }
+    }
+
+    #[test]
+    fn if_somebody_else_serves_the_chat_only_that_agent_goes() {
+        for archive in [false, true] {
+            let mut story = Story::with_smith();
+            story.agent("brown").joins().done();
+            let messages = story.system_messages().len();
+            let cause = LeaveCause::SignedOut;
+            let unassigned = match archive {
+                true => story.server().archives_after("smith", cause),
+                false => story.server().unassigns("smith", cause),
+            };
+            assert_eq!(unassigned.names(), ["user_removed_from_chat"]);
+            assert_eq!(story.serving(), [agent_id("brown")]);
+            assert!(story.thread().active);
+            assert_eq!(story.system_messages().len(), messages);
+        }
+    }
+
+    #[test]
+    fn a_chat_that_another_agent_has_by_now_is_left_alone() {
+        let mut story = Story::with_smith();
+        story.router_assigns("brown").agent("smith").transfers(super::super::TransferTo::Anybody).done();
+        assert!(story.server().unassigns("smith", LeaveCause::SignedOut).is_nothing());
+        assert!(story.server().archives_after("smith", LeaveCause::SignedOut).is_nothing());
+        assert_eq!(story.serving(), [agent_id("brown")]);
+    }
+
+    #[test]
+    fn a_chat_that_was_closed_or_waits_already_is_left_alone() {
+        let mut story = Story::with_smith();
+        story.server().unassigns("smith", LeaveCause::SignedOut).done();
+        let queued_at = story.thread().queued_at;
+        assert!(story.wait(5).server().unassigns("smith", LeaveCause::SignedOut).is_nothing());
+        assert_eq!(story.thread().queued_at, queued_at, "it keeps its place");
+        story.customer().closes().done();
+        assert!(story.server().unassigns("smith", LeaveCause::SignedOut).is_nothing());
+    }
+
+    #[test]
+    fn a_chat_whose_agent_left_by_hand_waits() {
+        let mut story = Story::with_smith();
+        story.agent("smith").removes("smith").done();
+        let command =
+            UnassignAgent { agents: Vec::new(), cause: LeaveCause::Other, archive: false, place: None };
+        let unassigned = story.server().gives(Command::UnassignAgent(command));
+        assert_eq!(unassigned.names(), ["chat_transferred", "incoming_event"]);
+        assert!(story.thread().queued_at.is_some());
+    }
+}

@@ -32,3 +32,32 @@ impl UpdateCustomer {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Command;
+    use super::super::testing::*;
+    use super::*;
+
+    fn renamed(name: &str, to: &str) -> Command {
+        let mut customer = customer_named(name);
+        customer.profile.name = Some(to.to_owned());
+        Command::UpdateCustomer(UpdateCustomer { customer })
+    }
+
+    #[test]
+    fn the_chat_shows_the_new_profile_and_its_agents_are_told() {
+        let mut story = Story::with_smith();
+        let updated = story.customer().gives(renamed("kate", "Catherine"));
+        assert_eq!(story.chat.customer_name(), "Catherine");
+        assert_eq!(updated.told("smith"), ["customer_updated"]);
+        assert!(updated.told("kate").is_empty(), "told once by whoever changed the profile, not once a chat");
+    }
+
+    #[test]
+    fn an_equal_profile_and_a_stranger_s_change_nothing() {
+        let mut story = Story::with_smith();
+        assert!(story.customer().gives(renamed("kate", "Kate")).is_nothing());
+        assert!(story.customer().gives(renamed("pete", "Peter")).is_nothing());
+    }
+}

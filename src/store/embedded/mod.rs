@@ -17,13 +17,15 @@
 //! fjall flushes each keyspace on its own, and cuts a damaged journal silently. With everything in one keyspace a commit
 //! is flushed or lost as a whole, together with the commit number in it. Numbers that are missing, or that end before
 //! the [side mark](mark), therefore show every lost commit; with several keyspaces a lost half could hide behind the
-//! flushed half of another. See [`ring`].
+//! flushed half of another. See [`ring`]. What neither would show, a batch that is taken for newer or older than it is,
+//! [`journal`] looks for.
 //!
 //! # Files
 //!
 //! `LOCK`, `commit.mark` (see [`mark`]), `db/` (fjall's), and `journal-copy/` while an opening is being checked, or after
 //! one was refused: the journals as they were before fjall touched them.
 
+mod journal;
 mod keys;
 mod mark;
 mod open;
@@ -70,6 +72,9 @@ pub struct EmbeddedOptions {
     pub queue: usize,
     /// Memory for cached blocks, in bytes. Default 64 MiB.
     pub cache_bytes: u64,
+    /// Memory for rows before they are flushed to a table, in bytes, up to five times as much while flushes lag. Default
+    /// 32 MiB. Fixed when the store is made. Too small, and many little tables must be merged.
+    pub memtable_bytes: u64,
 }
 
 impl EmbeddedOptions {
@@ -80,6 +85,7 @@ impl EmbeddedOptions {
             reserve_bytes: 256 * 1024 * 1024,
             queue: 4096,
             cache_bytes: 64 * 1024 * 1024,
+            memtable_bytes: 32 * 1024 * 1024,
         }
     }
 }

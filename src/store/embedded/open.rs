@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::mark::{self, Mark, Marked};
 use super::ring::{self, Found};
 use super::writer::{Gauges, Writer};
-use super::{EmbeddedOptions, EmbeddedStore, keys, reads, sealed};
+use super::{EmbeddedOptions, EmbeddedStore, journal, keys, reads, sealed};
 use crate::store::StoreError;
 
 /// The version of keys and values that this build reads and writes.
@@ -22,7 +22,6 @@ const LOCK: &str = "LOCK";
 const ENGINE: &str = "db";
 const JOURNAL_COPY: &str = "journal-copy";
 const KEYSPACE: &str = "data";
-const MEMTABLE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Why a store could not be opened, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +103,14 @@ pub(super) fn open(options: &EmbeddedOptions) -> Result<EmbeddedStore, OpenError
     if marked == Marked::Damaged {
         return Err(OpenError::Mark { path: path.join(mark::FILE_NAME) });
     }
-    copy_journals(path).map_err(in_folder)?;
+    if path.join(ENGINE).try_exists().map_err(in_folder)? {
+        let journals = journal::journals(&path.join(ENGINE)).map_err(in_folder)?;
+        if !journal::numbers_grow(&journals).map_err(in_folder)? {
+            let source = StoreError::corrupt("the order of commits in a journal");
+            return Err(OpenError::Record { path: path.to_owned(), source });
+        }
+        copy_journals(path, &journals).map_err(in_folder)?;
+    }
     let (db, data) = recover(options)?;
     let last_commit = check(path, &db, &data, marked)?;
     mark.write(last_commit).map_err(in_folder)?;
@@ -143,17 +149,23 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 
 /// Keeps the journals as they are: the engine cuts a journal at the first record that it cannot decode, which would
 /// destroy what a repair could still use. A copy left by a refused opening is the better one and stays.
-fn copy_journals(path: &Path) -> io::Result<()> {
-    let (engine, copy, part) = (path.join(ENGINE), path.join(JOURNAL_COPY), path.join("journal-copy.part"));
-    if copy.try_exists()? || !engine.try_exists()? {
+fn copy_journals(path: &Path, journals: &[PathBuf]) -> io::Result<()> {
+    let (copy, part) = (path.join(JOURNAL_COPY), path.join("journal-copy.part"));
+    if copy.try_exists()? {
+        // On some kinds of damage the engine ends the process (a double panic, a length without sense), so that nothing can
+        // be returned. Whoever starts it again reads this first.
+        tracing::error!(
+            path = %path.display(),
+            "the last opening of the store was refused or did not come to its end; if this one does not either, the \
+             store is damaged: restore its folder from a backup"
+        );
         return Ok(());
     }
     remove_if_there(&part)?;
     std::fs::create_dir(&part)?;
-    for entry in std::fs::read_dir(&engine)? {
-        let entry = entry?;
-        if entry.path().extension().is_some_and(|extension| extension == "jnl") {
-            std::fs::copy(entry.path(), part.join(entry.file_name()))?;
+    for journal in journals {
+        if let Some(name) = journal.file_name() {
+            std::fs::copy(journal, part.join(name))?;
         }
     }
     std::fs::rename(part, copy)
@@ -174,8 +186,9 @@ fn recover(options: &EmbeddedOptions) -> Result<(Database, Keyspace), OpenError>
             .manual_journal_persist(true)
             .cache_size(options.cache_bytes)
             .open()?;
-        let data =
-            db.keyspace(KEYSPACE, || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES))?;
+        let data = db.keyspace(KEYSPACE, || {
+            KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes)
+        })?;
         Ok((db, data))
     }));
     match opened {

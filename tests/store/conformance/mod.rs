@@ -11,13 +11,22 @@ mod ownership;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use switchboard::domain::id::LicenseId;
 use switchboard::store::{Append, LogKey, Store};
 use switchboard_cluster::{Claim, ClaimOutcome, Epoch, Incarnation, Shard, ShardRow};
 use uuid::Uuid;
 
+/// A case of the suite.
+pub(crate) type Case = fn(Setting) -> BoxFuture<'static, ()>;
+
 macro_rules! cases {
     ($($module:ident :: $case:ident),* $(,)?) => {
+        /// Every case by name.
+        pub(crate) const CASES: &[(&str, Case)] = &[
+            $((stringify!($case), |setting| Box::pin($module::$case(setting)))),*
+        ];
+
         /// Each case as a test of its own, on the embedded store.
         mod embedded {
             $(#[tokio::test]

@@ -1,0 +1,436 @@
+//! What can be typed. The texts here are the manual: each command says what it does and shows it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::bench::BenchArgs;
+use crate::config;
+use crate::tenants::TokenKind;
+
+const SERVE_EXAMPLES: &str = "\
+Settings come from, in rising order: the built-in default, switchboard.toml (or --config), the environment, \
+flags. A setting `section.key` has the variable SWITCHBOARD_SECTION_KEY; a flag has that of its own name, such \
+as SWITCHBOARD_DATA_DIR. `switchboard check-config` lists every setting, its value and where it came from.
+
+Examples:
+  switchboard                                   demo license, http://127.0.0.1:8080, data in ./data
+  switchboard serve --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem
+  switchboard serve --data-dir /var/lib/switchboard --no-demo
+  SWITCHBOARD_CHATS_QUEUE_LIMIT=500 switchboard serve";
+
+const MIGRATE_EXAMPLES: &str = "\
+Run it before the first start on a CQL store, and before the first start of a new version. It is safe to run twice, \
+and from two nodes at once. The embedded store needs no migration.
+
+Examples:
+  switchboard migrate --cql-contact-points db1,db2,db3
+  SWITCHBOARD_CQL_USER=admin SWITCHBOARD_CQL_PASSWORD=... switchboard migrate";
+
+const TOKEN_EXAMPLES: &str = "\
+Examples:
+  switchboard token create --agent smith@example.com --kind pat --expires 30d
+  switchboard token list --agent smith@example.com
+  switchboard token revoke 3f9a01c7";
+
+const TOKEN_CREATE_EXAMPLES: &str = "\
+The secret is printed once and stored nowhere: only its hash is. A token can never do more than its agent's \
+role.
+
+Examples:
+  switchboard token create --agent smith@example.com --kind pat
+  switchboard token create --agent smith@example.com --kind bearer --expires 8h
+  switchboard token create --agent smith@example.com --scopes chats--all:ro,customers:ro
+  switchboard token create --agent crm@example.com --kind bot --label \"CRM import\" --json";
+
+const TOKEN_REVOKE_EXAMPLES: &str = "\
+Sessions that use the token are closed at once, on other nodes within license.poll_every.
+
+Examples:
+  switchboard token revoke 3f9a01c7
+  switchboard token revoke --agent smith@example.com";
+
+const LICENSE_EXAMPLES: &str = "\
+Examples:
+  switchboard license show
+  switchboard license create --agents 10 --origins https://shop.example --credentials-file shop.json
+  switchboard license set --set chats.queue.limit=50";
+
+const LICENSE_CREATE_EXAMPLES: &str = "\
+Every agent gets a bearer token and a personal access token; the first agent owns the license. The secrets are \
+written to --credentials-file (mode 0600), or printed where none is named, and are stored nowhere else.
+
+Examples:
+  switchboard license create
+  switchboard license create --agents 10 --origins https://shop.example,https://www.shop.example
+  switchboard license create --agents 10000 --loopback --credentials-file bench.json";
+
+const LICENSE_SET_EXAMPLES: &str = "\
+A setting is named as in switchboard.toml; an empty value takes it away, so that the server's own counts again. \
+These can be set: chat.thread_inactivity_timeout, chat.idle_after, chat.unreplied_transfer_after, \
+chat.inactive_send, event.max_size, file.max_size, routing.agent_disconnect_grace, routing.offline_start, \
+routing.max_customer_chats_count, chats.manual_routing, chats.prefer_recent_agent, chats.queue.enabled, \
+chats.queue.limit, chats.queue.reopen_threshold, agent.max_chats_count, agent.max_chats_ceiling, \
+license.concurrent_chats.
+
+A running server follows the change at once, other nodes within license.poll_every.
+
+Examples:
+  switchboard license set --set chats.queue.limit=50 --set chat.thread_inactivity_timeout=10m
+  switchboard license set --set chats.queue.limit=
+  switchboard license set --new-client --origins https://shop.example
+  switchboard license set --client 0123456789abcdef0123456789abcdef --origins https://shop.example
+  switchboard license set --remove-client 0123456789abcdef0123456789abcdef";
+
+const BENCH_EXAMPLES: &str = "\
+With --self a server is started on a scratch store and a free port; else --target and --credentials (what \
+`license create --agents N --credentials-file FILE` wrote) say where to go. Ends with 1 if an audit fails.
+
+Examples:
+  switchboard bench chat --self --baseline --rounds 3 --json chat.json --html chat.html
+  switchboard bench open --self --rate 10s:500,20s:2000
+  switchboard bench find-knee --self --goal 50
+  switchboard bench idle --target http://127.0.0.1:8080 --credentials bench.json --server-pid 4711
+  switchboard bench --compare before.json after.json";
+
+const CHECK_EXAMPLES: &str = "\
+Takes the flags of `serve`, reads the same file and the same environment, and starts nothing. Secrets are \
+masked. Ends with 0 where the server would start with these settings, else with 2; all faults are listed at once.
+
+Examples:
+  switchboard check-config
+  switchboard check-config --config /etc/switchboard.toml
+  switchboard check-config --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem";
+
+/// A self-hosted customer-service chat server that speaks the LiveChat messaging protocol
+#[derive(Debug, Parser)]
+#[command(name = "switchboard", version, after_help = SERVE_EXAMPLES, args_conflicts_with_subcommands = true)]
+pub(super) struct CommandLine {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) serve: ServerFlags,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the server (what `switchboard` alone does too)
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ServerFlags),
+    /// Make or update the tables of the CQL store, and print what was done
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    Migrate(StoreFlags),
+    /// Make, list and take back agents' tokens
+    #[command(subcommand, after_help = TOKEN_EXAMPLES)]
+    Token(TokenCommand),
+    /// Make, show and change licenses: the tenants of the server
+    #[command(subcommand, after_help = LICENSE_EXAMPLES)]
+    License(LicenseCommand),
+    /// Measure a server: what it holds, what it costs, and whether anything acknowledged was lost
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(Box<BenchArgs>),
+    /// Print every setting with its value and source; fail where the server would not start
+    #[command(after_help = CHECK_EXAMPLES)]
+    CheckConfig(ServerFlags),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Make a token for an agent and print it, once
+    #[command(after_help = TOKEN_CREATE_EXAMPLES)]
+    Create(TokenCreate),
+    /// List tokens, without their secrets
+    List(TokenList),
+    /// Take a token back, or all of an agent
+    #[command(after_help = TOKEN_REVOKE_EXAMPLES)]
+    Revoke(TokenRevoke),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LicenseCommand {
+    /// Make a license with agents, their tokens and a client for customers' pages
+    #[command(after_help = LICENSE_CREATE_EXAMPLES)]
+    Create(LicenseCreate),
+    /// Show a license, or all: organization, agents, clients with their origins, settings
+    Show(LicenseShow),
+    /// Change a license's settings and clients
+    #[command(after_help = LICENSE_SET_EXAMPLES)]
+    Set(LicenseSet),
+}
+
+/// Flags that say where the data is.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Where the data is")]
+pub(super) struct StoreFlags {
+    /// Settings file [default: switchboard.toml, where it exists]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Folder of the embedded store, the admin socket and the demo credentials [default: ./data]
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// embedded (files of this machine) or cql (ScyllaDB, Cassandra) [default: embedded]
+    #[arg(long, value_name = "KIND")]
+    store: Option<String>,
+    /// Machines of the CQL store, parted by commas [default: 127.0.0.1:9042]
+    #[arg(long, value_name = "HOSTS")]
+    cql_contact_points: Option<String>,
+    /// Keyspace of the CQL store [default: switchboard]
+    #[arg(long, value_name = "NAME")]
+    cql_keyspace: Option<String>,
+}
+
+/// Flags of the server.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Server")]
+pub(super) struct ServerFlags {
+    #[command(flatten)]
+    pub(super) store: StoreFlags,
+    /// Where HTTP and websockets are served [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Server")]
+    listen: Option<String>,
+    /// Certificate chain in PEM; with --tls-key the port speaks TLS
+    #[arg(long, value_name = "FILE", help_heading = "Server")]
+    tls_cert: Option<String>,
+    /// Private key in PEM
+    #[arg(long, value_name = "FILE", help_heading = "Server")]
+    tls_key: Option<String>,
+    /// Make no demo license on an empty data dir
+    #[arg(long, help_heading = "Server")]
+    no_demo: bool,
+    /// Where the demo license's credentials are written [default: demo-credentials.json in the data dir]
+    #[arg(long, value_name = "FILE", help_heading = "Server")]
+    credentials_file: Option<String>,
+    /// Where other nodes of a cluster reach this one
+    #[arg(long, value_name = "ADDRESS", help_heading = "Cluster")]
+    node_listen: Option<String>,
+    /// Name of this node in a cluster
+    #[arg(long, value_name = "NAME", help_heading = "Cluster")]
+    node_name: Option<String>,
+    /// off, error, warn, info, debug or trace, also by module: info,switchboard::store=debug [default: info]
+    #[arg(long, value_name = "LEVEL", help_heading = "Log")]
+    log_level: Option<String>,
+    /// pretty or json [default: pretty]
+    #[arg(long, value_name = "FORMAT", help_heading = "Log")]
+    log_format: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TokenCreate {
+    /// License; not needed where there is only one
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) license: Option<i64>,
+    /// Whom the token speaks for: the agent's e-mail address, or a bot's id
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) agent: String,
+    /// pat: personal access token, sent as Basic, for the Web API; bearer: access token, sent as Bearer, for the Web
+    /// API and RTM; bot: access token of a program, sent as Bearer, for the Web API
+    #[arg(long, value_enum, default_value_t = Kind::Pat)]
+    pub(super) kind: Kind,
+    /// What it allows, parted by commas [default: all that the agent's role may hold]
+    #[arg(long, value_delimiter = ',', value_name = "SCOPES")]
+    pub(super) scopes: Option<Vec<String>>,
+    /// How long it is good, such as 8h or 30d [default: for ever]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) expires: Option<Duration>,
+    /// What you call it
+    #[arg(long, value_name = "TEXT", value_parser = label)]
+    pub(super) label: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) store: StoreFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TokenList {
+    /// License; not needed where there is only one
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) license: Option<i64>,
+    /// Only this agent's
+    #[arg(long, value_name = "ID")]
+    pub(super) agent: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) store: StoreFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TokenRevoke {
+    /// The token's id as `token list` shows it, or the front of it
+    #[arg(required_unless_present = "agent", conflicts_with = "agent")]
+    pub(super) id: Option<String>,
+    /// All of this agent's
+    #[arg(long, value_name = "ID")]
+    pub(super) agent: Option<String>,
+    /// License; not needed where there is only one
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) license: Option<i64>,
+    #[command(flatten)]
+    pub(super) store: StoreFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LicenseCreate {
+    /// How many agents it has
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(super) agents: u32,
+    /// Web origins whose pages customers may use, parted by commas
+    #[arg(long, value_delimiter = ',', value_name = "ORIGINS")]
+    pub(super) origins: Vec<String>,
+    /// Pages of any loopback origin and of the server itself may be used too
+    #[arg(long)]
+    pub(super) loopback: bool,
+    /// A setting of its own; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
+    pub(super) set: Vec<(String, String)>,
+    /// Where the secrets are written, mode 0600 [default: they are printed]
+    #[arg(long, value_name = "FILE")]
+    pub(super) credentials_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) store: StoreFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LicenseShow {
+    /// License [default: all]
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) license: Option<i64>,
+    /// Print JSON, with all agents
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) store: StoreFlags,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true, args = ["set", "client", "new_client", "remove_client"])]
+pub(super) struct LicenseSet {
+    /// License; not needed where there is only one
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) license: Option<i64>,
+    /// A setting of its own; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
+    pub(super) set: Vec<(String, String)>,
+    /// Add a client for customers' pages; --origins and --loopback say where it may be used
+    #[arg(long, conflicts_with_all = ["client", "remove_client"])]
+    pub(super) new_client: bool,
+    /// Change where this client may be used; --origins and --loopback take the place of what it had
+    #[arg(long, value_name = "ID", conflicts_with = "remove_client")]
+    pub(super) client: Option<String>,
+    /// Remove this client; its customers' tokens are refused from then on
+    #[arg(long, value_name = "ID")]
+    pub(super) remove_client: Option<String>,
+    /// Web origins, parted by commas
+    #[arg(long, value_delimiter = ',', value_name = "ORIGINS")]
+    pub(super) origins: Vec<String>,
+    /// Any loopback origin and the server's own
+    #[arg(long)]
+    pub(super) loopback: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) store: StoreFlags,
+}
+
+/// How a token is presented; what each is stands in the help of `--kind`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Kind {
+    Pat,
+    Bearer,
+    Bot,
+}
+
+impl From<Kind> for TokenKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Pat => Self::Pat,
+            Kind::Bearer => Self::Bearer,
+            Kind::Bot => Self::Bot,
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    let duration = config::parse_duration(text).filter(|duration| !duration.is_zero());
+    duration.ok_or("must be a duration such as 8h or 30d")
+}
+
+fn label(text: &str) -> Result<String, &'static str> {
+    let is_fine = text.len() <= 200 && !text.contains(char::is_control);
+    if is_fine { Ok(text.to_owned()) } else { Err("must be one line of at most 200 bytes") }
+}
+
+fn setting(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+type Setting = (&'static str, String);
+
+impl Command {
+    /// The settings file that was named.
+    pub(super) fn config_file(&self) -> Option<PathBuf> {
+        self.store_flags()?.config.clone()
+    }
+
+    /// What the flags say of settings.
+    pub(super) fn settings(&self) -> Vec<Setting> {
+        let mut said = self.store_flags().map(StoreFlags::settings).unwrap_or_default();
+        if let Self::Serve(flags) | Self::CheckConfig(flags) = self {
+            said.extend(flags.settings());
+        }
+        said
+    }
+
+    fn store_flags(&self) -> Option<&StoreFlags> {
+        Some(match self {
+            Self::Bench(_) => return None,
+            Self::Serve(flags) | Self::CheckConfig(flags) => &flags.store,
+            Self::Migrate(flags) => flags,
+            Self::Token(TokenCommand::Create(flags)) => &flags.store,
+            Self::Token(TokenCommand::List(flags)) => &flags.store,
+            Self::Token(TokenCommand::Revoke(flags)) => &flags.store,
+            Self::License(LicenseCommand::Create(flags)) => &flags.store,
+            Self::License(LicenseCommand::Show(flags)) => &flags.store,
+            Self::License(LicenseCommand::Set(flags)) => &flags.store,
+        })
+    }
+}
+
+impl StoreFlags {
+    fn settings(&self) -> Vec<Setting> {
+        given([
+            ("server.data_dir", &self.data_dir),
+            ("server.store", &self.store),
+            ("cql.contact_points", &self.cql_contact_points),
+            ("cql.keyspace", &self.cql_keyspace),
+        ])
+    }
+}
+
+impl ServerFlags {
+    fn settings(&self) -> Vec<Setting> {
+        let no_demo = self.no_demo.then(|| "true".to_owned());
+        given([
+            ("server.listen", &self.listen),
+            ("tls.cert", &self.tls_cert),
+            ("tls.key", &self.tls_key),
+            ("server.no_demo", &no_demo),
+            ("server.credentials_file", &self.credentials_file),
+            ("node.listen", &self.node_listen),
+            ("node.name", &self.node_name),
+            ("log.level", &self.log_level),
+            ("log.format", &self.log_format),
+        ])
+    }
+}
+
+fn given<const N: usize>(flags: [(&'static str, &Option<String>); N]) -> Vec<Setting> {
+    flags.into_iter().filter_map(|(key, text)| Some((key, text.clone()?))).collect()
+}

@@ -1,0 +1,6 @@
+//! Rules that need more room than their own file has.
+
+mod access;
+mod open_thread;
+mod send_event;
+mod transfer_chat;

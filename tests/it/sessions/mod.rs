@@ -1,0 +1,7 @@
+//! Sockets: login, logout, pings, request ids, why they end.
+
+mod ends;
+mod login;
+mod pings;
+mod push_filter;
+mod request_ids;

@@ -1,0 +1,47 @@
+//! Pings of both kinds, in both directions.
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{Bytes, Message};
+
+use crate::support::{TestNode, shared};
+
+#[tokio::test]
+async fn an_application_ping_is_answered_in_kind_also_before_the_login() {
+    let license = shared().await.license();
+    let agent = license.agent(1).connects().await;
+    let customer = license.customer().await.connects().await;
+    for session in [&agent, &customer] {
+        session.send_text(r#"{"action":"ping"}"#);
+        let answer = session.until("the answer to a bare ping", |inbox| inbox.loose.pop()).await;
+        assert_eq!(answer, json!({ "action": "ping", "type": "response", "success": true, "payload": {} }));
+        session.send_text(r#"{"request_id":"p1","action":"ping"}"#);
+        assert_eq!(session.answer("p1").await.expect("a pong"), json!({}));
+        session.send_text(r#"{"request_id":"p2","action":"ping","payload":{}}"#);
+        assert_eq!(session.answer("p2").await.expect("a pong"), Value::Object(Default::default()));
+    }
+}
+
+#[tokio::test]
+async fn a_control_ping_is_answered_with_its_own_bytes() {
+    let license = shared().await.license();
+    let agent = license.agent(1).logs_in().await;
+    for bytes in [&b""[..], b"are you there", &[0xff; 125]] {
+        agent.send(Message::Ping(Bytes::copy_from_slice(bytes)));
+        agent.until("the pong", |inbox| inbox.pongs.iter().any(|pong| pong == bytes).then_some(())).await;
+    }
+}
+
+#[tokio::test]
+async fn the_server_pings_and_a_client_that_only_answers_stays() {
+    let node = TestNode::start(&[("rtm.ping_every", "100ms"), ("rtm.idle_timeout", "1s")]).await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in().await;
+    let customer = license.customer().await.logs_in().await;
+    // The heartbeat looks four times in an idle timeout: twelve pings are three of them, in which the client itself
+    // says nothing.
+    for session in [&agent.session, &customer.session] {
+        session.until("twelve pings", |inbox| (inbox.pings >= 12).then_some(())).await;
+        assert!(session.is_open());
+    }
+    agent.call("list_chats", json!({})).await;
+}

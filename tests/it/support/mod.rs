@@ -1,0 +1,50 @@
+//! The harness. A test reads like this:
+//!
+//! ```ignore
+//! let license = shared().await.license();          // nobody else uses it
+//! let agent = license.agent(1).logs_in().await;
+//! let customer = license.customer().await.logs_in().await;
+//! let chat = customer.starts_chat("hello").await;
+//! agent.expect_push("incoming_chat", |push| push["chat"]["id"] == *chat.id).await;
+//! ```
+//!
+//! Waiting is always for a condition, with a long limit; what fails prints the pushes that came and the end of
+//! the server's log.
+
+#![allow(dead_code, unused_imports, reason = "a harness offers more than each test takes")]
+
+mod answer;
+mod chat;
+mod license;
+mod node;
+mod prepare;
+mod session;
+mod users;
+mod web;
+
+pub(crate) use answer::{Answer, ApiError};
+pub(crate) use chat::{Chat, customer_message, message};
+pub(crate) use license::{AgentLogin, CustomerLogin, TestLicense};
+pub(crate) use node::{NodeLink, TestNode, shared};
+pub(crate) use prepare::Plan;
+pub(crate) use session::{Push, Session};
+pub(crate) use users::{TestAgent, TestCustomer};
+pub(crate) use web::Web;
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take that a test waits for; only a failing test ever waits that long.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// Looks again and again until it is so; at the limit fails with what was seen last. Only for states that no push
+/// announces.
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let started = Instant::now();
+    loop {
+        match look().await {
+            Ok(found) => return found,
+            Err(seen) => assert!(started.elapsed() < LIMIT, "never: {what}; last seen: {seen}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

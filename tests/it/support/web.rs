@@ -1,0 +1,85 @@
+//! A Web API as one user.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::answer::{Answer, ApiError, tables};
+use super::node::NodeLink;
+
+/// Calls methods over HTTP. Every answer is compared with the tables.
+#[derive(Clone)]
+pub(crate) struct Web {
+    surface: &'static str,
+    link: Arc<NodeLink>,
+    authorization: String,
+    organization: Option<String>,
+    client: reqwest::Client,
+}
+
+impl Web {
+    /// With the value of the header `Authorization`; customers name their organization.
+    pub(crate) fn new(
+        surface: &'static str,
+        link: Arc<NodeLink>,
+        authorization: String,
+        organization: Option<String>,
+    ) -> Self {
+        Self { surface, link, authorization, organization, client: reqwest::Client::new() }
+    }
+
+    /// The same with another value of the header.
+    pub(crate) fn with_token(&self, authorization: &str) -> Self {
+        Self { authorization: authorization.to_owned(), ..self.clone() }
+    }
+
+    /// Where a method is.
+    pub(crate) fn url(&self, action: &str) -> String {
+        let query = self.organization.as_ref().map(|id| format!("?organization_id={id}"));
+        let (base, surface) = (self.link.base(), self.surface);
+        format!("{base}/v3.6/{surface}/action/{action}{}", query.unwrap_or_default())
+    }
+
+    /// Calls a method.
+    pub(crate) async fn ask(&self, action: &str, payload: Value) -> Answer {
+        let request = self.client.post(self.url(action)).header("Authorization", &self.authorization);
+        let request = request.header("Content-Type", "application/json").body(payload.to_string());
+        let response = request.send().await.expect("the server answers");
+        let status = response.status().as_u16();
+        let kind =
+            response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        let text = response.text().await.expect("a body");
+        let body: Value =
+            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{action}: {status}, no JSON: {text:?}"));
+        assert!(
+            kind.is_some_and(|kind| kind.starts_with("application/json")),
+            "{action}: not said to be JSON"
+        );
+        if status == 200 {
+            tables(self.surface).response_fault(action, &body).unwrap_or_else(|fault| panic!("{fault}"));
+            return Ok(body);
+        }
+        let mut error =
+            ApiError::read(self.surface, &body).unwrap_or_else(|fault| panic!("{action}: {fault}"));
+        let documented = &tables("customer").part("errors")[&error.kind]["http"];
+        assert!(documented.is_null() || *documented == status, "{action}: {status} for {error:?}");
+        assert!(status >= 400, "{action}: {status} for {error:?}");
+        error.status = Some(status);
+        Err(error)
+    }
+
+    /// Calls a method that has to go well.
+    pub(crate) async fn call(&self, action: &str, payload: Value) -> Value {
+        self.ask(action, payload).await.unwrap_or_else(|error| {
+            panic!("{} {action}: {error:?}\nthe server's log:\n{}", self.surface, self.link.log_tail())
+        })
+    }
+
+    /// Calls a method that has to be refused.
+    pub(crate) async fn refused(&self, action: &str, payload: Value) -> ApiError {
+        match self.ask(action, payload).await {
+            Ok(answer) => panic!("{} {action} went well: {answer}", self.surface),
+            Err(error) => error,
+        }
+    }
+}
