@@ -69,6 +69,7 @@ fn run_command(command: Command, loaded: Loaded) -> Result<(), Box<dyn Error>> {
         Command::Migrate(_) => migrate::run(&config),
         Command::Token(command) => token::run(&config, command),
         Command::License(command) => license::run(&config, command),
+        Command::Bench(args) => Ok(crate::bench::run(*args)?),
         Command::CheckConfig(_) => unreachable!("it was run above"),
     }
 }
