@@ -53,8 +53,7 @@ section "programs"
 # program, Debian package
 needed=(
   "cc gcc"
-  "java openjdk-17-jre-headless" # Apache Cassandra, for the tests of the CQL store
-  "mvn maven"                    # brings its jars
+  "mvn maven" # brings the jars of Apache Cassandra, for the tests of the CQL store
   "${SWITCHBOARD_TEST_CHROMIUM:-/usr/bin/chromium} chromium"
   "node nodejs"
   "npm npm"
@@ -66,6 +65,18 @@ missing=()
 for pair in "${needed[@]}"; do
   command -v "${pair% *}" >/dev/null || missing+=("${pair#* }")
 done
+# Cassandra runs on Java 17; another one may be the machine's own.
+java_17() {
+  local java
+  for java in "${JAVA_HOME:+$JAVA_HOME/bin/java}" "$(command -v java || true)" /usr/lib/jvm/java-17-openjdk-*/bin/java; do
+    if [[ -x $java ]] && "$java" -version 2>&1 | grep -q 'version "17'; then
+      dirname "$(dirname "$(realpath "$java")")"
+      return
+    fi
+  done
+  return 1
+}
+java_17 >/dev/null || missing+=(openjdk-17-jre-headless)
 if ((${#missing[@]} > 0)); then
   install="apt-get install -y --no-install-recommends ${missing[*]}"
   as_root=""
@@ -78,6 +89,11 @@ if ((${#missing[@]} > 0)); then
     exit 1
   fi
 fi
+if ! JAVA_HOME=$(java_17); then
+  echo "Missing: Java 17 (openjdk-17-jre-headless), or JAVA_HOME naming one."
+  exit 1
+fi
+export JAVA_HOME
 if ! command -v cargo >/dev/null; then
   echo "Missing: Rust. Install it with rustup; rust-toolchain.toml names the version."
   exit 1

@@ -29,3 +29,6 @@ pub mod system_message;
 pub mod thread;
 pub mod time;
 pub mod user;
+
+#[cfg(test)]
+mod tests;

@@ -64,14 +64,32 @@ fn console(credentials: Credentials) -> DemoConsole {
     DemoConsole::new(code, session)
 }
 
-/// What the start says in demo mode.
+/// What the start says in demo mode: where to click, and two commands that work as pasted.
 pub(super) fn greeting(config: &Config, demo: &DemoConsole, server: &RunningServer, scheme: &str) -> String {
     let address = server.addresses.first().map(ToString::to_string).unwrap_or_default();
+    let file = config.server.demo_credentials();
+    let file = std::path::absolute(&file).unwrap_or(file);
+    let socket_scheme = if scheme == "https" { "wss" } else { "ws" };
     format!(
-        "\nThis is the demo license; its tokens are in {file}\n\
-         \x20 agent's console (once):  {scheme}://{address}/#code={code}\n\
-         \x20 customer's page:         {scheme}://{address}/widget\n",
-        file = config.server.demo_credentials().display(),
+        r#"
+This is the demo license; its tokens are in {file}
+
+  agents' console, a link for one use:  {scheme}://{address}/#code={code}
+  customers' page:                      {scheme}://{address}/widget
+
+By hand, from another terminal:
+
+  curl -s {scheme}://{address}/v3.6/agent/action/list_chats -H 'Content-Type: application/json' -d '{{}}' \
+    -H "Authorization: Basic $(grep -o '"pat": *"[^"]*"' '{file}' | head -1 | cut -d'"' -f4)"
+
+  node --experimental-websocket -e '
+    const {{ agents }} = JSON.parse(fs.readFileSync("{file}"));
+    const socket = new WebSocket("{socket_scheme}://{address}/v3.6/agent/rtm/ws");
+    socket.onmessage = ({{ data }}) => console.log(data);
+    socket.onopen = () => socket.send(JSON.stringify(
+      {{ action: "login", payload: {{ token: "Bearer " + agents[0].token }} }}));'
+"#,
+        file = file.display(),
         code = demo.code(),
     )
 }

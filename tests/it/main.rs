@@ -10,5 +10,6 @@ mod tables;
 mod robust;
 mod support;
 
+mod methods;
 mod sessions;
 mod walls;

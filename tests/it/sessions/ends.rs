@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Plan, TestAgent, TestNode, eventually, shared};
 
@@ -68,12 +69,16 @@ async fn a_server_that_ends_says_so_and_takes_nobody_new() {
 async fn a_session_that_ends_during_its_login_leaves_nobody_online() {
     let license = shared().await.license();
     let watching = license.agent(1).logs_in_away().await;
-    for _ in 0..20 {
-        let hasty = license.agent(2);
-        let session = hasty.connects().await;
-        session.begin("login", json!({ "token": hasty.token }));
-        drop(session);
+    let hasty = license.agent(2);
+    let mut sessions = Vec::new();
+    for _ in 0..40 {
+        sessions.push(hasty.connects().await);
     }
+    for session in &sessions {
+        session.begin("login", json!({ "token": hasty.token }));
+        session.send(Message::Close(None));
+    }
+    drop(sessions);
     let last = license.agent(2).logs_in().await;
     last.call("logout", json!({})).await;
     last.closed().await;

@@ -28,6 +28,11 @@ impl Web {
         Self { surface, link, authorization, organization, client: reqwest::Client::new() }
     }
 
+    /// The same with another value of the header.
+    pub(crate) fn with_token(&self, authorization: &str) -> Self {
+        Self { authorization: authorization.to_owned(), ..self.clone() }
+    }
+
     /// Where a method is.
     pub(crate) fn url(&self, action: &str) -> String {
         let query = self.organization.as_ref().map(|id| format!("?organization_id={id}"));

@@ -25,7 +25,7 @@ export function detailsOf(chat, { me, onLeave }) {
       (customer?.session_fields ?? []).flatMap((field) => Object.entries(field).flatMap(([key, value]) => row(key, value))),
       row("Place", place),
       row("Page", page?.title || page?.url),
-      row("Chats", customer?.statistics?.threads_count),
+      row("Chats so far", customer?.statistics?.threads_count || null),
       row("Known since", customer?.created_at && fullTime(customer.created_at)),
     ),
     h("h3", {}, "Agents"),

@@ -78,7 +78,9 @@ export class Conversation {
 
   /** The newest event that somebody wrote, else the newest of all: what a list shows of a chat. */
   get lastWritten() {
-    const loaded = this.lastThread?.events.findLast(isWritten);
+    const loaded = this.orderedThreads()
+      .flatMap((thread) => thread.events)
+      .findLast(isWritten);
     const told = isWritten(this.summaryEvent) ? this.summaryEvent : null;
     if (loaded && told) return compareEvents(loaded, told) >= 0 ? loaded : told;
     return loaded ?? told ?? this.lastEvent;

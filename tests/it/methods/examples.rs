@@ -1,0 +1,107 @@
+//! The vendor's own example requests, played against the server where their folder is at hand.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use switchboard::protocol::method::{self, Method};
+use switchboard::protocol::version::Surface;
+
+use super::payloads;
+use super::world::{Scene, Transport, World, ask};
+use crate::support::{Plan, TestNode};
+
+/// Examples that are refused, and why.
+const REFUSED: &[(&str, &str)] = &[
+    // They page with an id that this server did not make.
+    ("agent", "list_chats"),
+    ("agent", "list_threads"),
+    ("customer", "list_chats"),
+    ("customer", "list_threads"),
+];
+
+#[tokio::test]
+#[ignore = "needs SWITCHBOARD_TEST_EXAMPLES, the folder of the example payloads"]
+async fn example_requests_go_well_on_both_transports() {
+    let folder =
+        std::env::var("SWITCHBOARD_TEST_EXAMPLES").expect("SWITCHBOARD_TEST_EXAMPLES names a folder");
+    let node =
+        TestNode::with(&[("limits.session_rate", "off")], Plan { licenses: 2, ..Plan::default() }).await;
+    let world = World::of(&node).await;
+    let mut played = 0;
+    let mut wrong = Vec::new();
+    for method in method::all().filter(|method| method.web) {
+        let surface = method.surface.as_str();
+        let path = PathBuf::from(&folder).join(format!("{surface}-3.6/{}.request.json", method.action));
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let example: Value = serde_json::from_str(&text).expect("JSON");
+        for transport in [Transport::Rtm, Transport::Web] {
+            let scene = world.scene().await;
+            let good = payloads::good(method, &world, &scene).await;
+            let payload = with_our_ids(&example, &good, method);
+            let (session, web) = caller(method, &world, &scene);
+            let answer = ask(transport, session, web, method.action, payload.clone()).await;
+            let expected = !REFUSED.contains(&(surface, method.action)) || payload.get("page_id").is_none();
+            if answer.is_ok() != expected {
+                wrong.push(format!("{surface} {} {transport:?}: {payload}\n  {answer:?}", method.action));
+            }
+            played += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(played > 40, "only {played} calls by the examples of {folder}");
+}
+
+fn caller<'w>(
+    method: &Method,
+    world: &'w World,
+    scene: &'w Scene,
+) -> (&'w crate::support::Session, &'w crate::support::Web) {
+    match (method.surface, method.action) {
+        (Surface::Agent, "follow_chat" | "unfollow_chat") => {
+            (&world.other_agent.session, &world.other_agent.web)
+        }
+        (Surface::Agent, _) => (&world.agent.session, &world.agent.web),
+        (Surface::Customer, _) => (&scene.customer.session, &scene.customer.web),
+    }
+}
+
+/// The example's shape with ids that exist here: wherever the good payload has an id, it is taken over.
+fn with_our_ids(example: &Value, good: &Value, method: &Method) -> Value {
+    let mut payload = example.clone();
+    take_over(&mut payload, good);
+    // Names that every license has stand for the vendor's own namespaces.
+    for pointer in ["/properties", "/chat/properties", "/chat/thread/properties", "/filters/properties"] {
+        if let (Some(place), Some(ours)) = (payload.pointer_mut(pointer), good.pointer(pointer)) {
+            *place = ours.clone();
+        }
+    }
+    if method.action == "set_routing_status" && payload.get("agent_id").is_some() {
+        payload["agent_id"] = good["agent_id"].clone();
+    }
+    payload
+}
+
+fn take_over(place: &mut Value, good: &Value) {
+    match (place, good) {
+        (Value::Object(place), Value::Object(good)) => {
+            for (key, value) in place.iter_mut() {
+                let Some(ours) = good.get(key) else {
+                    continue;
+                };
+                let is_id = key == "id" || key.ends_with("_id") || key == "ids" || key.ends_with("_ids");
+                let goes_along = ["users", "type", "user_type", "visibility"].contains(&key.as_str());
+                if (is_id && key != "custom_id" && key != "page_id") || goes_along {
+                    *value = ours.clone();
+                } else if key != "event" && key != "events" {
+                    take_over(value, ours);
+                }
+            }
+        }
+        (Value::Array(place), Value::Array(good)) => {
+            for (value, ours) in place.iter_mut().zip(good) {
+                take_over(value, ours);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,8 @@
+//! Every method of the table, on both transports: a good call, and every kind of bad one.
+
+mod bad;
+mod examples;
+mod matrix;
+mod payloads;
+mod web;
+mod world;

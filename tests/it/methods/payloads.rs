@@ -1,0 +1,104 @@
+//! A good payload of each method, with every required parameter and most others.
+
+use serde_json::{Value, json};
+use switchboard::protocol::method::Method;
+use switchboard::protocol::version::Surface;
+
+use super::world::{Scene, World};
+
+/// Has everything been prepared that the call needs, it goes well with this.
+pub(super) async fn good(method: &Method, world: &World, scene: &Scene) -> Value {
+    let chat = &scene.chat;
+    let (agent_side, id) = (method.surface == Surface::Agent, &chat.id);
+    let properties = json!({ "test": { "int_property": 7, "string_property": "seven" } });
+    let names = json!({ "test": ["int_property"] });
+    match method.action {
+        "start_chat" => {
+            let who = &scene.second_customer;
+            let mut users = json!([{ "id": who.id(), "type": "customer" }]);
+            if agent_side {
+                users
+                    .as_array_mut()
+                    .expect("a list")
+                    .push(json!({ "id": world.other_agent.id(), "type": "agent" }));
+            } else {
+                users = json!([{ "id": scene.customer.id(), "type": "customer" }]);
+                // At the limit of one chat, a start opens the next thread of the one there is.
+                scene.customer.deactivates(chat).await;
+            }
+            json!({ "chat": opening(users, properties), "active": true, "continuous": false })
+        }
+        "resume_chat" => {
+            scene.customer.deactivates(chat).await;
+            let users = json!([{ "id": scene.customer.id(), "type": "customer" }]);
+            let mut opening = opening(users, properties);
+            opening["id"] = json!(id);
+            json!({ "chat": opening, "active": true, "continuous": false })
+        }
+        "deactivate_chat" if agent_side => json!({ "id": id, "ignore_requester_presence": false }),
+        "deactivate_chat" => json!({ "id": id }),
+        "send_event" => {
+            let event =
+                json!({ "type": "message", "text": "good", "custom_id": "c1", "properties": properties });
+            json!({ "chat_id": id, "event": event })
+        }
+        "list_chats" if agent_side => {
+            let filters = json!({
+                "active": true, "include_chats_without_threads": false, "group_ids": [0],
+                "properties": { "test": { "int_property": { "exists": false } } },
+            });
+            json!({ "filters": filters, "limit": 5, "sort_order": "asc" })
+        }
+        "list_chats" => json!({ "limit": 5, "sort_order": "asc" }),
+        "list_threads" if agent_side => json!({
+            "chat_id": id, "limit": 5, "sort_order": "asc",
+            "filters": { "from": "2020-01-01T00:00:00.000000Z", "to": "2100-01-01T00:00:00.000000Z" },
+        }),
+        "list_threads" => json!({ "chat_id": id, "limit": 5, "sort_order": "asc" }),
+        "get_chat" => json!({ "chat_id": id, "thread_id": chat.thread_id }),
+        // A member of the chat cannot unfollow it, so somebody else does both.
+        "follow_chat" | "unfollow_chat" => json!({ "id": id }),
+        "transfer_chat" => json!({
+            "id": id, "target": { "type": "agent", "ids": [world.other_agent.id()] },
+            "ignore_agents_availability": true, "ignore_requester_presence": false,
+        }),
+        "add_user_to_chat" => json!({
+            "chat_id": id, "user_id": world.other_agent.id(), "user_type": "agent", "visibility": "agents",
+            "ignore_requester_presence": false,
+        }),
+        "remove_user_from_chat" => json!({
+            "chat_id": id, "user_id": world.agent.id(), "user_type": "agent", "ignore_requester_presence": false,
+        }),
+        "set_routing_status" => json!({ "status": "not_accepting_chats", "agent_id": world.agent.id() }),
+        "list_routing_statuses" => json!({ "filters": { "group_ids": [0] } }),
+        "mark_events_as_seen" => json!({ "chat_id": id, "seen_up_to": "2100-01-01T00:00:00.000000Z" }),
+        "send_typing_indicator" => json!({ "chat_id": id, "visibility": "all", "is_typing": true }),
+        "send_sneak_peek" => json!({ "chat_id": id, "sneak_peek_text": "hel" }),
+        "get_customer" => json!({}),
+        "update_customer" => json!({
+            "name": "Ann", "email": "ann@example.com", "avatar": "https://x.example/a.png",
+            "session_fields": [{ "cart": "3" }],
+        }),
+        "update_chat_properties" => json!({ "id": id, "properties": properties }),
+        "delete_chat_properties" => json!({ "id": id, "properties": names }),
+        "update_thread_properties" => {
+            json!({ "chat_id": id, "thread_id": chat.thread_id, "properties": properties })
+        }
+        "delete_thread_properties" => {
+            json!({ "chat_id": id, "thread_id": chat.thread_id, "properties": names })
+        }
+        "update_event_properties" => json!({
+            "chat_id": id, "thread_id": chat.thread_id, "event_id": scene.event_id, "properties": properties,
+        }),
+        "delete_event_properties" => json!({
+            "chat_id": id, "thread_id": chat.thread_id, "event_id": scene.event_id, "properties": names,
+        }),
+        other => panic!("no payload for {other}: a new method needs one here"),
+    }
+}
+
+fn opening(users: Value, properties: Value) -> Value {
+    let event = json!({ "type": "message", "text": "first" });
+    let thread = json!({ "events": [event], "properties": properties });
+    json!({ "users": users, "properties": properties, "access": { "group_ids": [0] }, "thread": thread })
+}
