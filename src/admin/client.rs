@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::operation::Operation;
 use super::outcome::Outcome;
+use super::socket_path::SocketPath;
 use super::wire::{self, MAX_RESPONSE, Response};
 
 /// The largest license takes a while.
@@ -41,7 +42,8 @@ pub struct Client {
 impl Client {
     /// Connects; none if no server listens there.
     pub async fn connect(path: &Path) -> Option<Self> {
-        let stream = UnixStream::connect(path).await.ok()?;
+        let address = SocketPath::of(path).ok()?;
+        let stream = UnixStream::connect(address.address()).await.ok()?;
         Some(Self { path: path.to_owned(), stream: BufReader::new(stream) })
     }
 

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::operation::{Operation, Services};
+use super::socket_path::SocketPath;
 use super::wire::{self, MAX_REQUEST, Response};
 
 /// Operators at the same time; more wait.
@@ -28,10 +29,7 @@ const AFTER_FAILURE: Duration = Duration::from_millis(200);
 
 /// The admin socket cannot be set up.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the admin socket {path} cannot be set up; check that the data dir is writable and that its path is short \
-     enough for a socket (about 100 bytes)"
-)]
+#[error("the admin socket {path} cannot be set up; check that the data dir is writable")]
 pub struct BindError {
     path: PathBuf,
     source: io::Error,
@@ -74,7 +72,7 @@ fn bind(path: &Path) -> io::Result<(UnixListener, u32)> {
     }
     DirBuilder::new().mode(0o700).create(&private)?;
     let made = private.join("s");
-    let listener = UnixListener::bind(&made)?;
+    let listener = UnixListener::bind(SocketPath::of(&made)?.address())?;
     fs::set_permissions(&made, Permissions::from_mode(0o600))?;
     let owner = fs::metadata(&made)?.uid();
     fs::rename(&made, path)?;

@@ -156,7 +156,7 @@ pub(super) enum LicenseCommand {
     /// Show a license, or all: organization, agents, clients with their origins, settings
     Show(LicenseShow),
     /// Change a license's settings and clients
-    #[command(after_help = LICENSE_SET_EXAMPLES)]
+    #[command(after_help = LICENSE_SET_EXAMPLES, override_usage = "switchboard license set [OPTIONS]")]
     Set(LicenseSet),
 }
 

@@ -214,3 +214,17 @@ fn a_license_has_rules_of_its_own() {
     assert_eq!((rules.offline_start, rules.concurrent_chats), (OfflineStart::Refuse, Some(7)));
     assert_eq!(config.rules_for(&license).thread_inactivity_timeout, Duration::from_secs(5));
 }
+
+#[test]
+fn every_setting_is_documented_with_its_default() {
+    let manual = include_str!("../../docs/settings.md");
+    for Effective { key, value, .. } in loaded("", &[], &[]).effective {
+        let row = manual.lines().find(|line| line.contains(&format!("`{key}`")));
+        let row = row.unwrap_or_else(|| panic!("{key} is not in docs/settings.md"));
+        let default = row.split('|').nth(2).map(str::trim);
+        let expected = if value.is_empty() { String::new() } else { format!("`{value}`") };
+        assert_eq!(default, Some(expected.as_str()), "{key}");
+        let own = row.split('|').nth(4).map(str::trim) == Some("L");
+        assert_eq!(own, override_names().any(|name| name == key), "{key}");
+    }
+}

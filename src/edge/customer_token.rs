@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::auth::{authorization, query_parameter};
 use super::cors::{own_origin, preflight};
+use super::in_time::InTime;
 use super::server::{Context, EdgeContext};
 use super::web::error_response;
 use crate::protocol::error::{ErrorType, WireError};
@@ -37,7 +38,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/v2/customer/info", web::method(Method::OPTIONS).to(preflight));
 }
 
-async fn grant(context: Context, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+async fn grant(context: Context, request: HttpRequest, InTime(body): InTime<web::Bytes>) -> HttpResponse {
     let address = request.peer_addr().map(|address| address.ip());
     if address.is_some_and(|address| !context.limits.admits_login(address)) {
         return error_response(&WireError::of(ErrorType::TooManyRequests));

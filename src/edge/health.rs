@@ -1,21 +1,43 @@
 //! `/healthz`, `/readyz`, `/metrics`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use actix_web::HttpResponse;
 
 use super::server::Context;
 
-/// Whether a load balancer should send new clients here.
+/// Whether a load balancer should send new clients here, and what is still being answered.
 #[derive(Debug, Default)]
 pub struct Readiness {
     draining: AtomicBool,
+    in_flight: Arc<AtomicUsize>,
+}
+
+/// An HTTP request that is being answered.
+pub(super) struct InFlight(Arc<AtomicUsize>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Readiness {
     /// From now on no new clients.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
+    }
+
+    /// A request is being answered for as long as the guard lives.
+    pub(super) fn begin(&self) -> InFlight {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        InFlight(self.in_flight.clone())
+    }
+
+    /// HTTP requests that are being answered.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
     }
 
     /// True once the end has begun.

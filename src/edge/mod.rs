@@ -7,6 +7,7 @@ mod auth;
 mod cors;
 mod customer_token;
 mod health;
+mod in_time;
 mod pages;
 mod rtm;
 mod server;

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use super::in_time::InTime;
 use super::server::Context;
 use super::web::{error_response, json_response};
 use crate::protocol::error::{ErrorType, WireError};
@@ -77,7 +78,7 @@ pub(super) struct Code {
 }
 
 /// `POST /console/session`: the demo code against the demo agents' tokens.
-pub(super) async fn console_session(context: Context, code: web::Json<Code>) -> HttpResponse {
+pub(super) async fn console_session(context: Context, InTime(code): InTime<web::Json<Code>>) -> HttpResponse {
     let session = context.demo.as_ref().and_then(|demo| demo.redeem(&code.code));
     match session {
         Some(session) => json_response(serde_json::to_string(session).unwrap_or_default()),

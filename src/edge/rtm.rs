@@ -33,7 +33,7 @@ pub(super) async fn upgrade(
     if address.is_some_and(|address| !context.limits.admits_login(address)) {
         return error_response(&WireError::of(ErrorType::TooManyRequests));
     }
-    let socket = request.conn_data::<ConnectionSocket>().copied();
+    let socket = request.conn_data::<ConnectionSocket>().cloned();
     let shared = context.sessions.clone();
     let largest = context.sessions.settings.max_message;
     let started = match surface {

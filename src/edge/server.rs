@@ -1,6 +1,6 @@
 //! The HTTP server: its routes, its sockets, its end.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -9,10 +9,12 @@ use actix_rt::ArbiterHandle;
 use actix_rt::net::TcpStream;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Extensions, Payload, ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer, web};
 
 use super::health::Readiness;
+use super::in_time::BodyTimeout;
 use super::pages::DemoConsole;
 use super::web::error_response;
 use super::{cors, customer_token, health, pages, rtm, web as web_api};
@@ -53,7 +55,7 @@ pub struct EdgeSettings {
     pub max_body: usize,
     /// After this long a request is answered with `request_timeout`.
     pub request_timeout: Duration,
-    /// A client that takes longer to send its head is dropped.
+    /// A client that takes longer to send a request's head, or its body, is dropped.
     pub head_timeout: Duration,
     /// Worker threads.
     pub workers: usize,
@@ -71,11 +73,28 @@ pub struct RunningServer {
     pub handle: ServerHandle,
     /// Resolves when it has ended.
     pub ended: tokio::task::JoinHandle<std::io::Result<()>>,
+    /// The same sockets that the server listens on.
+    listeners: Vec<TcpListener>,
+}
+
+impl RunningServer {
+    /// Lets no new connection in; those that are there go on.
+    pub async fn stop_accepting(&self) {
+        self.handle.pause().await;
+        for listener in &self.listeners {
+            // Without this the system would go on completing handshakes that nobody serves.
+            if let Err(error) = socket2::SockRef::from(listener).shutdown(std::net::Shutdown::Both) {
+                tracing::debug!(%error, "a listener was not shut down");
+            }
+        }
+    }
 }
 
 /// How long unsent bytes may wait for the other side before the system gives the connection up: the backstop for
 /// peers that vanished.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(20);
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 2_048;
 /// Kernel memory of a connection that does not read.
 const SEND_BUFFER: usize = 128 * 1024;
 
@@ -104,10 +123,12 @@ where
         // The factory runs once on each worker: its thread is where chats and routers live, too.
         let _ = threads_in.try_send(actix_rt::Arbiter::current());
         App::new()
+            .app_data(BodyTimeout(head_timeout))
             .app_data(web::PayloadConfig::new(max_body))
             .app_data(web::JsonConfig::default().limit(4 * 1024).error_handler(json_error))
             .app_data(LateContext(context.clone()))
             .wrap(actix_web::middleware::from_fn(cross_origin))
+            .wrap(actix_web::middleware::from_fn(count_in_flight))
             .configure(routes)
     };
     let mut server = HttpServer::new(factory)
@@ -117,10 +138,13 @@ where
         .shutdown_timeout(drain.as_secs())
         .disable_signals()
         .on_connect(on_connect);
+    let mut listeners = Vec::new();
     for address in listen {
+        let listener = listen_on(*address)?;
+        listeners.push(listener.try_clone()?);
         server = match &tls {
-            Some(tls) => server.bind_rustls_0_23(address, tls.clone())?,
-            None => server.bind(address)?,
+            Some(tls) => server.listen_rustls_0_23(listener, tls.clone())?,
+            None => server.listen(listener)?,
         };
     }
     let addresses = server.addrs();
@@ -130,7 +154,16 @@ where
     let threads = learn_threads(threads_out, workers).await?;
     let built = build(threads, addresses.clone()).await?;
     let _ = slot.set(built);
-    Ok(RunningServer { addresses, handle, ended })
+    Ok(RunningServer { addresses, handle, ended, listeners })
+}
+
+fn listen_on(address: SocketAddr) -> std::io::Result<TcpListener> {
+    use socket2::{Domain, Protocol, Socket, Type};
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 async fn learn_threads(
@@ -173,6 +206,22 @@ impl FromRequest for Context {
             actix_web::error::InternalError::from_response("starting", response).into()
         }))
     }
+}
+
+/// Counts the requests that are being answered; an end waits for them, and sends their clients elsewhere.
+async fn count_in_flight(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let context = context_of(request.request());
+    let _counted = context.as_ref().map(|context| context.readiness.begin());
+    let mut response = next.call(request).await?;
+    if context.is_some_and(|context| context.readiness.is_draining())
+        && response.status() != StatusCode::SWITCHING_PROTOCOLS
+    {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
 }
 
 /// Browsers of customers may see the answers on pages whose origin is registered.
@@ -237,5 +286,7 @@ fn on_connect(connection: &dyn std::any::Any, data: &mut Extensions) {
             tracing::debug!(%error, "a socket could not be tuned");
         }
     }
-    data.insert(ConnectionSocket(stream.as_raw_fd()));
+    let (socket, open) = ConnectionSocket::new(stream.as_raw_fd());
+    data.insert(socket);
+    data.insert(open);
 }

@@ -5,6 +5,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::auth::{authorization, requester};
+use super::in_time::InTime;
 use super::server::{Context, EdgeContext};
 use crate::protocol::envelope::web_payload;
 use crate::protocol::error::{ErrorType, WireError};
@@ -34,7 +35,7 @@ pub(super) async fn versioned(
     context: Context,
     request: HttpRequest,
     path: web::Path<(String, String, String)>,
-    body: web::Bytes,
+    InTime(body): InTime<web::Bytes>,
 ) -> HttpResponse {
     let (version, surface, action) = path.into_inner();
     answer(&context, &request, &version, &surface, &action, &body).await
@@ -45,7 +46,7 @@ pub(super) async fn unversioned(
     context: Context,
     request: HttpRequest,
     path: web::Path<(String, String)>,
-    body: web::Bytes,
+    InTime(body): InTime<web::Bytes>,
 ) -> HttpResponse {
     let (surface, action) = path.into_inner();
     let version = request.headers().get("X-API-Version").and_then(|value| value.to_str().ok());

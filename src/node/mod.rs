@@ -69,7 +69,7 @@ pub enum NodeError {
 /// start with several of them.
 const MAX_MESSAGE: usize = 128 * 1024;
 const MAX_BODY: usize = 1024 * 1024;
-/// A client that takes longer to send a request's head is dropped.
+/// A client that takes longer to send a request's head, or its body, is dropped.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections of one worker.
 const MAX_CONNECTIONS: usize = 1_000_000;

@@ -4,15 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
 use super::NodeError;
 use crate::config::Config;
 use crate::edge::{EdgeContext, RunningServer};
 use crate::protocol::version::Surface;
+use crate::sessions::Wake;
 use crate::tenants::Tenants;
 
 /// How long sockets have to close by themselves once they were told to.
 const GOODBYE: Duration = Duration::from_secs(3);
+/// How long what was cut may take to be gone when the whole time is over.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Waits for a signal, or for a failure that must end the node; then drains.
 pub(super) async fn wait_and_stop(
@@ -45,25 +49,48 @@ pub(super) async fn wait_and_stop(
     outcome
 }
 
+/// Lets nobody in, lets everything that was asked be answered, tells sessions to come back, and takes the sockets
+/// of those away that do not read. Actors live on the server's threads, so these stop last.
 async fn drain(config: &Config, server: RunningServer, context: &Arc<EdgeContext>) {
+    let end = Instant::now() + config.server.drain_timeout;
     context.readiness.drain();
+    server.stop_accepting().await;
     let registry = &context.sessions.registry;
     for session in registry.sessions() {
         let reason = match session.surface {
             Surface::Agent => "internal_error",
             Surface::Customer => "service_temporarily_unavailable",
         };
-        session.wake(crate::sessions::Wake::Disconnect(reason));
+        session.wake(Wake::Leave(reason));
     }
-    let patience = GOODBYE.min(config.server.drain_timeout);
-    let all_gone = async {
-        while !registry.is_empty() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    if tokio::time::timeout(patience, all_gone).await.is_err() {
+    let quiet = || registry.is_empty() && context.readiness.in_flight() == 0;
+    // A session that did not even begin to leave by then does not read.
+    if !wait_until(end.min(Instant::now() + GOODBYE), quiet).await {
+        registry
+            .sessions()
+            .iter()
+            .filter(|session| !session.is_finishing())
+            .for_each(|session| session.cut());
+    }
+    if !wait_until(end, quiet).await {
         registry.sessions().iter().for_each(|session| session.cut());
     }
-    server.handle.stop(true).await;
-    drop(server.ended.await);
+    let stopped = async {
+        server.handle.stop(true).await;
+        drop(server.ended.await);
+    };
+    if tokio::time::timeout_at(end.max(Instant::now() + LAST_WORDS), stopped).await.is_err() {
+        tracing::warn!("some connections did not end in time and are dropped");
+    }
+}
+
+/// Waits until something is so, at most until a moment. Says whether it is.
+async fn wait_until(end: Instant, is_so: impl Fn() -> bool) -> bool {
+    while !is_so() {
+        if Instant::now() >= end {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    true
 }

@@ -86,6 +86,15 @@ pub fn parse(frame: &str) -> Result<RtmRequest<'_>, BadFrame> {
     })
 }
 
+/// What an answer echoes of a frame that is refused unread: its `request_id` and `action`, where it has them.
+pub fn echo(frame: &str) -> (Option<Cow<'_, str>>, Cow<'_, str>) {
+    let Ok(Frame { request_id, action, .. }) = serde_json::from_str(frame) else {
+        return (None, Cow::Borrowed(""));
+    };
+    let request_id = request_id.map(|id| id.0).filter(|id| id.len() <= MAX_REQUEST_ID);
+    (request_id, Some(action.0).filter(|action| action.len() <= MAX_ACTION).unwrap_or_default())
+}
+
 /// The slow second look at a frame that could not be opened.
 fn explain(frame: &str) -> BadFrame {
     let none = |message: String| BadFrame {
@@ -238,6 +247,21 @@ mod tests {
             assert!(bad.error.message.contains(message), "{frame}: {}", bad.error.message);
             assert_eq!(bad.error.kind, ErrorType::Validation);
             assert_eq!(bad.request_id.as_deref(), *request_id, "{frame}");
+        }
+    }
+
+    #[test]
+    fn a_frame_refused_unread_still_names_its_request() {
+        let long = format!(r#"{{"request_id":"{}","action":"ping"}}"#, "x".repeat(129));
+        let cases: &[(&str, Option<&str>, &str)] = &[
+            (r#"{"request_id":"7","action":"ping","payload":{"a":[1]}}"#, Some("7"), "ping"),
+            (r#"{"action":"ping"}"#, None, "ping"),
+            (&long, None, "ping"),
+            ("[", None, ""),
+        ];
+        for (frame, request_id, action) in cases {
+            let (id, echoed) = echo(frame);
+            assert_eq!((id.as_deref(), &*echoed), (*request_id, *action), "{frame}");
         }
     }
 

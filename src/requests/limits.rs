@@ -1,5 +1,6 @@
 //! Rate limits (`limits.*`): past them `too_many_requests`, before anything is parsed.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
@@ -36,15 +37,23 @@ fn keyed<K: std::hash::Hash + Eq + Clone>(rate: Option<Rate>) -> Option<Keyed<K>
 pub struct Limits {
     session: Option<Rate>,
     logins: Option<Keyed<IpAddr>>,
-    web: Option<Keyed<String>>,
+    /// By a hash of the token: what somebody sends as one may be large, and is kept for a while.
+    web: Option<Keyed<u64>>,
     license: Option<Keyed<i64>>,
+    hash: RandomState,
 }
 
 impl Limits {
     /// A rate that is none binds nobody. `session` binds each websocket and each token over HTTP, `ip_login` connects and logins by address,
     /// `license` everything of a tenant on this node.
     pub fn new(session: Option<Rate>, ip_login: Option<Rate>, license: Option<Rate>) -> Self {
-        Self { session, logins: keyed(ip_login), web: keyed(session), license: keyed(license) }
+        Self {
+            session,
+            logins: keyed(ip_login),
+            web: keyed(session),
+            license: keyed(license),
+            hash: RandomState::new(),
+        }
     }
 
     /// The bucket of a new session.
@@ -59,7 +68,7 @@ impl Limits {
 
     /// May this token make another HTTP request now?
     pub fn admits_web(&self, token: &str) -> bool {
-        self.web.as_ref().is_none_or(|limiter| limiter.check_key(&token.to_owned()).is_ok())
+        self.web.as_ref().is_none_or(|limiter| limiter.check_key(&self.hash.hash_one(token)).is_ok())
     }
 
     /// May anybody of this license make another request now?

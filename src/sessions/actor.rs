@@ -13,9 +13,9 @@ use bytes::BytesMut;
 use serde_json::value::RawValue;
 
 use super::cut::{ConnectionSocket, Cut};
-use super::login::{LoggedIn, Place, log_in};
+use super::login::{LoggedIn, log_in};
 use super::outbox::{Outbox, OutboxLimits};
-use super::registry::{Registry, SessionHandle, Wake};
+use super::registry::{Registry, SessionHandle, SessionUser, Wake};
 use crate::actors::router::Leave;
 use crate::domain::id::OrganizationId;
 use crate::observe::Metrics;
@@ -95,6 +95,9 @@ pub struct Session<K> {
     login: Login,
     pending: usize,
     partial: BytesMut,
+    leave: Leave,
+    /// Why it ends as soon as nothing is pending.
+    leaving: Option<&'static str>,
     kind: PhantomData<K>,
 }
 
@@ -102,7 +105,7 @@ pub struct Session<K> {
 enum Login {
     None,
     Running,
-    Done { who: Arc<Requester>, place: Place },
+    Done { who: Arc<Requester> },
 }
 
 impl<K: Kind> Session<K> {
@@ -125,6 +128,8 @@ impl<K: Kind> Session<K> {
             login: Login::None,
             pending: 0,
             partial: BytesMut::new(),
+            leave: Leave::Disconnected,
+            leaving: None,
             kind: PhantomData,
         }
     }
@@ -137,7 +142,9 @@ impl<K: Kind> Session<K> {
 
     fn text(&mut self, text: &str, ctx: &mut ws::WebsocketContext<Self>) {
         if !self.limiter.admits() {
-            ctx.text(envelope::error_response(None, "", &WireError::of(ErrorType::TooManyRequests)));
+            let (id, action) = envelope::echo(text);
+            let error = WireError::of(ErrorType::TooManyRequests);
+            ctx.text(envelope::error_response(id.as_deref(), &action, &error));
             return;
         }
         match envelope::parse(text) {
@@ -162,6 +169,10 @@ impl<K: Kind> Session<K> {
             ctx.text(refuse(WireError::of(ErrorType::UnsupportedVersion)));
             return;
         }
+        if self.leaving.is_some() {
+            ctx.text(refuse(WireError::of(ErrorType::ServiceUnavailable)));
+            return;
+        }
         if self.pending >= self.shared.settings.pending_requests {
             ctx.text(refuse(WireError::of(ErrorType::PendingRequestsLimitReached)));
             return;
@@ -183,11 +194,11 @@ impl<K: Kind> Session<K> {
             }
             (Login::Done { .. }, "logout") => {
                 ctx.text(envelope::response(id, "logout", "{}"));
-                self.leaves(Leave::SignedOut);
+                self.leave = Leave::SignedOut;
                 ctx.close(Some(ws::CloseCode::Normal.into()));
                 ctx.stop();
             }
-            (Login::Done { who, .. }, _) => {
+            (Login::Done { who }, _) => {
                 let who = who.clone();
                 self.carry_out(who, method, request, ctx);
             }
@@ -233,6 +244,7 @@ impl<K: Kind> Session<K> {
                 Ok(payload) => envelope::response(request_id.as_deref(), method.action, &payload),
                 Err(error) => envelope::error_response(request_id.as_deref(), method.action, &error),
             });
+            session.leave_if_done(ctx);
         }));
     }
 
@@ -265,6 +277,7 @@ impl<K: Kind> Session<K> {
                     ctx.text(envelope::error_response(request_id.as_deref(), "login", &error));
                 }
             }
+            session.leave_if_done(ctx);
         }));
     }
 
@@ -274,8 +287,8 @@ impl<K: Kind> Session<K> {
         request_id: Option<&str>,
         ctx: &mut ws::WebsocketContext<Self>,
     ) {
-        let LoggedIn { who, place, payload, expires_in } = logged_in;
-        self.login = Login::Done { who: Arc::new(who), place };
+        let LoggedIn { who, payload, expires_in } = logged_in;
+        self.login = Login::Done { who: Arc::new(who) };
         self.shared.metrics.login(K::SURFACE);
         ctx.text(envelope::response(request_id, "login", &payload));
         // What was pushed since the session was registered waits in the outbox until here.
@@ -296,10 +309,13 @@ impl<K: Kind> Session<K> {
         }
     }
 
-    /// How the session ends, where it is not just gone.
-    fn leaves(&mut self, how: Leave) {
-        if let Login::Done { place, .. } = &mut self.login {
-            place.leave = how;
+    /// Ends a session that was told to leave, once everything that it asked is answered.
+    fn leave_if_done(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
+        if self.pending == 0
+            && let Some(reason) = self.leaving
+        {
+            self.flush(ctx);
+            self.disconnect(reason, ctx);
         }
     }
 
@@ -308,7 +324,7 @@ impl<K: Kind> Session<K> {
         let payload = format!("{{\"reason\":\"{reason}\"}}");
         ctx.text(envelope::push(ApiVersion::V3_6, K::DISCONNECTED, &payload));
         if reason.ends_with("logged_out_remotely") {
-            self.leaves(Leave::RemotelySignedOut);
+            self.leave = Leave::RemotelySignedOut;
         }
         ctx.close(Some(ws::CloseCode::Normal.into()));
         ctx.stop();
@@ -357,7 +373,7 @@ impl<K: Kind> Actor for Session<K> {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(16);
         let registry = &self.shared.registry;
-        let cut = Cut::new(self.socket, Arbiter::current(), self.alive.clone());
+        let cut = Cut::new(self.socket.clone(), Arbiter::current(), self.alive.clone());
         let handle = Arc::new(SessionHandle::new(
             registry.next_id(),
             K::SURFACE,
@@ -373,12 +389,16 @@ impl<K: Kind> Actor for Session<K> {
 }
 
 impl<K> Drop for Session<K> {
-    /// Whatever ended it, on the thread that closes the socket; its [`Place`] is given back by itself.
+    /// Whatever ended it: its place is given back, on the thread that closes the socket.
     fn drop(&mut self) {
         self.alive.store(false, Ordering::Release);
         let Some(handle) = self.handle.take() else { return };
         self.shared.metrics.session_closed(handle.surface);
-        self.shared.registry.closed(&handle);
+        // Of a login that was still running, too: the others know of it already.
+        if let Some(SessionUser::Agent(license, agent)) = self.shared.registry.closed(&handle) {
+            let router = self.shared.requests.actors().router(license);
+            router.agent_left(&agent, handle.id, self.leave);
+        }
     }
 }
 
@@ -390,6 +410,13 @@ impl<K: Kind> Handler<Wake> for Session<K> {
             Wake::Flush => self.flush(ctx),
             Wake::Ping => ctx.ping(b""),
             Wake::Disconnect(reason) => self.disconnect(reason, ctx),
+            Wake::Leave(reason) => {
+                self.leaving = Some(reason);
+                if let Some(handle) = &self.handle {
+                    handle.finishing.store(true, Ordering::Release);
+                }
+                self.leave_if_done(ctx);
+            }
         }
     }
 }
@@ -411,6 +438,8 @@ impl<K: Kind> StreamHandler<Result<ws::Message, ws::ProtocolError>> for Session<
                 ctx.stop();
             }
             Err(ws::ProtocolError::Overflow) => self.refuse(ws::CloseCode::Size, ctx),
+            // Among them: a text that is no UTF-8.
+            Err(ws::ProtocolError::Io(_)) => self.refuse(ws::CloseCode::Invalid, ctx),
             Err(_) => self.refuse(ws::CloseCode::Protocol, ctx),
         }
     }

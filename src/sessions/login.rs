@@ -7,7 +7,6 @@ use serde_json::value::RawValue;
 
 use super::actor::SessionContext;
 use super::registry::{PushFilter, SessionHandle, SessionUser};
-use crate::actors::router::Leave;
 use crate::domain::id::{ChatId, CustomerId, OrganizationId, UserId};
 use crate::domain::license::License;
 use crate::protocol::error::{ErrorType, WireError};
@@ -20,46 +19,16 @@ use crate::requests::{Identity, Requester};
 /// A login that went well.
 pub(super) struct LoggedIn {
     pub(super) who: Requester,
-    pub(super) place: Place,
     /// The response's payload.
     pub(super) payload: String,
     /// How long the token is good for.
     pub(super) expires_in: Option<Duration>,
 }
 
-/// A session's place among those of its user. Given back when dropped, also by a socket that closes while its
-/// login still runs.
-pub(super) struct Place {
-    shared: Arc<SessionContext>,
-    handle: Arc<SessionHandle>,
-    user: SessionUser,
-    /// How the session ends, for the router.
-    pub(super) leave: Leave,
-}
-
-impl Place {
-    /// From here on the session gets its user's pushes.
-    fn take(shared: &Arc<SessionContext>, handle: &Arc<SessionHandle>, user: SessionUser) -> Self {
-        shared.registry.logged_in(handle, &user);
-        Self { shared: shared.clone(), handle: handle.clone(), user, leave: Leave::Disconnected }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.shared.registry.logged_out(&self.handle, &self.user);
-        // What was pushed to this user is not for whoever logs in next on the same socket.
-        drop(self.handle.outbox.drain());
-        if let SessionUser::Agent(license, agent) = &self.user {
-            self.shared.requests.actors().router(*license).agent_left(agent, self.leave);
-        }
-    }
-}
-
 /// Proves the token, registers the session for pushes, and only then reads what the answer shows: what happens in
 /// between waits in the outbox and comes after the answer.
 pub(super) async fn log_in(
-    shared: &Arc<SessionContext>,
+    shared: &SessionContext,
     handle: &Arc<SessionHandle>,
     surface: Surface,
     organization: Option<OrganizationId>,
@@ -81,7 +50,7 @@ fn wanted_pushes(login: &Login) -> Option<PushSelection> {
 }
 
 async fn agent(
-    shared: &Arc<SessionContext>,
+    shared: &SessionContext,
     handle: &Arc<SessionHandle>,
     login: Login,
 ) -> Result<LoggedIn, WireError> {
@@ -102,16 +71,25 @@ async fn agent(
     });
     handle.set_token(proven.token_id.to_string());
     let user = SessionUser::Agent(license.id, agent.id.clone());
-    let place = Place::take(shared, handle, user);
+    shared.registry.logged_in(handle, &user);
     let router = shared.requests.actors().router(license.id);
-    let status = router.agent_came(&agent.id, login.away, login.reconnect).await;
+    let status = router.agent_came(&agent.id, handle.id, login.away, login.reconnect).await;
     let who = Requester {
         license: license.clone(),
         identity: Identity::Agent { id: agent.id.clone(), scopes: proven.scopes },
         session: Some(handle.id),
     };
-    let status = status.map_err(|_| WireError::of(ErrorType::ServiceUnavailable))?;
-    let chats = shared.requests.first_chats(&who).await?;
+    let found = match status {
+        Ok(status) => shared.requests.first_chats(&who).await.map(|chats| (status, chats)),
+        Err(_) => Err(WireError::of(ErrorType::ServiceUnavailable)),
+    };
+    let (status, chats) = match found {
+        Ok(found) => found,
+        Err(error) => {
+            undo(shared, handle);
+            return Err(error);
+        }
+    };
     let view = View { surface: Surface::Agent, license: &license };
     let payload = format!(
         "{{\"license\":{},\"my_profile\":{},\"chats_summary\":{chats}}}",
@@ -119,11 +97,19 @@ async fn agent(
         view.my_profile(agent, Some(status)),
     );
     let expires_in = proven.expires_at.map(|at| at.since(now));
-    Ok(LoggedIn { who, place, payload, expires_in })
+    Ok(LoggedIn { who, payload, expires_in })
+}
+
+/// A login that failed half-way leaves no trace.
+fn undo(shared: &SessionContext, handle: &Arc<SessionHandle>) {
+    if let Some(SessionUser::Agent(license, agent)) = shared.registry.logged_out(handle) {
+        let router = shared.requests.actors().router(license);
+        router.agent_left(&agent, handle.id, crate::actors::router::Leave::Disconnected);
+    }
 }
 
 async fn customer(
-    shared: &Arc<SessionContext>,
+    shared: &SessionContext,
     handle: &Arc<SessionHandle>,
     organization: Option<OrganizationId>,
     login: Login,
@@ -145,8 +131,14 @@ async fn customer(
     let (profile, _) =
         customers.update(license.id, &proven.customer, &update, now).await.map_err(unavailable)?;
     let user = SessionUser::Customer(license.id, proven.customer.clone());
-    let place = Place::take(shared, handle, user);
-    let chats = chats_of(shared, &license, &proven.customer).await?;
+    shared.registry.logged_in(handle, &user);
+    let chats = match chats_of(shared, &license, &proven.customer).await {
+        Ok(chats) => chats,
+        Err(error) => {
+            undo(shared, handle);
+            return Err(error);
+        }
+    };
     let online = actors.router(license.id).online_groups().await.unwrap_or_default();
     let view = View { surface: Surface::Customer, license: &license };
     let active = chats.iter().any(|(_, _, active)| *active);
@@ -154,12 +146,12 @@ async fn customer(
     let payload = view.customer_login(&proven.customer, &profile, active, &chats, &online);
     let who =
         Requester { license, identity: Identity::Customer { id: proven.customer }, session: Some(handle.id) };
-    Ok(LoggedIn { who, place, payload, expires_in: Some(proven.expires_at.since(now)) })
+    Ok(LoggedIn { who, payload, expires_in: Some(proven.expires_at.since(now)) })
 }
 
 /// The customer's chats: has it something unread, is it active.
 async fn chats_of(
-    shared: &Arc<SessionContext>,
+    shared: &SessionContext,
     license: &License,
     customer: &CustomerId,
 ) -> Result<Vec<(ChatId, bool, bool)>, WireError> {

@@ -34,6 +34,8 @@ pub enum Wake {
     Ping,
     /// Say why, then close.
     Disconnect(&'static str),
+    /// The same once everything that was asked is answered; nothing new is begun.
+    Leave(&'static str),
 }
 
 /// Who is behind a session.
@@ -61,12 +63,16 @@ pub struct SessionHandle {
     pub opened_at: i64,
     /// Logged in.
     pub logged_in: AtomicBool,
+    /// Told to leave, and reads, but still waits for answers.
+    pub finishing: AtomicBool,
     /// Asked to close, and how often it was looked at since.
     pub closing: AtomicU8,
     wake: Recipient<Wake>,
     cut: Cut,
     filter: Mutex<Option<Arc<PushFilter>>>,
     token: Mutex<Option<String>>,
+    /// From the moment it gets pushes, which is before its login is answered.
+    user: Mutex<Option<SessionUser>>,
 }
 
 /// Which pushes a session wants and may have; none means all.
@@ -111,11 +117,13 @@ impl SessionHandle {
             pinged_at: AtomicI64::new(now_ms),
             opened_at: now_ms,
             logged_in: AtomicBool::new(false),
+            finishing: AtomicBool::new(false),
             closing: AtomicU8::new(0),
             wake,
             cut,
             filter: Mutex::new(None),
             token: Mutex::new(None),
+            user: Mutex::new(None),
         }
     }
 
@@ -136,6 +144,11 @@ impl SessionHandle {
     /// Asks the session to do something; a session that cannot even be asked is left to [`super::heartbeat`].
     pub fn wake(&self, wake: Wake) {
         drop(self.wake.try_send(wake));
+    }
+
+    /// True once it was told to leave and began to.
+    pub fn is_finishing(&self) -> bool {
+        self.finishing.load(Ordering::Acquire)
     }
 
     /// Takes the socket away.
@@ -207,6 +220,7 @@ impl Registry {
     /// Its user is known now; from here on it gets pushes.
     pub fn logged_in(&self, session: &Arc<SessionHandle>, user: &SessionUser) {
         session.logged_in.store(true, Ordering::Release);
+        *session.user.lock() = Some(user.clone());
         match user {
             SessionUser::Agent(license, agent) => {
                 add(&mut self.hub(*license).agents.write(), agent.clone(), session);
@@ -217,23 +231,27 @@ impl Registry {
         }
     }
 
-    /// It has ended, or its login failed after all.
-    pub fn logged_out(&self, session: &SessionHandle, user: &SessionUser) {
+    /// Its login failed after all, or it is over. Says whose it was.
+    pub fn logged_out(&self, session: &SessionHandle) -> Option<SessionUser> {
         session.logged_in.store(false, Ordering::Release);
-        match user {
-            SessionUser::Agent(license, agent) => {
+        let user = session.user.lock().take();
+        match &user {
+            Some(SessionUser::Agent(license, agent)) => {
                 remove(&mut self.hub(*license).agents.write(), agent, session.id);
             }
-            SessionUser::Customer(license, customer) => {
+            Some(SessionUser::Customer(license, customer)) => {
                 remove(&mut self.hub(*license).customers.write(), customer, session.id);
             }
+            None => {}
         }
+        user
     }
 
-    /// The session is over.
-    pub fn closed(&self, session: &SessionHandle) {
+    /// The session is over. Says whose it was, if its login had come far enough.
+    pub fn closed(&self, session: &SessionHandle) -> Option<SessionUser> {
         session.outbox.close();
         self.all.remove(&session.id);
+        self.logged_out(session)
     }
 
     /// Every session, logged in or not.

@@ -2,6 +2,8 @@
 
 #[path = "../cassandra/mod.rs"]
 mod cassandra;
+mod child;
 mod conformance;
 mod cql;
 mod embedded;
+mod kill;

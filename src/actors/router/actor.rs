@@ -255,7 +255,7 @@ impl Handler<AgentCame> for RouterActor {
     type Result = MessageResult<AgentCame>;
 
     fn handle(&mut self, came: AgentCame, ctx: &mut Self::Context) -> Self::Result {
-        let (status, change) = self.presence.came(&came.agent, came.away, came.reconnect);
+        let (status, change) = self.presence.came(&came.agent, came.session, came.away, came.reconnect);
         self.status_changed(&came.agent, change, None, ctx);
         MessageResult(status.as_str())
     }
@@ -265,7 +265,7 @@ impl Handler<AgentLeft> for RouterActor {
     type Result = ();
 
     fn handle(&mut self, left: AgentLeft, ctx: &mut Self::Context) {
-        let change = self.presence.left(&left.agent, left.how);
+        let change = self.presence.left(&left.agent, left.session, left.how);
         self.status_changed(&left.agent, change, None, ctx);
     }
 }

@@ -55,15 +55,16 @@ impl RouterHandle {
     pub async fn agent_came(
         &self,
         agent: &AgentId,
+        session: u64,
         away: bool,
         reconnect: bool,
     ) -> Result<&'static str, AskError> {
-        self.ask(AgentCame { agent: agent.clone(), away, reconnect }).await
+        self.ask(AgentCame { agent: agent.clone(), session, away, reconnect }).await
     }
 
-    /// A session of an agent has ended.
-    pub fn agent_left(&self, agent: &AgentId, how: Leave) {
-        self.tell(AgentLeft { agent: agent.clone(), how });
+    /// A session of an agent has ended, whether or not it got as far as [`Self::agent_came`].
+    pub fn agent_left(&self, agent: &AgentId, session: u64, how: Leave) {
+        self.tell(AgentLeft { agent: agent.clone(), session, how });
     }
 
     /// Sets an agent's status. False if they are offline, where nothing is set.

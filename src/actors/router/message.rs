@@ -36,6 +36,7 @@ pub(super) struct Report {
 #[rtype(result = "&'static str")]
 pub(super) struct AgentCame {
     pub(super) agent: AgentId,
+    pub(super) session: u64,
     pub(super) away: bool,
     pub(super) reconnect: bool,
 }
@@ -45,6 +46,7 @@ pub(super) struct AgentCame {
 #[rtype(result = "()")]
 pub(super) struct AgentLeft {
     pub(super) agent: AgentId,
+    pub(super) session: u64,
     pub(super) how: Leave,
 }
 

@@ -1,6 +1,6 @@
-//! Who is there: agents' sessions counted, their status over all of them.
+//! Who is there: agents' sessions, their status over all of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::message::{Leave, Status};
 use crate::domain::id::AgentId;
@@ -13,7 +13,7 @@ pub(super) struct Presence {
 
 #[derive(Debug)]
 struct Seen {
-    sessions: usize,
+    sessions: HashSet<u64>,
     status: Status,
     /// The status before the last session ended, for those who reconnect.
     last: Status,
@@ -29,13 +29,19 @@ pub(super) enum Change {
 
 impl Presence {
     /// A session has begun: the status now, and whether it is new.
-    pub(super) fn came(&mut self, agent: &AgentId, away: bool, reconnect: bool) -> (Status, Change) {
+    pub(super) fn came(
+        &mut self,
+        agent: &AgentId,
+        session: u64,
+        away: bool,
+        reconnect: bool,
+    ) -> (Status, Change) {
         let seen = self.agents.entry(agent.clone()).or_insert(Seen {
-            sessions: 0,
+            sessions: HashSet::new(),
             status: Status::Offline,
             last: Status::Accepting,
         });
-        seen.sessions += 1;
+        seen.sessions.insert(session);
         if seen.status != Status::Offline {
             return (seen.status, Change::None);
         }
@@ -48,11 +54,11 @@ impl Presence {
         (status, Change::Now(status))
     }
 
-    /// A session has ended; only the last one counts.
-    pub(super) fn left(&mut self, agent: &AgentId, how: Leave) -> Change {
+    /// A session has ended; only the last one counts, and one that never came does not.
+    pub(super) fn left(&mut self, agent: &AgentId, session: u64, how: Leave) -> Change {
         let Some(seen) = self.agents.get_mut(agent) else { return Change::None };
-        seen.sessions = seen.sessions.saturating_sub(1);
-        if seen.sessions > 0 || seen.status == Status::Offline {
+        let was_there = seen.sessions.remove(&session);
+        if !was_there || !seen.sessions.is_empty() || seen.status == Status::Offline {
             return Change::None;
         }
         seen.last = seen.status;
@@ -63,11 +69,11 @@ impl Presence {
     /// Sets the status of somebody who is there; `is_bot` are always there. None if they are not.
     pub(super) fn set(&mut self, agent: &AgentId, status: Status, is_bot: bool) -> Option<Change> {
         if is_bot {
-            let seen = Seen { sessions: 0, status: Status::Offline, last: Status::Accepting };
+            let seen = Seen { sessions: HashSet::new(), status: Status::Offline, last: Status::Accepting };
             self.agents.entry(agent.clone()).or_insert(seen);
         }
         let seen = self.agents.get_mut(agent)?;
-        if !is_bot && seen.sessions == 0 {
+        if !is_bot && seen.sessions.is_empty() {
             return None;
         }
         if seen.status == status {
@@ -94,25 +100,29 @@ mod tests {
     #[test]
     fn only_the_last_session_takes_an_agent_away() {
         let (mut presence, agent) = (Presence::default(), AgentId::new("smith@example.com"));
-        assert_eq!(presence.came(&agent, false, false), (Status::Accepting, Change::Now(Status::Accepting)));
-        assert_eq!(presence.came(&agent, false, false), (Status::Accepting, Change::None));
-        assert_eq!(presence.left(&agent, Leave::SignedOut), Change::None);
-        assert_eq!(presence.left(&agent, Leave::Disconnected), Change::Gone(Leave::Disconnected));
+        assert_eq!(
+            presence.came(&agent, 1, false, false),
+            (Status::Accepting, Change::Now(Status::Accepting))
+        );
+        assert_eq!(presence.came(&agent, 2, false, false), (Status::Accepting, Change::None));
+        assert_eq!(presence.left(&agent, 1, Leave::SignedOut), Change::None);
+        assert_eq!(presence.left(&agent, 3, Leave::SignedOut), Change::None);
+        assert_eq!(presence.left(&agent, 2, Leave::Disconnected), Change::Gone(Leave::Disconnected));
         assert!(presence.statuses().is_empty());
     }
 
     #[test]
     fn a_reconnect_restores_the_last_status() {
         let (mut presence, agent) = (Presence::default(), AgentId::new("smith@example.com"));
-        presence.came(&agent, false, false);
+        presence.came(&agent, 1, false, false);
         assert_eq!(
             presence.set(&agent, Status::NotAccepting, false),
             Some(Change::Now(Status::NotAccepting))
         );
-        presence.left(&agent, Leave::Disconnected);
-        assert_eq!(presence.came(&agent, false, true).0, Status::NotAccepting);
-        presence.left(&agent, Leave::Disconnected);
-        assert_eq!(presence.came(&agent, false, false).0, Status::Accepting);
+        presence.left(&agent, 1, Leave::Disconnected);
+        assert_eq!(presence.came(&agent, 1, false, true).0, Status::NotAccepting);
+        presence.left(&agent, 1, Leave::Disconnected);
+        assert_eq!(presence.came(&agent, 1, false, false).0, Status::Accepting);
     }
 
     #[test]

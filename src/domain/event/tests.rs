@@ -227,6 +227,15 @@ fn a_seed_form_field_carries_type_name_label_required_and_value() {
 }
 
 #[test]
+fn a_seed_title_carries_name_type_and_label() {
+    for kind in ["title", "information"] {
+        let written = serde_json::json!({ "type": kind, "name": "head", "label": "Before we start" });
+        let field: FormField = serde_json::from_value(written.clone()).expect("a field");
+        assert_eq!(serde_json::to_value(field).expect("JSON"), written);
+    }
+}
+
+#[test]
 fn properties_of_an_event_need_write_access_by_the_sender() {
     let mut rated = message("hello");
     rated.properties = property("rating", "score", PropertyValue::Int(1));

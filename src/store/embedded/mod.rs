@@ -65,7 +65,7 @@ const STALL: Duration = Duration::from_secs(10);
 pub struct EmbeddedOptions {
     /// The store's own folder; made if it is not there.
     pub directory: PathBuf,
-    /// Bytes of free disk below which writes are refused. Default 256 MiB. Too small, and the engine may hit the end of
+    /// Bytes of free disk below which writes are refused. Default 512 MiB. Too small, and the engine may hit the end of
     /// the disk in its own upkeep, which stops the store.
     pub reserve_bytes: u64,
     /// Operations that may wait for the writer before callers wait for a place. Default 4096.
@@ -82,7 +82,7 @@ impl EmbeddedOptions {
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
-            reserve_bytes: 256 * 1024 * 1024,
+            reserve_bytes: 512 * 1024 * 1024,
             queue: 4096,
             cache_bytes: 64 * 1024 * 1024,
             memtable_bytes: 32 * 1024 * 1024,

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fjall::compaction::Leveled;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use tokio::sync::{mpsc, watch};
 
@@ -22,6 +23,11 @@ const LOCK: &str = "LOCK";
 const ENGINE: &str = "db";
 const JOURNAL_COPY: &str = "journal-copy";
 const KEYSPACE: &str = "data";
+/// Threads for flushes and merges.
+const WORKERS: usize = 2;
+/// Size of a table. Merges write a table and all that overlap it once more before the old ones go, about twelve times this,
+/// and the reserve of the disk must hold that.
+const TABLE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Why a store could not be opened, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -164,9 +170,15 @@ fn copy_journals(path: &Path, journals: &[PathBuf]) -> io::Result<()> {
     remove_if_there(&part)?;
     std::fs::create_dir(&part)?;
     for journal in journals {
-        if let Some(name) = journal.file_name() {
-            std::fs::copy(journal, part.join(name))?;
-        }
+        let Some(name) = journal.file_name() else { continue };
+        match std::fs::copy(journal, part.join(name)) {
+            // A full disk must not keep the store from being read.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                tracing::warn!(path = %path.display(), "no room for a copy of the journals; going on without");
+                return remove_if_there(&part);
+            }
+            copied => copied?,
+        };
     }
     std::fs::rename(part, copy)
 }
@@ -185,9 +197,12 @@ fn recover(options: &EmbeddedOptions) -> Result<(Database, Keyspace), OpenError>
         let db = Database::builder(path.join(ENGINE))
             .manual_journal_persist(true)
             .cache_size(options.cache_bytes)
+            .worker_threads(WORKERS)
             .open()?;
         let data = db.keyspace(KEYSPACE, || {
-            KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes)
+            KeyspaceCreateOptions::default()
+                .max_memtable_size(options.memtable_bytes)
+                .compaction_strategy(Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES)))
         })?;
         Ok((db, data))
     }));

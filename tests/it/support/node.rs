@@ -51,6 +51,11 @@ impl NodeLink {
         log.iter().skip(skipped).map(|line| format!("    {line}\n")).collect()
     }
 
+    /// The server's log, as far as it is kept.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().iter().map(|line| format!("{line}\n")).collect()
+    }
+
     fn follow(self: &Arc<Self>, stream: impl Read + Send + 'static) {
         let link = self.clone();
         std::thread::spawn(move || {

@@ -16,8 +16,8 @@ use switchboard::store::{
 };
 use switchboard_cluster::OwnershipTables;
 
-use super::child::{Role, chain, command};
 use super::{LICENSE, append, log, own};
+use crate::child::{Role, chain, command};
 
 const THREADS: u64 = 12;
 const ROWS: u64 = 40;
@@ -33,7 +33,7 @@ fn body(thread: u64, seq: u64) -> Bytes {
 
 async fn fill(folder: &Path) {
     let store = Arc::new(EmbeddedStore::open(&options(folder)).expect("a store"));
-    let ownership = own(&store).await;
+    let ownership = own(store.clone()).await;
     for seq in 1..=ROWS {
         for thread in 0..THREADS {
             let key = IndexKey {
@@ -222,7 +222,7 @@ fn judge(folder: &Path) -> String {
 }
 
 /// The child's part.
-pub(super) async fn open_and_read(folder: &Path) {
+pub(crate) async fn open_and_read(folder: &Path) {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let verdict = match EmbeddedStore::open(&options(folder)) {
         Err(error) => format!("refused {error}"),

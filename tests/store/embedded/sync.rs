@@ -4,8 +4,8 @@ use std::process::Command;
 
 use switchboard::store::EventLog;
 
-use super::child::{FEW, Role, command, lines};
 use super::{log, open};
+use crate::child::{FEW, Role, command, lines};
 
 /// The sync of this number fails.
 const FAILING: u64 = 25;
