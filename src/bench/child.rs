@@ -161,8 +161,9 @@ fn scratch_folder(inside: &Path) -> Result<PathBuf, BenchError> {
 
 /// True for a folder in memory, where an fsync costs nothing and figures say nothing.
 pub(super) fn is_in_memory(folder: &Path) -> bool {
-    const TMPFS: i64 = 0x0102_1994;
-    rustix::fs::statfs(folder).is_ok_and(|system| i64::try_from(system.f_type) == Ok(TMPFS))
+    const TMPFS: u64 = 0x0102_1994;
+    // The width of the field differs from system to system.
+    rustix::fs::statfs(folder).is_ok_and(|system| system.f_type as u64 == TMPFS)
 }
 
 fn free_port() -> std::io::Result<u16> {

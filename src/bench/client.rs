@@ -28,13 +28,6 @@ pub(super) trait Watcher: Send + 'static {
     fn closed(&mut self) {}
 }
 
-/// Nobody cares.
-pub(super) struct Ignore;
-
-impl Watcher for Ignore {
-    fn push(&mut self, _: &str, _: &str, _: Instant) {}
-}
-
 /// An answer, and when it was read.
 pub(super) struct Answer {
     /// The payload, or the error in the server's words.

@@ -105,7 +105,7 @@ pub const FIGURES: &[Figure] = &[
 ];
 
 /// Rounds in which the host took more than this share of the time (percent) say nothing.
-pub const MAX_STEAL: f64 = 5.0;
+pub(super) const MAX_STEAL: f64 = 5.0;
 
 impl Report {
     /// An empty report.

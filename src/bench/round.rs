@@ -118,7 +118,9 @@ impl Meter {
         let mut round = Round { system: self.system.to_owned(), seconds, ..Round::default() };
         round.latencies = recorder.latencies();
         round.errors = recorder.errors();
-        let mut figure = |name: &str, value: f64| drop(round.figures.insert(name.to_owned(), value));
+        let mut figure = |name: &str, value: f64| {
+            round.figures.insert(name.to_owned(), value);
+        };
         figure("rate", count / seconds);
         let per_1000 = |cpu: Duration| cpu.as_secs_f64() * 1000.0 / count.max(1.0);
         if let Some((now, then)) = end.server.zip(begin.server) {

@@ -190,13 +190,10 @@ impl Talk {
     /// Compares what was acknowledged with what each party got and with what is stored, as an agent reads it.
     pub(super) async fn audit(&self, reader: &Client, senders: u32) -> Result<Findings, BenchError> {
         self.settle().await;
-        let evidence = Evidence {
-            acknowledged: self.acknowledged.lock().clone(),
-            readers: self.got.iter().map(|got| got.lock().clone()).collect(),
-            stored: stored(reader, &self.chat).await?,
-            senders,
-        };
-        Ok(examine(&evidence))
+        let stored = stored(reader, &self.chat).await?;
+        let acknowledged = self.acknowledged.lock().clone();
+        let readers = self.got.iter().map(|got| got.lock().clone()).collect();
+        Ok(examine(&Evidence { acknowledged, readers, stored, senders }))
     }
 }
 
@@ -220,9 +217,11 @@ async fn stored(reader: &Client, chat: &str) -> Result<Vec<Seen>, BenchError> {
     }
 }
 
-/// Which chats a socket takes part in, and as whom; grows while the socket lives.
+/// Which chats a socket takes part in, and as which party; grows while the socket lives.
 #[derive(Clone, Default)]
-pub(super) struct Places(Arc<RwLock<HashMap<String, (Arc<Talk>, usize)>>>);
+pub(super) struct Places(Arc<RwLock<HashMap<String, Place>>>);
+
+type Place = (Arc<Talk>, usize);
 
 impl Places {
     /// From now on the socket is a party of this chat.
