@@ -2,7 +2,12 @@
 
 mod bad_frames;
 mod bad_http;
+mod crash;
 mod door;
 mod drain;
+mod fuzz;
+mod leaks;
+mod slow_readers;
+mod talker;
 mod tokens;
 mod vitals;
