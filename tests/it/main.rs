@@ -9,6 +9,9 @@ mod tables;
 
 mod support;
 
+mod audience;
+mod chats;
+mod durability;
 mod methods;
 mod sessions;
 mod walls;
