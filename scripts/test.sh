@@ -128,7 +128,7 @@ section "clippy"
 cargo clippy --workspace --all-targets --locked -- -D warnings
 
 section "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
 # ---- tests ----
 

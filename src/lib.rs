@@ -8,6 +8,7 @@
 
 pub mod actors;
 pub mod admin;
+pub mod bench;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -4,7 +4,7 @@
 //!
 //! - [`chat::ChatActor`] owns one chat with its active thread. It is the only one who decides about the chat,
 //!   and the only one who writes its log.
-//! - [`router::RouterActor`] assigns the chats of one license to agents.
+//! - The router behind [`router::RouterHandle`] assigns the chats of one license to agents.
 //! - [`Actors`] is the directory: it starts both on demand on the arbiters of the web server's workers.
 //! - [`delivery::Delivery`] is how actors push without knowing sessions.
 //!

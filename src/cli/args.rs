@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench::BenchArgs;
 use crate::config;
 use crate::tenants::TokenKind;
 
@@ -83,6 +84,17 @@ Examples:
   switchboard license set --client 0123456789abcdef0123456789abcdef --origins https://shop.example
   switchboard license set --remove-client 0123456789abcdef0123456789abcdef";
 
+const BENCH_EXAMPLES: &str = "\
+With --self a server is started on a scratch store and a free port; else --target and --credentials (what \
+`license create --agents N --credentials-file FILE` wrote) say where to go. Ends with 1 if an audit fails.
+
+Examples:
+  switchboard bench chat --self --baseline --rounds 3 --json chat.json --html chat.html
+  switchboard bench open --self --rate 10s:500,20s:2000
+  switchboard bench find-knee --self --goal 50
+  switchboard bench idle --target http://127.0.0.1:8080 --credentials bench.json --server-pid 4711
+  switchboard bench --compare before.json after.json";
+
 const CHECK_EXAMPLES: &str = "\
 Takes the flags of `serve`, reads the same file and the same environment, and starts nothing. Secrets are \
 masked. Ends with 0 where the server would start with these settings, else with 2; all faults are listed at once.
@@ -116,6 +128,9 @@ pub(super) enum Command {
     /// Make, show and change licenses: the tenants of the server
     #[command(subcommand, after_help = LICENSE_EXAMPLES)]
     License(LicenseCommand),
+    /// Measure a server: what it holds, what it costs, and whether anything acknowledged was lost
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(Box<BenchArgs>),
     /// Print every setting with its value and source; fail where the server would not start
     #[command(after_help = CHECK_EXAMPLES)]
     CheckConfig(ServerFlags),
@@ -361,20 +376,21 @@ type Setting = (&'static str, String);
 impl Command {
     /// The settings file that was named.
     pub(super) fn config_file(&self) -> Option<PathBuf> {
-        self.store_flags().config.clone()
+        self.store_flags()?.config.clone()
     }
 
     /// What the flags say of settings.
     pub(super) fn settings(&self) -> Vec<Setting> {
-        let mut said = self.store_flags().settings();
+        let mut said = self.store_flags().map(StoreFlags::settings).unwrap_or_default();
         if let Self::Serve(flags) | Self::CheckConfig(flags) = self {
             said.extend(flags.settings());
         }
         said
     }
 
-    fn store_flags(&self) -> &StoreFlags {
-        match self {
+    fn store_flags(&self) -> Option<&StoreFlags> {
+        Some(match self {
+            Self::Bench(_) => return None,
             Self::Serve(flags) | Self::CheckConfig(flags) => &flags.store,
             Self::Migrate(flags) => flags,
             Self::Token(TokenCommand::Create(flags)) => &flags.store,
@@ -383,7 +399,7 @@ impl Command {
             Self::License(LicenseCommand::Create(flags)) => &flags.store,
             Self::License(LicenseCommand::Show(flags)) => &flags.store,
             Self::License(LicenseCommand::Set(flags)) => &flags.store,
-        }
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! The command line: what is typed becomes a configuration and a command, and the command is run.
 //!
-//! [`parse`] reads the arguments and keeps unknown flags as faults, so that they are reported together with those
+//! `parse` reads the arguments and keeps unknown flags as faults, so that they are reported together with those
 //! of the settings. [`run`] loads the settings, says what is wrong with all of it at once, and runs the command.
-//! What a command does is elsewhere: `serve` in [`node`](crate::node), licenses and tokens in
+//! What a command does is elsewhere: `serve` in [`node`], licenses and tokens in
 //! [`admin`](crate::admin).
 
 mod args;
@@ -69,6 +69,7 @@ fn run_command(command: Command, loaded: Loaded) -> Result<(), Box<dyn Error>> {
         Command::Migrate(_) => migrate::run(&config),
         Command::Token(command) => token::run(&config, command),
         Command::License(command) => license::run(&config, command),
+        Command::Bench(args) => Ok(crate::bench::run(*args)?),
         Command::CheckConfig(_) => unreachable!("it was run above"),
     }
 }

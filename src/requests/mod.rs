@@ -1,7 +1,7 @@
 //! The one path of a request, whether it came by HTTP or by websocket.
 //!
 //! [`Requests::handle`] takes a method row and a raw payload from somebody whom the edge or a session knows by
-//! token, checks scopes, decodes once, and either gives a command to the chat's actor or reads ([`query`]). What
+//! token, checks scopes, decodes once, and either gives a command to the chat's actor or reads (`query`). What
 //! comes back is the payload as JSON text, or the protocol's error.
 
 mod caller;

@@ -438,6 +438,8 @@ impl<K: Kind> StreamHandler<Result<ws::Message, ws::ProtocolError>> for Session<
                 ctx.stop();
             }
             Err(ws::ProtocolError::Overflow) => self.refuse(ws::CloseCode::Size, ctx),
+            // Among them: a text that is no UTF-8.
+            Err(ws::ProtocolError::Io(_)) => self.refuse(ws::CloseCode::Invalid, ctx),
             Err(_) => self.refuse(ws::CloseCode::Protocol, ctx),
         }
     }

@@ -5,7 +5,7 @@
 //! - [`EventLog`]: chat actors. The rows of a thread, appended under the epoch of the shard's owner.
 //! - [`CasTables`]: whoever changes something rarely and must not race: pointers, licenses, tokens.
 //! - [`Indexes`]: lists and timers. Projections of the logs; each can be rebuilt from them.
-//! - [`OwnershipTables`](switchboard_cluster::OwnershipTables): the crate `cluster`, which decides who owns a shard.
+//! - [`OwnershipTables`]: the crate `cluster`, which decides who owns a shard.
 //! - [`Health`]: the node, for `/readyz`, `/metrics` and its own stop.
 //!
 //! [`Store`] is all of them; the rest of the server holds an `Arc<dyn Store>`. There are two implementations and no

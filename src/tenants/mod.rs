@@ -6,7 +6,7 @@
 //! - [`Tokens`] makes, lists, takes back and checks agents' and bots' tokens; [`ScopeSet`] is what one allows.
 //! - [`CustomerTokens`] signs and checks customers' tokens; [`Grants`] is the endpoint that gives them out.
 //! - [`Tenants`] is all of them over one store; [`Tenants::follow`] keeps them up to date with other nodes.
-//! - [`make_license`] makes a license with agents and their tokens, as the demo and the operator want it.
+//! - [`make_license()`] makes a license with agents and their tokens, as the demo and the operator want it.
 //!
 //! Secrets are shown once, when they are made. Only hashes are stored, and no secret has a `Debug` that shows it.
 

@@ -5,7 +5,7 @@
 //! the end of its stdin, which only the test binary holds open. Needs Java 17 and Maven; where they are missing the test fails
 //! and says what to install.
 
-#![allow(dead_code, reason = "each test binary that includes this file uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary that includes this file uses a part of it")]
 
 mod jars;
 mod node;

@@ -1,8 +1,8 @@
 //! The chat actor: the single writer of one chat.
 //!
-//! - [`actor`](self) holds the queue and the lifecycle; a [`turn`] decides and stores what is queued;
-//! - [`load`] builds the state from the log, [`record`] is the stored form of a row, [`history`] folds the rows of
-//!   a thread for readers, [`projections`] are the index rows that follow from a change.
+//! - `actor` holds the queue and the lifecycle; a `turn` decides and stores what is queued;
+//! - `load` builds the state from the log, `record` is the stored form of a row, [`history`] folds the rows of a
+//!   thread for readers, `projections` are the index rows that follow from a change.
 
 mod actor;
 pub mod history;

@@ -1,6 +1,6 @@
 //! What a chat's log says: the truth, against which reservations are settled.
 
-use super::chat::Goal;
+use super::chat::{Goal, Pending};
 use super::effect::{Cause, DecisionId, Effect};
 use super::presence::LeaveReason;
 use super::record::Question;
@@ -99,6 +99,7 @@ impl Router {
         let members = self.tables.agent_set(&state.members);
         let chat = self.tables.chat(key);
         let before = chat.members.clone();
+        let pending = chat.pending;
         // The lanes depend on these: out with the old ones, in with the new.
         let moves = chat.groups != groups || chat.ignore_bots != state.ignore_bots;
         let place = chat.queued.filter(|_| moves);
@@ -123,11 +124,29 @@ impl Router {
         if let Some(place) = place {
             self.return_to_queue(key, place);
         }
-        self.place_by_log(key, state.queued_since, before);
+        let was_refused = pending.is_some_and(|pending| self.was_refused(key, pending));
+        self.place_by_log(key, state.queued_since, before, was_refused);
+    }
+
+    /// Whether a decision is settled and the log does not show it.
+    fn was_refused(&self, key: ChatKey, pending: Pending) -> bool {
+        let chat = self.tables.chat(key);
+        let is_shown = match pending.goal {
+            Goal::Serve(agent) => chat.members.contains(&agent),
+            Goal::Wait => chat.members.is_empty(),
+            Goal::Archive => !chat.active,
+        };
+        pending.decision <= chat.settled && !is_shown
     }
 
     /// Once nothing is under way, the chat stands where its log says; if the log says nowhere, it is routed.
-    fn place_by_log(&mut self, key: ChatKey, queued_since: Option<Timestamp>, before: Vec<AgentKey>) {
+    fn place_by_log(
+        &mut self,
+        key: ChatKey,
+        queued_since: Option<Timestamp>,
+        before: Vec<AgentKey>,
+        was_refused: bool,
+    ) {
         let chat = self.tables.chat(key);
         if !chat.is_routed() {
             return self.leave_queue(key);
@@ -136,12 +155,25 @@ impl Router {
             return;
         }
         if !chat.members.is_empty() {
-            return self.leave_queue(key);
+            let is_deserted = !chat.members.iter().any(|member| self.tables.agent(*member).is_present());
+            let first = chat.members[0];
+            self.leave_queue(key);
+            self.tables.chat_mut(key).excluded.clear();
+            if was_refused && is_deserted && !self.is_rebuilding {
+                // What was to replace an agent who left did not come about: they are still gone.
+                self.reroute_chat(key, first, self.tables.agent(first).left);
+            }
+            return;
         }
         if let Some(since) = queued_since {
             if chat.queued.is_none_or(|place| place.key.queued_at != since) {
                 let admission = self.admission_of_reported(key);
                 self.enter_queue(key, since, admission);
+            }
+            if was_refused {
+                for group in self.tables.chat(key).groups.clone() {
+                    self.archive_hopeless(group);
+                }
             }
             return;
         }

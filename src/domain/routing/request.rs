@@ -16,6 +16,9 @@ use crate::domain::time::Timestamp;
 pub struct ChatRequest {
     /// The chat.
     pub chat: ChatId,
+    /// The version of the log that the request rests on, in which no thread is active. Logs count from 1; 0 = there
+    /// is none yet.
+    pub version: u64,
     /// Its access groups; empty = group 0.
     pub groups: Vec<GroupId>,
     /// The agent of the customer's last thread.
@@ -37,6 +40,7 @@ impl ChatRequest {
     pub fn new(chat: ChatId) -> Self {
         Self {
             chat,
+            version: 0,
             groups: vec![GroupId::ALL],
             recent_agent: None,
             by_agent: None,
@@ -119,10 +123,18 @@ pub struct Routed {
 }
 
 impl Router {
-    /// Decides about a new thread. Asked again before it is settled, it says the same again.
+    /// Decides about a new thread. Asked again for the same, it says the same again; asked for something else, it
+    /// decides anew, and the owner must not carry out what it was told before.
     pub fn request(&mut self, request: &ChatRequest, now: Timestamp) -> Routed {
         self.enter(now);
-        let known = self.tables.chat_key(&request.chat).filter(|key| self.tables.chat(*key).active);
+        let mut known = self.tables.chat_key(&request.chat).filter(|key| self.tables.chat(*key).active);
+        if let Some(key) = known
+            && !self.is_repeated(key, request)
+        {
+            self.close(key);
+            self.drain();
+            known = None;
+        }
         let (id, decision) = match known {
             Some(key) => self.repeat(key),
             None => self.decide_start(request),
@@ -143,6 +155,15 @@ impl Router {
         self.finish()
     }
 
+    /// Whether the request was made before. Otherwise, since it rests on a log without an active thread, what is
+    /// known of the chat is over: its start failed, or the report of its closing was overtaken.
+    fn is_repeated(&mut self, key: ChatKey, request: &ChatRequest) -> bool {
+        let groups = self.tables.chat_groups(&request.groups);
+        let chat = self.tables.chat(key);
+        request.version < chat.min_version
+            && (chat.was_reported || (chat.groups == groups && chat.ignore_bots == request.ignore_bots))
+    }
+
     fn repeat(&mut self, key: ChatKey) -> (DecisionId, Decision) {
         let chat = self.tables.chat(key);
         let id = chat.pending.map_or(chat.settled, |pending| pending.decision);
@@ -160,6 +181,7 @@ impl Router {
         let key = self.open_chat(&request.chat);
         let groups = self.tables.chat_groups(&request.groups);
         let chat = self.tables.chat_mut(key);
+        chat.min_version = chat.min_version.max(request.version.saturating_add(1));
         chat.groups = groups;
         chat.ignore_bots = request.ignore_bots;
         chat.continuous = request.continuous;

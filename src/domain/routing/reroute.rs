@@ -62,22 +62,26 @@ impl Router {
         let mut chats = self.tables.agent(agent).chats.clone();
         chats.sort_unstable_by_key(|chat| self.tables.chat(*chat).number);
         for key in chats {
-            let chat = self.tables.chat(key);
-            let serves = |holder: AgentKey| holder != agent && self.tables.agent(holder).is_present();
-            // Whoever is about to get it has it as good as served; whose claim was superseded has not.
-            let is_served = match chat.pending.map(|pending| pending.goal) {
-                Some(Goal::Serve(next)) => next != agent && serves(next),
-                Some(Goal::Wait | Goal::Archive) => true,
-                None => chat.members.iter().any(|member| serves(*member)),
-            };
-            if is_served || !chat.is_routed() {
-                continue;
-            }
-            let mut replaces = vec![agent];
-            replaces.extend(chat.members.iter().filter(|member| **member != agent && !serves(**member)));
-            let question = Question::AgentLeft(self.tables.agent(agent).id.clone(), reason);
-            self.route(key, question, Cause::AgentLeft(reason), replaces);
+            self.reroute_chat(key, agent, reason);
         }
+    }
+
+    pub(super) fn reroute_chat(&mut self, key: ChatKey, agent: AgentKey, reason: LeaveReason) {
+        let chat = self.tables.chat(key);
+        let serves = |holder: AgentKey| holder != agent && self.tables.agent(holder).is_present();
+        // Whoever is about to get it has it as good as served; whose claim was superseded has not.
+        let is_served = match chat.pending.map(|pending| pending.goal) {
+            Some(Goal::Serve(next)) => next != agent && serves(next),
+            Some(Goal::Wait | Goal::Archive) => true,
+            None => chat.members.iter().any(|member| serves(*member)),
+        };
+        if is_served || !chat.is_routed() {
+            return;
+        }
+        let mut replaces = vec![agent];
+        replaces.extend(chat.members.iter().filter(|member| **member != agent && !serves(**member)));
+        let question = Question::AgentLeft(self.tables.agent(agent).id.clone(), reason);
+        self.route(key, question, Cause::AgentLeft(reason), replaces);
     }
 
     /// Another agent, else the queue, else the archive.

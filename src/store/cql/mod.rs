@@ -14,7 +14,7 @@
 //!
 //! # Who is who
 //!
-//! [`connection`] makes the session, [`dialect`] knows what differs between servers, [`migrate`] and [`migrations`] bring the
+//! [`connection`] makes the session, [`dialect`] knows what differs between servers, [`migrate()`] and [`migrations`] bring the
 //! schema up to date, [`tables`] maps the generic names of the traits to tables with names of their own, [`statements`]
 //! prepares everything at the start. Then a file for each trait, [`lwt`] for conditional writes, and [`projections`] for
 //! index rows that could not be written at once.

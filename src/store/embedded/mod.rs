@@ -5,7 +5,7 @@
 //! - A write is answered only after the operating system has confirmed that it is on disk (`fdatasync`).
 //! - One writer thread takes everything that waits, as one batch with one sync (group commit), so that the cost of a sync
 //!   is shared and an append can compare its epoch inside the transaction.
-//! - A failed sync ends the store: nothing is acknowledged from then on, and [`Health::failed`](super::Health::failed)
+//! - A failed sync ends the store: nothing is acknowledged from then on, and [`Health::failed`]
 //!   tells the server to stop. Nobody can know what is on disk after it.
 //! - A nearly full disk refuses writes early ([`StoreError::Full`]) and goes on reading; the reserve is for the upkeep
 //!   of the engine and for ownership. (fjall stops for good when it hits the real end of the disk.)

@@ -91,7 +91,8 @@ impl Office {
     }
 
     /// Asks the router, writes the log, reports.
-    pub(super) fn start_as(&mut self, request: ChatRequest) -> Decision {
+    pub(super) fn start_as(&mut self, mut request: ChatRequest) -> Decision {
+        request.version = self.logs.get(&request.chat).map_or(0, |log| log.version);
         let routed = self.router.request(&request, self.now);
         if !matches!(routed.decision, Decision::Refuse(_)) {
             let version = self.logs.get(&request.chat).map_or(0, |log| log.version) + 1;

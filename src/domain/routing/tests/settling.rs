@@ -97,6 +97,23 @@ fn a_reopened_chat_whose_start_failed_is_settled_by_the_answer_too() {
 }
 
 #[test]
+fn a_request_may_overtake_the_report_of_the_close_before() {
+    let mut office = Office::new(RouterSettings::default());
+    office.hire("ann", 1);
+    office.start("a");
+    office.start("b");
+    let request = ChatRequest { version: 2, ..ChatRequest::new(chat_id("a")) };
+    let routed = office.router.request(&request, office.now);
+    assert!(matches!(routed.decision, Decision::Queue(_)), "the chat that waited comes first");
+    office.carry_out(routed.effects);
+    assert_eq!(office.serving("b"), Some("ann"));
+    let mut late = ChatState::new(chat_id("a"), 2);
+    late.active = false;
+    office.router.chat_state(&late, office.now);
+    assert_eq!(office.position("a"), Some(1));
+}
+
+#[test]
 fn a_report_that_does_not_know_the_decision_leaves_the_slot_reserved() {
     let mut office = Office::new(RouterSettings::default());
     office.hire("ann", 1);

@@ -1,0 +1,13 @@
+//! What goes wrong in the world: bad input, readers who do not read, crashes, full disks, stops; over real sockets.
+
+mod bad_frames;
+mod bad_http;
+mod crash;
+mod door;
+mod drain;
+mod fuzz;
+mod leaks;
+mod slow_readers;
+mod talker;
+mod tokens;
+mod vitals;
