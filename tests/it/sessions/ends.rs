@@ -36,7 +36,9 @@ async fn a_client_that_falls_silent_is_told_that_its_time_is_over() {
     while let Some(Ok(message)) = socket.next().await {
         frames.extend(message.to_text().map(str::to_owned));
     }
-    let told = frames.iter().any(|frame| frame.contains("agent_disconnected") && frame.contains("connection_timeout"));
+    let told = frames
+        .iter()
+        .any(|frame| frame.contains("agent_disconnected") && frame.contains("connection_timeout"));
     assert!(told, "{frames:?}");
 }
 
