@@ -130,7 +130,12 @@ fn examine_order(acknowledged: &[Acked], senders: u32, places: &HashMap<u64, usi
     }
 }
 
-fn examine_reader(acknowledged: &[Acked], reader: &[Seen], places: &HashMap<u64, usize>, found: &mut Findings) {
+fn examine_reader(
+    acknowledged: &[Acked],
+    reader: &[Seen],
+    places: &HashMap<u64, usize>,
+    found: &mut Findings,
+) {
     found.pushed += reader.len() as u64;
     let mut got = HashSet::new();
     let mut last = None;
@@ -165,7 +170,12 @@ mod tests {
 
     fn chat(stored: &[u32], reader: &[u32]) -> Findings {
         let acknowledged = [1, 2, 3].map(|number| Acked { number, id: 100 + u64::from(number) }).to_vec();
-        examine(&Evidence { acknowledged, readers: vec![all(reader), all(&[1, 2, 3])], stored: all(stored), senders: 1 })
+        examine(&Evidence {
+            acknowledged,
+            readers: vec![all(reader), all(&[1, 2, 3])],
+            stored: all(stored),
+            senders: 1,
+        })
     }
 
     #[test]
@@ -178,7 +188,8 @@ mod tests {
     #[test]
     fn an_event_that_was_never_acknowledged_may_be_there_or_not() {
         let acknowledged = vec![Acked { number: 1, id: 101 }];
-        let evidence = Evidence { acknowledged, readers: vec![all(&[1, 2])], stored: all(&[1, 2]), senders: 1 };
+        let evidence =
+            Evidence { acknowledged, readers: vec![all(&[1, 2])], stored: all(&[1, 2]), senders: 1 };
         assert!(examine(&evidence).is_clean());
     }
 
@@ -192,12 +203,16 @@ mod tests {
         let mut twice = all(&[1, 2, 3]);
         twice.push(Seen { number: Some(2), id: 999 });
         let acknowledged = vec![Acked { number: 2, id: 102 }];
-        assert_eq!(examine(&Evidence { acknowledged, readers: Vec::new(), stored: twice, senders: 1 }).doubled, 1);
+        assert_eq!(
+            examine(&Evidence { acknowledged, readers: Vec::new(), stored: twice, senders: 1 }).doubled,
+            1
+        );
     }
 
     #[test]
     fn messages_of_one_sender_are_stored_in_the_order_of_sending() {
-        let acknowledged: Vec<Acked> = (1..=4).map(|number| Acked { number, id: 100 + u64::from(number) }).collect();
+        let acknowledged: Vec<Acked> =
+            (1..=4).map(|number| Acked { number, id: 100 + u64::from(number) }).collect();
         let stored = all(&[2, 1, 4, 3]);
         let evidence = Evidence { acknowledged, readers: Vec::new(), stored, senders: 2 };
         assert!(examine(&evidence).is_clean());
@@ -207,7 +222,8 @@ mod tests {
     #[test]
     fn an_answer_that_names_another_event_is_found() {
         let acknowledged = vec![Acked { number: 1, id: 102 }];
-        let found = examine(&Evidence { acknowledged, readers: Vec::new(), stored: all(&[1, 2]), senders: 1 });
+        let found =
+            examine(&Evidence { acknowledged, readers: Vec::new(), stored: all(&[1, 2]), senders: 1 });
         assert_eq!(found.made_up, 1);
     }
 }

@@ -60,13 +60,16 @@ impl Server {
         }
         let port = free_port()?;
         let mut command = Command::new(&options.program);
-        command.args(["serve", "--no-demo", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"]).arg(&data);
+        command
+            .args(["serve", "--no-demo", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
+            .arg(&data);
         without_own_settings(&mut command);
         for (key, value) in &options.settings {
             command.env(variable(key), value);
         }
         let server = Self::spawn(command, folder, port).await?;
-        let target = Target::new(vec![server.url.clone()], Credentials::read(&credentials)?, options.sources)?;
+        let target =
+            Target::new(vec![server.url.clone()], Credentials::read(&credentials)?, options.sources)?;
         Ok((server, target))
     }
 
@@ -141,7 +144,9 @@ fn variable(key: &str) -> String {
 
 /// What the operator set for their own server must not reach the scratch one.
 fn without_own_settings(command: &mut Command) {
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SWITCHBOARD_")) {
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SWITCHBOARD_"))
+    {
         command.env_remove(name);
     }
 }

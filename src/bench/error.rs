@@ -59,7 +59,9 @@ pub enum BenchError {
     #[error("the audit failed: what the server acknowledged is not what it stored and pushed")]
     NotClean,
     /// The credentials name too few agents.
-    #[error("the scenario needs {wanted} agents, the credentials name {found}: license create --agents {wanted}")]
+    #[error(
+        "the scenario needs {wanted} agents, the credentials name {found}: license create --agents {wanted}"
+    )]
     Agents {
         /// How many it needs.
         wanted: usize,

@@ -67,7 +67,8 @@ pub(super) fn page(report: &Report) -> String {
         draw(&mut page, &chart);
     }
     page.push_str("</div>");
-    let _ = write!(page, "<section><h2>Asked for</h2><p>{}</p></section></main></html>", escape(&report.options));
+    let _ =
+        write!(page, "<section><h2>Asked for</h2><p>{}</p></section></main></html>", escape(&report.options));
     page
 }
 
@@ -77,7 +78,8 @@ fn verdict(page: &mut String, report: &Report) {
         let name = format!("Round {} ({})", number + 1, escape(&round.system));
         if let Some(audit) = &round.audit {
             let class = if audit.is_clean() { "good" } else { "bad" };
-            let _ = write!(page, "<div>{name}: <span class={class}>{}</span></div>", escape(&audit.to_string()));
+            let _ =
+                write!(page, "<div>{name}: <span class={class}>{}</span></div>", escape(&audit.to_string()));
         }
         for warning in &round.warnings {
             let _ = write!(page, "<div>{name}: {}</div>", escape(warning));
@@ -121,10 +123,14 @@ fn charts(report: &Report) -> Vec<Chart> {
         Chart { title, unit, lines, quantiles: false, logarithmic }
     };
     let curve = |(number, round): (usize, &Round)| {
-        round.latencies.iter().map(move |(lane, latency)| Line {
-            name: format!("{} {} {lane}", round.system, number + 1),
-            points: latency.curve.iter().map(|(at, us)| (nines(*at), *us as f64 / 1e3)).collect(),
-        }).collect::<Vec<_>>()
+        round
+            .latencies
+            .iter()
+            .map(move |(lane, latency)| Line {
+                name: format!("{} {} {lane}", round.system, number + 1),
+                points: latency.curve.iter().map(|(at, us)| (nines(*at), *us as f64 / 1e3)).collect(),
+            })
+            .collect::<Vec<_>>()
     };
     let curves = Chart {
         title: "Latency by percentile",
@@ -159,7 +165,8 @@ fn draw(page: &mut String, chart: &Chart) {
     if !top.is_finite() || points().all(|(_, y)| *y == 0.0) {
         return;
     }
-    let bottom = if chart.logarithmic { points().map(|(_, y)| scale(*y)).fold(top, f64::min).floor() } else { 0.0 };
+    let bottom =
+        if chart.logarithmic { points().map(|(_, y)| scale(*y)).fold(top, f64::min).floor() } else { 0.0 };
     let top = if chart.logarithmic { top.ceil().max(bottom + 1.0) } else { top * 1.05 };
     let x_of = |x: f64| LEFT + (WIDTH - LEFT - 8.0) * x / right;
     let y_of = |y: f64| 8.0 + (HEIGHT - BOTTOM - 8.0) * (1.0 - (y - bottom) / (top - bottom));

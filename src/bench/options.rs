@@ -209,7 +209,8 @@ fn span(seconds: f64) -> Duration {
 
 /// `key=value`
 fn setting(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("must be a setting and its value, as limits.session_rate=off")?;
+    let (key, value) =
+        text.split_once('=').ok_or("must be a setting and its value, as limits.session_rate=off")?;
     Ok((key.to_owned(), value.to_owned()))
 }
 
@@ -337,7 +338,8 @@ impl std::str::FromStr for Schedule {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const HELP: &str = "must be a rate, as 1000, or a schedule, as 10s:500,20s:2000";
-        let rate = |text: &str| text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0).ok_or(HELP);
+        let rate =
+            |text: &str| text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0).ok_or(HELP);
         if !text.contains(':') {
             return Ok(Self::constant(rate(text)?));
         }

@@ -114,7 +114,11 @@ impl Report {
             scenario: scenario.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             options,
-            machine: MachineFacts { cores: process::cores(), processor: process::processor(), shared_with_server },
+            machine: MachineFacts {
+                cores: process::cores(),
+                processor: process::processor(),
+                shared_with_server,
+            },
             rounds: Vec::new(),
         }
     }
@@ -122,7 +126,10 @@ impl Report {
     /// Whether every audit was clean and nothing that has to work failed.
     pub fn is_clean(&self) -> bool {
         self.rounds.iter().filter_map(|round| round.audit.as_ref()).all(Findings::is_clean)
-            && self.rounds.iter().all(|round| round.figures.get("over_capacity").is_none_or(|over| *over == 0.0))
+            && self
+                .rounds
+                .iter()
+                .all(|round| round.figures.get("over_capacity").is_none_or(|over| *over == 0.0))
     }
 
     /// The systems that were measured, in order of appearance.
@@ -143,8 +150,11 @@ impl Report {
         found.sort_by(f64::total_cmp);
         let (min, max) = (*found.first()?, *found.last()?);
         let half = found.len() / 2;
-        let median =
-            if found.len().is_multiple_of(2) { f64::midpoint(found[half - 1], found[half]) } else { found[half] };
+        let median = if found.len().is_multiple_of(2) {
+            f64::midpoint(found[half - 1], found[half])
+        } else {
+            found[half]
+        };
         Some(Spread { min, median, max })
     }
 

@@ -63,7 +63,11 @@ impl Meter {
     }
 
     /// Measures what happens while `work` goes on; then tells the drivers to stop.
-    pub(super) async fn measure_while<W: Future>(&self, recorder: &Arc<Recorder>, work: W) -> (Round, W::Output) {
+    pub(super) async fn measure_while<W: Future>(
+        &self,
+        recorder: &Arc<Recorder>,
+        work: W,
+    ) -> (Round, W::Output) {
         let line = self.line("starting");
         recorder.start();
         recorder.window();

@@ -74,7 +74,8 @@ pub(super) fn report(report: &Report) -> String {
     }
     let mut text = shown.to_string();
     for (number, round) in report.rounds.iter().enumerate() {
-        let mut say = |what: String| text.push_str(&format!("\nround {} ({}): {what}", number + 1, round.system));
+        let mut say =
+            |what: String| text.push_str(&format!("\nround {} ({}): {what}", number + 1, round.system));
         round.warnings.iter().for_each(|warning| say(warning.clone()));
         round.errors.iter().for_each(|(error, count)| say(format!("{count} × {error}")));
         if let Some(audit) = &round.audit {

@@ -30,8 +30,7 @@ impl Credentials {
     /// Reads the file.
     pub(super) fn read(path: &Path) -> Result<Self, BenchError> {
         let text = std::fs::read(path).map_err(BenchError::file(path))?;
-        serde_json::from_slice(&text)
-            .map_err(|source| BenchError::Json { path: path.to_owned(), source })
+        serde_json::from_slice(&text).map_err(|source| BenchError::Json { path: path.to_owned(), source })
     }
 }
 

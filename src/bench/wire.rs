@@ -93,7 +93,9 @@ pub(super) fn request(id: u64, action: &str, payload: &str) -> String {
 pub(super) fn message(chat: &str, number: u32, size: usize) -> String {
     let number = format!("{number}:");
     let filler = ".".repeat(size.saturating_sub(number.len()));
-    format!(r#"{{"chat_id":"{chat}","event":{{"type":"message","text":"{number}{filler}","recipients":"all"}}}}"#)
+    format!(
+        r#"{{"chat_id":"{chat}","event":{{"type":"message","text":"{number}{filler}","recipients":"all"}}}}"#
+    )
 }
 
 /// The payload of an agent's or customer's `login`.
@@ -176,9 +178,8 @@ pub(super) fn threads(payload: &str) -> Result<(Vec<Vec<Seen>>, Option<String>),
         next_page_id: Option<String>,
     }
     let page: Page<'_> = serde_json::from_str(payload)?;
-    let messages = |thread: Thread<'_>| {
-        thread.events.unwrap_or_default().iter().filter_map(WireEvent::seen).collect()
-    };
+    let messages =
+        |thread: Thread<'_>| thread.events.unwrap_or_default().iter().filter_map(WireEvent::seen).collect();
     Ok((page.threads.into_iter().map(messages).collect(), page.next_page_id))
 }
 
@@ -216,9 +217,11 @@ mod tests {
 
     #[test]
     fn frames_are_told_apart() {
-        let response = r#"{"request_id":"5","action":"a","type":"response","success":true,"payload":{"x":1}}"#;
+        let response =
+            r#"{"request_id":"5","action":"a","type":"response","success":true,"payload":{"x":1}}"#;
         assert!(matches!(open(response), Some(Frame::Response { id: Some(5), result: Ok(r#"{"x":1}"#) })));
-        let refused = r#"{"type":"response","success":false,"payload":{"error":{"type":"validation","message":"m"}}}"#;
+        let refused =
+            r#"{"type":"response","success":false,"payload":{"error":{"type":"validation","message":"m"}}}"#;
         match open(refused) {
             Some(Frame::Response { id: None, result: Err(error) }) => assert_eq!(error, "validation: m"),
             _ => panic!("a refusal"),

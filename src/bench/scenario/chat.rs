@@ -129,10 +129,7 @@ pub(super) async fn relay_client(
 }
 
 /// Audits every chat.
-pub(super) async fn audit(
-    chats: Vec<(Arc<Talk>, Client)>,
-    senders: u32,
-) -> Result<Findings, BenchError> {
+pub(super) async fn audit(chats: Vec<(Arc<Talk>, Client)>, senders: u32) -> Result<Findings, BenchError> {
     let found = stream::iter(chats).map(|(talk, reader)| async move { talk.audit(&reader, senders).await });
     let mut all = Findings::default();
     let mut found = found.buffer_unordered(OPENING);

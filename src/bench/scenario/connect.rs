@@ -38,7 +38,8 @@ async fn customers(system: &System, count: usize) -> Result<Vec<Option<Customer>
     if !system.has_store {
         return Ok(vec![None; count]);
     }
-    let made = stream::iter(0..count).map(|index| async move { system.target.new_customer(index).await.map(Some) });
+    let made =
+        stream::iter(0..count).map(|index| async move { system.target.new_customer(index).await.map(Some) });
     made.buffer_unordered(OPENING).try_collect().await
 }
 

@@ -46,7 +46,12 @@ pub(super) struct Stage<'a> {
 
 impl Stage<'_> {
     fn meter(&self) -> Meter {
-        Meter { system: self.system.name, server: self.system.pid, threads: self.threads, is_live: self.is_live }
+        Meter {
+            system: self.system.name,
+            server: self.system.pid,
+            threads: self.threads,
+            is_live: self.is_live,
+        }
     }
 
     async fn measure(&self, recorder: &Arc<Recorder>) -> Round {

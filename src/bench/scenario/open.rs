@@ -86,7 +86,8 @@ pub(in crate::bench) async fn find_knee(
     options: &KneeOptions,
 ) -> Result<Round, BenchError> {
     let attempt = async |rate: f64| {
-        let open = OpenOptions { schedule: Schedule::constant(rate), chats: options.chats, size: options.size };
+        let open =
+            OpenOptions { schedule: Schedule::constant(rate), chats: options.chats, size: options.size };
         let round = round(stage, &open).await?;
         let p99 = round.latencies.get("push").map_or(u64::MAX, |latency| latency.p99);
         let got = round.figures.get("rate").copied().unwrap_or_default();
