@@ -1,7 +1,8 @@
 //! Cross-origin answers for customers' browsers: only for origins that the license's clients registered.
 //!
 //! A request and its preflight name the organization in the query. Asking for a token is the exception: its body
-//! names the client, so the answer is the handler's, which refuses origins that the client did not register.
+//! names the client, so the answer is the handler's, which refuses origins that the client did not register; what it
+//! refuses no page may read.
 
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;

@@ -231,7 +231,12 @@ async fn cross_origin(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let crosses = request.path().contains("/customer/");
     let mut response = next.call(request).await?;
-    if crosses && let Some(context) = context_of(response.request()) {
+    // Pages whose token was refused may learn no more than that.
+    let refused = response.request().path().starts_with("/v2/customer/") && !response.status().is_success();
+    if crosses
+        && !refused
+        && let Some(context) = context_of(response.request())
+    {
         let request = response.request().clone();
         cors::allow(&context, &request, response.headers_mut()).await;
     }

@@ -10,6 +10,9 @@ mod tables;
 mod robust;
 mod support;
 
+mod audience;
+mod chats;
+mod durability;
 mod methods;
 mod sessions;
 mod walls;

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use switchboard::protocol::method::{self, Method};
-use switchboard::protocol::version::Surface;
 
 use super::payloads;
-use super::world::{Scene, Transport, World, ask};
+use super::world::{Transport, World, ask, caller};
 use crate::support::{Plan, TestNode};
 
 /// Examples that are refused, and why.
@@ -49,20 +48,6 @@ async fn example_requests_go_well_on_both_transports() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(played > 40, "only {played} calls by the examples of {folder}");
-}
-
-fn caller<'w>(
-    method: &Method,
-    world: &'w World,
-    scene: &'w Scene,
-) -> (&'w crate::support::Session, &'w crate::support::Web) {
-    match (method.surface, method.action) {
-        (Surface::Agent, "follow_chat" | "unfollow_chat") => {
-            (&world.other_agent.session, &world.other_agent.web)
-        }
-        (Surface::Agent, _) => (&world.agent.session, &world.agent.web),
-        (Surface::Customer, _) => (&scene.customer.session, &scene.customer.web),
-    }
 }
 
 /// The example's shape with ids that exist here: wherever the good payload has an id, it is taken over.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_json::json;
+use serde_json::Value;
 use switchboard::protocol::method::{self, Method, Scopes};
 use switchboard::protocol::version::Surface;
 
-use super::world::{Scene, Transport, World, ask};
+use super::world::{Scene, Transport, World, ask, caller};
 use super::{bad, payloads};
-use crate::support::{ApiError, Plan, Session, TestNode, Web};
+use crate::support::{Answer, Plan, TestNode};
 
 /// What was seen of a method by one way.
 #[derive(Clone, Copy, Default)]
@@ -24,13 +24,17 @@ async fn every_method_answers_good_and_bad_calls_on_both_transports() {
     let node = TestNode::with(&[("limits.session_rate", "off")], plan).await;
     let world = World::of(&node).await;
     let mut matrix: BTreeMap<(&str, &str, Transport), Seen> = BTreeMap::new();
+    let mut problems = Vec::new();
     for method in methods() {
         for transport in [Transport::Rtm, Transport::Web] {
-            let seen = play(method, transport, &world).await;
+            let scene = world.scene().await;
+            let play = Play { method, transport, world: &world, scene };
+            let seen = play.play(&mut problems).await;
             matrix.insert((method.surface.as_str(), method.action, transport), seen);
         }
     }
     print(&matrix);
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
     let holes: Vec<_> =
         matrix.iter().filter(|(_, seen)| seen.good == 0 || seen.bad == 0).map(|(at, _)| at).collect();
     assert!(holes.is_empty(), "nothing was seen of {holes:?}");
@@ -42,115 +46,89 @@ fn methods() -> impl Iterator<Item = &'static Method> {
     method::all().filter(|method| !["login", "logout", "ping"].contains(&method.action))
 }
 
-async fn play(method: &'static Method, transport: Transport, world: &World) -> Seen {
-    let called = match transport {
-        Transport::Rtm => method.rtm,
-        Transport::Web => method.web,
-    };
-    assert!(called, "{} is on both transports by the tables", method.action);
-    let scene = world.scene().await;
-    let good = payloads::good(method, world, &scene).await;
-    let mut seen = Seen::default();
-    for bad in bad::of(method, &good) {
-        let error = call(method, transport, world, &scene, bad.payload.clone()).await;
-        let told = format!("{} {transport:?}: {} {}: {}", method.action, bad.param, bad.what, bad.payload);
-        let error = error.expect_err(&told);
-        assert_eq!(error.kind, "validation", "{told}: {error:?}");
-        let name = bad.param.rsplit('.').next().unwrap_or(bad.param);
-        assert!(error.message.contains(name), "{told}: {error:?}");
-        seen.bad += 1;
-    }
-    seen.bad += stray_chats(method, transport, world, &scene, &good).await;
-    seen.bad += strangers(method, transport, world, &scene, &good).await;
-    let answer = call(method, transport, world, &scene, good.clone()).await;
-    let told = format!("{} {transport:?} {good}", method.action);
-    answer.unwrap_or_else(|error| panic!("{told}: {error:?}\n{}", world.agent.status()));
-    seen.good += 1;
-    seen
+/// One method by one way.
+struct Play<'w> {
+    method: &'static Method,
+    transport: Transport,
+    world: &'w World,
+    scene: Scene,
 }
 
-/// Who calls: an agent who is in the chat, or its customer; followers are not in it.
-fn caller<'w>(method: &Method, world: &'w World, scene: &'w Scene) -> (&'w Session, &'w Web) {
-    match (method.surface, method.action) {
-        (Surface::Agent, "follow_chat" | "unfollow_chat") => {
-            (&world.other_agent.session, &world.other_agent.web)
+impl Play<'_> {
+    async fn play(&self, problems: &mut Vec<String>) -> Seen {
+        let mut seen = Seen::default();
+        let good = payloads::good(self.method, self.world, &self.scene).await;
+        for bad in bad::of(self.method, &good) {
+            let what = format!("{} {}", bad.param, bad.what);
+            let name = bad.param.rsplit('.').next().unwrap_or(bad.param);
+            match self.call(&bad.payload).await {
+                Err(error) if error.kind == "validation" && error.message.contains(name) => seen.bad += 1,
+                answer => problems.push(self.told(&what, &bad.payload, &answer)),
+            }
         }
-        (Surface::Agent, _) => (&world.agent.session, &world.agent.web),
-        (Surface::Customer, _) => (&scene.customer.session, &scene.customer.web),
+        self.stray_chats(&good, &mut seen, problems).await;
+        self.strangers(&good, &mut seen, problems).await;
+        match self.call(&good).await {
+            Ok(_) => seen.good += 1,
+            answer => problems.push(self.told("good", &good, &answer)),
+        }
+        seen
     }
-}
 
-async fn call(
-    method: &Method,
-    transport: Transport,
-    world: &World,
-    scene: &Scene,
-    payload: serde_json::Value,
-) -> crate::support::Answer {
-    let (session, web) = caller(method, world, scene);
-    ask(transport, session, web, method.action, payload).await
-}
+    fn told(&self, what: &str, payload: &Value, answer: &Answer) -> String {
+        let (surface, action) = (self.method.surface.as_str(), self.method.action);
+        format!("{surface} {action} {:?}, {what}: {payload}\n    -> {answer:?}", self.transport)
+    }
 
-/// A chat that does not exist, and one of another license: the same answer.
-async fn stray_chats(
-    method: &Method,
-    transport: Transport,
-    world: &World,
-    scene: &Scene,
-    good: &serde_json::Value,
-) -> u32 {
-    let Some(path) = bad::chat_path(method) else { return 0 };
-    let mut answers: Vec<ApiError> = Vec::new();
-    for chat in ["0000000000000000", "PJ0MRSHTDG", "no such chat", &world.foreign.chat.id] {
-        let payload = bad::with_chat(good, path, chat);
-        let answer = call(method, transport, world, scene, payload).await;
-        answers.push(answer.expect_err(&format!("{} of a stray chat", method.action)));
+    async fn call(&self, payload: &Value) -> Answer {
+        let (session, web) = caller(self.method, self.world, &self.scene);
+        ask(self.transport, session, web, self.method.action, payload.clone()).await
     }
-    let told = format!("{} {transport:?}: {answers:?}", method.action);
-    assert!(answers.iter().all(|error| error.kind == "not_found"), "{told}");
-    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{told}");
-    u32::try_from(answers.len()).unwrap_or(u32::MAX)
-}
 
-/// Callers without a right: a token without scopes, no token, and a customer who is not in the chat.
-async fn strangers(
-    method: &Method,
-    transport: Transport,
-    world: &World,
-    scene: &Scene,
-    good: &serde_json::Value,
-) -> u32 {
-    let mut count = 0;
-    if method.surface == Surface::Agent && method.scopes != Scopes::None {
-        let blind = &world.scopeless;
-        let answer = ask(transport, &blind.session, &blind.web, method.action, good.clone()).await;
-        let error = answer.expect_err(&format!("{} without a scope", method.action));
-        assert_eq!(error.kind, "authorization", "{}: {error:?}", method.action);
-        count += 1;
+    /// A chat that does not exist, and one of another license: the same answer.
+    async fn stray_chats(&self, good: &Value, seen: &mut Seen, problems: &mut Vec<String>) {
+        let Some(path) = bad::chat_path(self.method) else { return };
+        let unknown = self.call(&bad::with_chat(good, path, "0000000000000000")).await;
+        for chat in ["0000000000000000", "PJ0MRSHTDG", &self.world.foreign.id] {
+            let payload = bad::with_chat(good, path, chat);
+            let answer = self.call(&payload).await;
+            if answer == unknown && answer.as_ref().is_err_and(|error| error.kind == "not_found") {
+                seen.bad += 1;
+            } else {
+                problems.push(self.told("a stray chat", &payload, &answer));
+            }
+        }
     }
-    if method.surface == Surface::Customer && bad::chat_path(method).is_some() {
-        let other = &scene.second_customer;
-        let answer = ask(transport, &other.session, &other.web, method.action, good.clone()).await;
-        let error = answer.expect_err(&format!("{} in somebody else's chat", method.action));
-        assert_eq!(error.kind, "not_found", "{}: {error:?}", method.action);
-        count += 1;
-    }
-    if transport == Transport::Web {
-        let (_, web) = caller(method, world, scene);
-        let error = web.with_token("Bearer nonsense").refused(method.action, json!({})).await;
-        assert_eq!((error.kind.as_str(), error.status), ("authentication", Some(401)), "{}", method.action);
-        count += 1;
-    }
-    if transport == Transport::Rtm {
-        let session = match method.surface {
-            Surface::Agent => world.license.agent(1).connects().await,
-            Surface::Customer => scene.customer.who.connects().await,
+
+    /// Callers without a right: a token without scopes, no token, and a customer who is not in the chat.
+    async fn strangers(&self, good: &Value, seen: &mut Seen, problems: &mut Vec<String>) {
+        let mut expect = |kind: &str, what: &str, answer: Answer| match &answer {
+            Err(error) if error.kind == kind => seen.bad += 1,
+            _ => problems.push(self.told(what, good, &answer)),
         };
-        let error = session.refused(method.action, good.clone()).await;
-        assert_eq!(error.kind, "authentication", "{}", method.action);
-        count += 1;
+        let (method, world, action) = (self.method, self.world, self.method.action);
+        if method.surface == Surface::Agent && method.scopes != Scopes::None {
+            let blind = &world.scopeless;
+            let answer = ask(self.transport, &blind.session, &blind.web, action, good.clone()).await;
+            expect("authorization", "without a scope", answer);
+        }
+        if method.surface == Surface::Customer && bad::chat_path(method).is_some() {
+            let other = &self.scene.second_customer;
+            let answer = ask(self.transport, &other.session, &other.web, action, good.clone()).await;
+            expect("not_found", "in somebody else's chat", answer);
+        }
+        let (_, web) = caller(method, world, &self.scene);
+        let answer = match (self.transport, method.surface) {
+            (Transport::Web, _) => web.with_token("Bearer nonsense").ask(action, good.clone()).await,
+            (Transport::Rtm, Surface::Agent) => {
+                world.license.agent(1).connects().await.ask(action, good.clone()).await
+            }
+            (Transport::Rtm, Surface::Customer) => {
+                self.scene.customer.who.connects().await.ask(action, good.clone()).await
+            }
+        };
+        expect("authentication", "without a token", answer);
     }
-    count
 }
 
 fn print(matrix: &BTreeMap<(&str, &str, Transport), Seen>) {

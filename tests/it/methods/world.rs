@@ -1,8 +1,10 @@
 //! What a call of a method needs: a chat in which something has happened, and a stranger's chat.
 
 use serde_json::Value;
+use switchboard::protocol::method::Method;
+use switchboard::protocol::version::Surface;
 
-use crate::support::{Answer, Chat, TestAgent, TestCustomer, TestLicense, TestNode, Web, message};
+use crate::support::{Answer, Chat, Session, TestAgent, TestCustomer, TestLicense, TestNode, Web, message};
 
 /// A license with people in it; each call gets a chat of its own.
 pub(super) struct World {
@@ -13,14 +15,8 @@ pub(super) struct World {
     pub(super) other_agent: TestAgent,
     /// A token that allows nothing of chats.
     pub(super) scopeless: TestAgent,
-    /// A chat of another license, and its customer.
-    pub(super) foreign: Foreign,
-}
-
-/// Something of another license.
-pub(super) struct Foreign {
-    pub(super) chat: Chat,
-    pub(super) customer: TestCustomer,
+    /// A chat of another license.
+    pub(super) foreign: Chat,
 }
 
 /// A chat for one call.
@@ -50,7 +46,7 @@ impl World {
             other_agent: license.agent(3).logs_in_away().await,
             scopeless: license.agent_without_scopes().logs_in_away().await,
             license,
-            foreign: Foreign { chat, customer },
+            foreign: chat,
         }
     }
 
@@ -68,7 +64,7 @@ impl World {
 /// Calls a method as somebody.
 pub(super) async fn ask(
     transport: Transport,
-    session: &crate::support::Session,
+    session: &Session,
     web: &Web,
     action: &str,
     payload: Value,
@@ -76,5 +72,16 @@ pub(super) async fn ask(
     match transport {
         Transport::Rtm => session.ask(action, payload).await,
         Transport::Web => web.ask(action, payload).await,
+    }
+}
+
+/// Who calls: an agent who is in the chat, or its customer; followers are not in it.
+pub(super) fn caller<'w>(method: &Method, world: &'w World, scene: &'w Scene) -> (&'w Session, &'w Web) {
+    match (method.surface, method.action) {
+        (Surface::Agent, "follow_chat" | "unfollow_chat") => {
+            (&world.other_agent.session, &world.other_agent.web)
+        }
+        (Surface::Agent, _) => (&world.agent.session, &world.agent.web),
+        (Surface::Customer, _) => (&scene.customer.session, &scene.customer.web),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -17,6 +18,28 @@ async fn a_socket_that_does_not_log_in_is_closed_with_a_reason() {
     customer.expect_push("customer_disconnected", |push| push["reason"] == "connection_timeout").await;
     agent.closed().await;
     customer.closed().await;
+}
+
+#[tokio::test]
+async fn a_client_that_falls_silent_is_told_that_its_time_is_over() {
+    let node = TestNode::start(&[("rtm.ping_every", "100ms"), ("rtm.idle_timeout", "1s")]).await;
+    let license = node.license();
+    let watching = license.agent(1).logs_in_away().await;
+    let silent = license.agent(2);
+    let url = format!("{}/v3.6/agent/rtm/ws", silent.link.websocket_base());
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.expect("a socket");
+    let login = json!({ "action": "login", "payload": { "token": silent.token } });
+    socket.send(Message::text(login.to_string())).await.expect("sent");
+    // Nobody reads this socket, so nobody answers the server's pings.
+    goes_offline(&watching, &silent.id).await;
+    let mut frames = Vec::new();
+    while let Some(Ok(message)) = socket.next().await {
+        frames.extend(message.to_text().map(str::to_owned));
+    }
+    let told = frames
+        .iter()
+        .any(|frame| frame.contains("agent_disconnected") && frame.contains("connection_timeout"));
+    assert!(told, "{frames:?}");
 }
 
 #[tokio::test]

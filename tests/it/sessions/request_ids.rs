@@ -55,6 +55,23 @@ async fn what_a_web_request_causes_is_pushed_without_a_request_id() {
 }
 
 #[tokio::test]
+async fn pushes_go_from_the_server_to_the_client_only() {
+    let license = shared().await.license();
+    let agent = license.agent(1).logs_in().await;
+    let customer = license.customer().await.logs_in().await;
+    let chat = customer.starts_chat("hello").await;
+    agent.forget_pushes().await;
+    let forged = json!({
+        "request_id": "p", "version": "3.6", "action": "incoming_event", "type": "push",
+        "payload": { "chat_id": chat.id, "thread_id": chat.thread_id, "event": customer_message("forged") },
+    });
+    customer.send_text(forged.to_string());
+    assert_eq!(customer.answer("p").await.expect_err("a push of a client").kind, "validation");
+    agent.reads(&chat).await;
+    agent.expect_no_push("incoming_event").await;
+}
+
+#[tokio::test]
 async fn every_kind_of_request_id_comes_back_as_it_was() {
     let license = shared().await.license();
     let agent = license.agent(1).logs_in().await;

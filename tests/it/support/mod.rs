@@ -26,7 +26,7 @@ pub(crate) use answer::{Answer, ApiError};
 pub(crate) use chat::{Chat, customer_message, message};
 pub(crate) use license::{AgentLogin, CustomerLogin, TestLicense};
 pub(crate) use node::{NodeLink, TestNode, shared};
-pub(crate) use prepare::Plan;
+pub(crate) use prepare::{ORIGIN, Plan};
 pub(crate) use session::{Push, Session};
 pub(crate) use users::{TestAgent, TestCustomer};
 pub(crate) use web::Web;

@@ -51,7 +51,7 @@ fn routing(at: u8, limit: u8) -> AgentRouting {
     };
     let mut groups = Vec::new();
     for group in 1..3 {
-        if (at + group) % 3 != 0 {
+        if !(at + group).is_multiple_of(3) {
             groups.push((GroupId(group.into()), class(at + group * (limit % 5))));
         }
     }
@@ -167,7 +167,7 @@ impl World {
             Decision::Refuse(_) => return Ok(()),
         }
         // Some starts fail to be stored, and nobody says so: the router has to ask.
-        if b % 11 != 0 {
+        if !b.is_multiple_of(11) {
             self.write(log);
         }
         Ok(())
@@ -216,7 +216,7 @@ impl World {
         if queue.is_empty() {
             self.in_flight.remove(&id);
         }
-        if b % 13 != 0
+        if !b.is_multiple_of(13)
             && let Some(chat) = obey(&mut self.logs, &effect)
         {
             self.reports.push((self.now, self.logs[&chat].clone()));
@@ -229,7 +229,7 @@ impl World {
             return Ok(());
         }
         let at = usize::from(a) % self.reports.len();
-        let (_, state) = if b % 7 == 0 { self.reports[at].clone() } else { self.reports.remove(at) };
+        let (_, state) = if b.is_multiple_of(7) { self.reports[at].clone() } else { self.reports.remove(at) };
         self.take_report(&state)
     }
 
@@ -474,13 +474,13 @@ impl World {
 
 fn settings(a: u8, b: u8) -> RouterSettings {
     let mut settings = RouterSettings {
-        manual: a % 8 == 0,
+        manual: a.is_multiple_of(8),
         prefer_recent_agent: a & 1 == 0,
-        queue_enabled: a % 7 != 0,
-        queue_limit: Some(if b % 5 == 0 { 3 } else { 100 }),
+        queue_enabled: !a.is_multiple_of(7),
+        queue_limit: Some(if b.is_multiple_of(5) { 3 } else { 100 }),
         queue_reopen_threshold: 1,
-        concurrent_chats: (b % 3 == 0).then_some(u32::from(b % 8)),
-        max_agent_active_chats: (b % 4 == 0).then_some(2),
+        concurrent_chats: (b.is_multiple_of(3)).then_some(u32::from(b % 8)),
+        max_agent_active_chats: (b.is_multiple_of(4)).then_some(2),
         offline_start: if a & 2 == 0 { OfflineStart::Queue } else { OfflineStart::Refuse },
         ..RouterSettings::default()
     };

@@ -1,0 +1,29 @@
+//! Chats and their threads, as their users see them.
+
+mod customers;
+mod lists;
+mod members;
+mod properties;
+mod returning;
+mod seen;
+mod threads;
+mod tokens;
+mod views;
+
+use serde_json::Value;
+
+/// The texts of a thread's messages, in order.
+pub(crate) fn texts(thread: &Value) -> Vec<&str> {
+    let events = thread["events"].as_array().unwrap_or_else(|| panic!("no events in {thread}"));
+    events
+        .iter()
+        .filter(|event| event["type"] == "message")
+        .filter_map(|event| event["text"].as_str())
+        .collect()
+}
+
+/// The types of a thread's system messages, in order.
+pub(crate) fn system_messages(thread: &Value) -> Vec<&str> {
+    let events = thread["events"].as_array().unwrap_or_else(|| panic!("no events in {thread}"));
+    events.iter().filter_map(|event| event["system_message_type"].as_str()).collect()
+}

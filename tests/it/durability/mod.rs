@@ -1,0 +1,4 @@
+//! What a restart leaves: everything. And threads that close by themselves.
+
+mod inactivity;
+mod restarts;
