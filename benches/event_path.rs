@@ -61,7 +61,7 @@ fn license() -> License {
     }});
     serde_json::from_value(serde_json::json!({
         "id": 1001, "organization_id": uuid::Uuid::nil(), "version": 1, "created_at": 0, "agents": agents,
-        "groups": {}, "clients": {}, "settings": {}, "pseudonym_key": [7_u8; 16].to_vec(),
+        "groups": {}, "clients": {}, "settings": {}, "pseudonym_key": vec![7_u8; 16],
     }))
     .expect("a license")
 }
