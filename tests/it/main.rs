@@ -7,6 +7,7 @@
 #[allow(dead_code, reason = "other test binaries use the rest of it")]
 mod tables;
 
+mod bench;
 mod robust;
 mod support;
 
