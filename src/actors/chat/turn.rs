@@ -40,6 +40,8 @@ pub(super) struct Turn {
     bytes: usize,
     /// Index rows that follow from them.
     index: Vec<IndexWrite>,
+    /// Events decided and not yet told.
+    events: usize,
     /// To be told once it is stored.
     held: Vec<Held>,
     /// The last of the router's decisions that was settled before the turn; none if the chat was just loaded, when it
@@ -74,6 +76,7 @@ impl Turn {
             rows: Vec::new(),
             bytes: 0,
             index: Vec::new(),
+            events: 0,
             held: Vec::new(),
             settled: None,
             routing: None,
@@ -394,6 +397,7 @@ impl Turn {
             Box::pin(self.fill_in_events(state)).await?;
         }
         let (license, _) = self.license().await?;
+        self.actors.stored(std::mem::take(&mut self.events));
         for held in self.held.drain(..) {
             let _ = held.reply.send(Ok(held.answer));
             if !held.pushes.is_empty() {
@@ -428,6 +432,7 @@ impl Turn {
             state.chat.apply(change);
             if let Change::EventAdded(event) = change {
                 state.operations.remember(event);
+                self.events += 1;
             }
         }
     }

@@ -1,6 +1,5 @@
 //! The rules by example, then by comparison with a slow, obvious model.
 
-mod against_model;
 mod assignment;
 mod leaving;
 mod limits;
