@@ -77,6 +77,12 @@ pub trait OwnershipTables: Send + Sync {
     /// fence that was finished before it started.
     async fn is_valid(&self, incarnation: Incarnation) -> Result<bool, TableError>;
 
+    /// Whether [`is_valid`](Self::is_valid) reads memory of this process, so that each waiter may as well read by itself
+    /// as share the read of a task on another thread.
+    fn reads_are_local(&self) -> bool {
+        false
+    }
+
     /// Every shard that was ever claimed.
     async fn shards(&self) -> Result<Vec<(Shard, ShardRow)>, TableError>;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use switchboard_cluster::gate::Gate;
@@ -22,6 +22,7 @@ struct Tables {
     reads_started: AtomicUsize,
     reads_may_end: Semaphore,
     failing_reads: AtomicUsize,
+    local: AtomicBool,
 }
 
 impl Tables {
@@ -33,6 +34,7 @@ impl Tables {
             reads_started: AtomicUsize::new(0),
             reads_may_end: Semaphore::new(0),
             failing_reads: AtomicUsize::new(0),
+            local: AtomicBool::new(false),
         })
     }
 
@@ -80,6 +82,10 @@ impl OwnershipTables for Tables {
         self.reads_may_end.acquire().await.expect("an open semaphore").forget();
         let fails = self.failing_reads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
         if fails.is_ok() { Err(TableError::Unavailable(Arc::new(ToldToFail))) } else { Ok(valid) }
+    }
+
+    fn reads_are_local(&self) -> bool {
+        self.local.load(Ordering::SeqCst)
     }
 
     async fn shards(&self) -> Result<Vec<(Shard, ShardRow)>, TableError> {
@@ -192,6 +198,26 @@ async fn a_fence_refuses_all_who_wait_and_all_who_come_later() {
     }
     assert!(*gate.fenced().borrow());
     assert!(matches!(gate.validate().await, Err(NotValid::Fenced)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tables_in_memory_are_read_by_each_waiter_itself() {
+    let tables = Tables::open();
+    tables.local.store(true, Ordering::SeqCst);
+    let gate = gate_of(&tables, incarnation(1)).await;
+    for reads in 1..=5 {
+        gate.validate().await.expect("valid");
+        assert_eq!(tables.reads_started.load(Ordering::SeqCst), reads);
+    }
+    // Trouble is the task's to wait out, and a fence the task's to tell everybody.
+    tables.failing_reads.store(3, Ordering::SeqCst);
+    gate.validate().await.expect("valid after the trouble");
+    tables.fence(incarnation(1)).await.expect("a fence");
+    assert!(matches!(gate.validate().await, Err(NotValid::Fenced)));
+    assert!(*gate.fenced().borrow());
+    let reads = tables.reads_started.load(Ordering::SeqCst);
+    assert!(matches!(gate.validate().await, Err(NotValid::Fenced)));
+    assert_eq!(tables.reads_started.load(Ordering::SeqCst), reads, "nothing is read once the fence is known");
 }
 
 #[tokio::test(start_paused = true)]

@@ -66,6 +66,8 @@ pub struct Actors {
     routers: DashMap<LicenseId, RouterHandle>,
     next: AtomicUsize,
     is_recovered: AtomicBool,
+    /// Events stored since somebody last asked.
+    events: AtomicUsize,
 }
 
 /// A chat that is in memory.
@@ -85,6 +87,7 @@ impl Actors {
             routers: DashMap::new(),
             next: AtomicUsize::new(0),
             is_recovered: AtomicBool::new(false),
+            events: AtomicUsize::new(0),
         })
     }
 
@@ -243,6 +246,16 @@ impl Actors {
     /// Routers that run, by license.
     pub fn routers(&self) -> Vec<(LicenseId, RouterHandle)> {
         self.routers.iter().map(|entry| (*entry.key(), entry.value().clone())).collect()
+    }
+
+    /// Counts events that became durable.
+    pub(super) fn stored(&self, events: usize) {
+        self.events.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// Events that became durable since this was last asked.
+    pub fn take_stored_events(&self) -> usize {
+        self.events.swap(0, Ordering::Relaxed)
     }
 
     /// Chats in memory.

@@ -45,6 +45,9 @@ pub trait LicenseSource: Send + Sync {
     /// The store's, when it had to be asked.
     async fn license(&self, id: LicenseId) -> Result<Option<Arc<License>>, crate::store::StoreError>;
 
+    /// The license if it can be told without waiting; the quick way of [`Self::license`].
+    fn known_license(&self, id: LicenseId) -> Option<Arc<License>>;
+
     /// The rules for its chats.
     fn chat_rules(&self, license: &License) -> ChatRules;
 

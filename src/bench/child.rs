@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
 
@@ -14,6 +14,8 @@ use super::target::{Credentials, Target};
 
 /// A server may take this long to start.
 const START: Duration = Duration::from_secs(60);
+/// And this long to be gone once it was killed.
+const END: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How to start a server for oneself.
@@ -130,6 +132,11 @@ impl Drop for Server {
         // The store is scratch: nobody misses what an orderly end would have written.
         if let Err(error) = self.child.start_kill() {
             tracing::debug!(%error, "the server had ended already");
+        }
+        // The folder can only go when nobody writes into it any more.
+        let until = Instant::now() + END;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
         }
         if let Err(error) = std::fs::remove_dir_all(&self.folder) {
             tracing::warn!(%error, folder = %self.folder.display(), "a scratch folder stays behind");

@@ -8,6 +8,7 @@
 mod audit;
 mod child;
 mod client;
+mod dice;
 mod error;
 mod html;
 mod options;
@@ -17,6 +18,7 @@ mod relay;
 mod report;
 mod round;
 mod scenario;
+mod schedule;
 mod table;
 mod talk;
 mod target;
@@ -94,7 +96,8 @@ async fn systems(program: &Path, common: &Common, scenario: &Scenario) -> Result
     let options = SelfOptions {
         program: program.to_owned(),
         scratch: common.scratch.clone().unwrap_or_else(std::env::temp_dir),
-        settings: common.settings.clone(),
+        // What is named twice counts as it was named last.
+        settings: scenario.settings().into_iter().chain(common.settings.clone()).collect(),
         sources: common.sources,
     };
     let mut systems = Vec::new();

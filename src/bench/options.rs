@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::schedule::Schedule;
+
 /// `switchboard bench`: how much a server holds, and what it costs.
 #[derive(Args, Clone, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -61,6 +63,20 @@ pub(super) enum BenchCommand {
         #[command(flatten)]
         options: FanoutOptions,
     },
+    /// Customers who arrive at random, against agents of a bounded capacity
+    Route {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        options: RouteOptions,
+    },
+    /// The Web API in a closed loop: each connection sends a message and reads its chat
+    Web {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        options: WebOptions,
+    },
     /// Serve the baseline (used by the generator itself)
     #[command(hide = true)]
     RelayServer {
@@ -79,6 +95,8 @@ pub(super) enum Scenario {
     Connect(ConnectOptions),
     Idle(IdleOptions),
     Fanout(FanoutOptions),
+    Route(RouteOptions),
+    Web(WebOptions),
 }
 
 impl BenchCommand {
@@ -91,6 +109,8 @@ impl BenchCommand {
             Self::Connect { common, options } => (common, Scenario::Connect(options)),
             Self::Idle { common, options } => (common, Scenario::Idle(options)),
             Self::Fanout { common, options } => (common, Scenario::Fanout(options)),
+            Self::Route { common, options } => (common, Scenario::Route(options)),
+            Self::Web { common, options } => (common, Scenario::Web(options)),
             Self::RelayServer { .. } => return None,
         })
     }
@@ -106,6 +126,8 @@ impl Scenario {
             Self::Connect(_) => "connect",
             Self::Idle(_) => "idle",
             Self::Fanout(_) => "fanout",
+            Self::Route(_) => "route",
+            Self::Web(_) => "web",
         }
     }
 
@@ -117,12 +139,24 @@ impl Scenario {
             Self::FindKnee(options) => options.chats,
             Self::Connect(_) | Self::Idle(_) => 1,
             Self::Fanout(options) => options.readers,
+            Self::Route(options) => options.agents,
+            Self::Web(options) => options.connections,
         }
+    }
+
+    /// Settings of a server started for oneself. A load generator's sessions say more than people do, so their rate is
+    /// not limited.
+    pub(super) fn settings(&self) -> Vec<(String, String)> {
+        let mut settings = vec![("limits.session_rate".to_owned(), "off".to_owned())];
+        if let Self::Route(options) = self {
+            settings.push(("agent.max_chats_count".to_owned(), options.capacity.to_string()));
+        }
+        settings
     }
 
     /// Whether the baseline can play it too.
     pub(super) fn has_baseline(&self) -> bool {
-        true
+        !matches!(self, Self::Route(_) | Self::Web(_))
     }
 }
 
@@ -308,62 +342,30 @@ pub(super) struct FanoutOptions {
     pub(super) size: usize,
 }
 
-/// When messages are due: a rate, or rates for a time each.
-#[derive(Clone, Debug)]
-pub(super) struct Schedule(Vec<(Duration, f64)>);
-
-impl Schedule {
-    /// One rate, without an end.
-    pub(super) fn constant(rate: f64) -> Self {
-        Self(vec![(Duration::MAX, rate)])
-    }
-
-    /// When message number `message` is due, from 0; none after the end.
-    pub(super) fn due(&self, message: usize) -> Option<Duration> {
-        let (mut begin, mut left) = (Duration::ZERO, message as f64);
-        for (time, rate) in &self.0 {
-            let due = span(left / rate);
-            if due < *time {
-                return Some(begin + due);
-            }
-            left -= time.as_secs_f64() * rate;
-            begin += *time;
-        }
-        None
-    }
+/// Options of `route`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct RouteOptions {
+    /// Agents who accept chats
+    #[arg(long, default_value_t = 20)]
+    pub(super) agents: usize,
+    /// Chats of one agent at once; must be the license's agent.max_chats_count (--self sets it)
+    #[arg(long, default_value_t = 6)]
+    pub(super) capacity: u32,
+    /// Chats that are started a second, on average
+    #[arg(long, default_value_t = 50.0)]
+    pub(super) rate: f64,
+    /// Seconds after which an agent closes a chat
+    #[arg(long, default_value_t = 2.0)]
+    pub(super) hold: f64,
 }
 
-impl std::str::FromStr for Schedule {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const HELP: &str = "must be a rate, as 1000, or a schedule, as 10s:500,20s:2000";
-        let rate =
-            |text: &str| text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0).ok_or(HELP);
-        if !text.contains(':') {
-            return Ok(Self::constant(rate(text)?));
-        }
-        let piece = |piece: &str| {
-            let (time, of) = piece.split_once(':').ok_or(HELP)?;
-            let seconds: f64 = time.trim_end_matches('s').parse().map_err(|_| HELP)?;
-            Ok((span(seconds), rate(of)?))
-        };
-        text.split(',').map(piece).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_schedule_says_when_each_message_is_due() {
-        let schedule: Schedule = "2s:10,1s:100".parse().expect("a schedule");
-        assert_eq!(schedule.due(0), Some(Duration::ZERO));
-        assert_eq!(schedule.due(5), Some(Duration::from_millis(500)));
-        assert_eq!(schedule.due(20), Some(Duration::from_secs(2)));
-        assert_eq!(schedule.due(70), Some(Duration::from_millis(2_500)));
-        assert_eq!(schedule.due(120), None);
-        assert!("0".parse::<Schedule>().is_err() && "1s:x".parse::<Schedule>().is_err());
-    }
+/// Options of `web`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct WebOptions {
+    /// Connections, each of an agent with a chat of its own
+    #[arg(long, default_value_t = 64)]
+    pub(super) connections: usize,
+    /// Bytes of a message's text
+    #[arg(long, default_value_t = 100)]
+    pub(super) size: usize,
 }

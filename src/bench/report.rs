@@ -99,7 +99,7 @@ pub const FIGURES: &[Figure] = &[
     figure("resident_mib", "server MiB", false),
     figure("sessions", "sessions", true),
     figure("cut", "sessions cut", false),
-    figure("queued", "starts that waited", false),
+    figure("waiting", "chats without an agent at the end", false),
     figure("over_capacity", "over an agent's limit", false),
     figure("knee", "highest rate that holds", true),
 ];

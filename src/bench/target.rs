@@ -23,6 +23,7 @@ pub(super) struct Credentials {
 /// An agent with their secret.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct AgentCredentials {
+    pub(super) id: String,
     pub(super) token: String,
 }
 

@@ -193,6 +193,30 @@ pub(super) fn event_id(payload: &str) -> Option<u64> {
     serde_json::from_str(payload).ok().map(|Payload { event_id }| hash(&event_id.0))
 }
 
+/// The chat of an `incoming_chat`, if this agent is in it.
+pub(super) fn chat_given_to(payload: &str, agent: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct User<'a> {
+        #[serde(borrow)]
+        id: Text<'a>,
+        present: bool,
+    }
+    #[derive(Deserialize)]
+    struct Chat<'a> {
+        #[serde(borrow)]
+        id: Text<'a>,
+        #[serde(borrow)]
+        users: Vec<User<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Payload<'a> {
+        #[serde(borrow)]
+        chat: Chat<'a>,
+    }
+    let Payload { chat: Chat { id, users } } = serde_json::from_str(payload).ok()?;
+    users.iter().any(|user| user.present && user.id.0 == agent).then(|| id.0.into_owned())
+}
+
 /// One text member of an answer.
 pub(super) fn member(payload: &str, name: &str) -> Option<String> {
     let value: serde_json::Value = serde_json::from_str(payload).ok()?;

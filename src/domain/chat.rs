@@ -125,8 +125,10 @@ impl Chat {
     /// Members and followers; the customer too if the visibility allows.
     pub fn members(&self, visibility: Visibility) -> Audience {
         let mut agents: Vec<AgentId> = self.present_agents().map(|(id, _)| id.clone()).collect();
+        // Nobody follows twice, so that only the few who are in the chat have to be looked for.
+        let present = agents.len();
         for follower in &self.followers {
-            if !agents.contains(follower) {
+            if !agents[..present].contains(follower) {
                 agents.push(follower.clone());
             }
         }

@@ -73,6 +73,15 @@ pub(super) async fn readyz(context: Context) -> HttpResponse {
 pub(super) async fn metrics(context: Context) -> HttpResponse {
     let actors = context.requests.actors();
     context.metrics.set_resident_chats(actors.resident_chats());
+    context.metrics.events_stored(actors.take_stored_events());
+    let (mut active, mut queued) = (0, 0);
+    for (_, router) in actors.routers() {
+        let counts = router.counts().await;
+        active += counts.0;
+        queued += counts.1;
+    }
+    context.metrics.set_active_chats(active);
+    context.metrics.set_queued_chats(queued);
     context.metrics.observe_store(&actors.store().pulse());
     HttpResponse::Ok().content_type(crate::observe::METRICS_CONTENT_TYPE).body(context.metrics.render())
 }

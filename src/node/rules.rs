@@ -29,6 +29,10 @@ impl LicenseSource for Rules {
         self.licenses.get(id).await
     }
 
+    fn known_license(&self, id: LicenseId) -> Option<Arc<License>> {
+        self.licenses.cached(id)
+    }
+
     fn chat_rules(&self, license: &License) -> ChatRules {
         self.config.rules_for(license)
     }

@@ -27,8 +27,8 @@ pub fn set_up(settings: &Log) -> Result<(), AlreadySetUp> {
     result.map_err(|_| AlreadySetUp)
 }
 
-/// At the level that operators run with, the store's engine would tell of its housekeeping in every second line.
-/// Who names a module of theirs, or asks for more or less than `info`, gets just that.
+/// At the level that operators run with, the store's engine would tell of its housekeeping in every second line, and
+/// the web server would call every client's garbage an error of its own. Who names a module of theirs, or asks for more or less than `info`, gets just that.
 fn quiet_libraries(level: &str) -> &'static str {
-    if level == "info" { "fjall=warn,lsm_tree=warn," } else { "" }
+    if level == "info" { "fjall=warn,lsm_tree=warn,actix_http=off," } else { "" }
 }

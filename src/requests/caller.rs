@@ -53,13 +53,19 @@ impl Requester {
         self.license.id
     }
 
-    /// The same requester with the tenant as it is now; sessions live long.
-    pub async fn latest(&self, licenses: &Arc<dyn LicenseSource>) -> Self {
-        let mut now = self.clone();
-        if let Ok(Some(license)) = licenses.license(self.license.id).await {
-            now.license = license;
+    /// The same requester with the tenant as it is now; sessions live long, licenses change rarely.
+    pub async fn latest(self: Arc<Self>, licenses: &Arc<dyn LicenseSource>) -> Arc<Self> {
+        let license = match licenses.known_license(self.license.id) {
+            Some(license) => license,
+            None => match licenses.license(self.license.id).await {
+                Ok(Some(license)) => license,
+                _ => return self,
+            },
+        };
+        if Arc::ptr_eq(&license, &self.license) {
+            return self;
         }
-        now
+        Arc::new(Self { license, ..(*self).clone() })
     }
 
     /// The agent, if it is one.

@@ -80,13 +80,15 @@ impl Requests {
         self.dispatch(Call { who, origin }, request).await
     }
 
+    /// Large and rarer futures are boxed: every request is as large as the largest of them, and is moved into its
+    /// session.
     async fn dispatch(&self, call: Call<'_>, request: Request) -> Result<String, WireError> {
         match request {
             Request::Ping => Ok(EMPTY.to_owned()),
             // A session answers these itself; over HTTP the table has no such method.
             Request::Login(_) | Request::Logout => Err(WireError::of(ErrorType::Validation)),
-            Request::StartChat(open) => self.start_chat(&call, open).await,
-            Request::ResumeChat(open) => self.resume_chat(&call, open).await,
+            Request::StartChat(open) => Box::pin(self.start_chat(&call, open)).await,
+            Request::ResumeChat(open) => Box::pin(self.resume_chat(&call, open)).await,
             Request::DeactivateChat { chat, ignore_requester_presence } => {
                 let command = DeactivateChat { ignore_requester_presence };
                 self.command(&call, &chat, Command::DeactivateChat(command)).await
@@ -106,7 +108,15 @@ impl Requests {
                 self.command(&call, &chat, Command::TransferChat(command)).await
             }
             Request::AddUserToChat { chat, user_id, user_type, visibility, ignore_requester_presence } => {
-                self.add_user(&call, &chat, user_id, user_type, visibility, ignore_requester_presence).await
+                Box::pin(self.add_user(
+                    &call,
+                    &chat,
+                    user_id,
+                    user_type,
+                    visibility,
+                    ignore_requester_presence,
+                ))
+                .await
             }
             Request::RemoveUserFromChat { chat, agent, ignore_requester_presence } => {
                 let command = RemoveUserFromChat { agent, ignore_requester_presence };
@@ -131,15 +141,15 @@ impl Requests {
                 let command = DeleteProperties { target, names };
                 self.command(&call, &chat, Command::DeleteProperties(command)).await
             }
-            Request::ListChats(list) => self.list_chats(&call, list).await,
-            Request::ListThreads(list) => self.list_threads(&call, list).await,
-            Request::GetChat { chat, thread } => self.get_chat(&call, &chat, thread.as_ref()).await,
+            Request::ListChats(list) => Box::pin(self.list_chats(&call, list)).await,
+            Request::ListThreads(list) => Box::pin(self.list_threads(&call, list)).await,
+            Request::GetChat { chat, thread } => Box::pin(self.get_chat(&call, &chat, thread.as_ref())).await,
             Request::SetRoutingStatus { status, agent } => {
                 self.set_routing_status(&call, status, agent).await
             }
             Request::ListRoutingStatuses { group_ids } => self.list_routing_statuses(&call, group_ids).await,
             Request::GetCustomer => self.get_customer(&call).await,
-            Request::UpdateCustomer(update) => self.update_customer(&call, update).await,
+            Request::UpdateCustomer(update) => Box::pin(self.update_customer(&call, update)).await,
         }
     }
 

@@ -7,7 +7,7 @@
 #[allow(dead_code, reason = "other test binaries use the rest of it")]
 mod tables;
 
-#[allow(clippy::large_futures, reason = "futures of tests live alone on their stacks")]
+mod bench;
 mod robust;
 mod support;
 

@@ -40,11 +40,15 @@ pub(super) struct Turn {
     bytes: usize,
     /// Index rows that follow from them.
     index: Vec<IndexWrite>,
+    /// Events decided and not yet told.
+    events: usize,
     /// To be told once it is stored.
     held: Vec<Held>,
-    /// What the router knows: the chat as it was before the turn. None if it was just loaded, when it reports
-    /// whatever it is.
-    routing: Option<(RoutingView, DecisionId)>,
+    /// The last of the router's decisions that was settled before the turn; none if the chat was just loaded, when it
+    /// reports whatever it is.
+    settled: Option<DecisionId>,
+    /// What the router knows: the chat as it was before the first change that can matter to it. None if there was none.
+    routing: Option<RoutingView>,
 }
 
 /// A turn that went well.
@@ -72,7 +76,9 @@ impl Turn {
             rows: Vec::new(),
             bytes: 0,
             index: Vec::new(),
+            events: 0,
             held: Vec::new(),
+            settled: None,
             routing: None,
         }
     }
@@ -82,7 +88,8 @@ impl Turn {
         let fresh = state.is_none();
         let loaded = match state {
             Some(state) => Ok(state),
-            None => load(&self.actors, &self.writer).await,
+            // Rare steps are boxed: a turn is moved into its actor, and should be small.
+            None => Box::pin(load(&self.actors, &self.writer)).await,
         };
         let mut state = match loaded {
             Ok(state) => state,
@@ -92,7 +99,7 @@ impl Turn {
             }
         };
         if !fresh {
-            self.routing = Some((state.chat.routing_view(), state.settled));
+            self.settled = Some(state.settled);
         }
         let mut jobs = jobs.into_iter();
         while let Some(job) = jobs.next() {
@@ -158,8 +165,11 @@ impl Turn {
         if let Some(license) = &self.license {
             return Ok(license.clone());
         }
-        let source = &self.actors.parts.licenses;
-        let license = source.license(self.writer.key.license).await?.ok_or(AskError::NoLicense)?;
+        let (source, id) = (&self.actors.parts.licenses, self.writer.key.license);
+        let license = match source.known_license(id) {
+            Some(license) => license,
+            None => source.license(id).await?.ok_or(AskError::NoLicense)?,
+        };
         let rules = source.chat_rules(&license);
         Ok(self.license.insert((license, rules)).clone())
     }
@@ -180,7 +190,7 @@ impl Turn {
             None => None,
         };
         let subject = match command.subject_request(&state.chat) {
-            Some(request) => self.subject(state, request).await?,
+            Some(request) => Box::pin(self.subject(state, request)).await?,
             None => None,
         };
         let actors = self.actors.clone();
@@ -247,7 +257,7 @@ impl Turn {
             }
             return Ok(());
         }
-        let result = self.store_alone(state, &changes, older_thread).await;
+        let result = Box::pin(self.store_alone(state, &changes, older_thread)).await;
         if let Err(error) = result {
             let _ = reply.send(Err(error.clone()));
             return Err(error);
@@ -260,7 +270,7 @@ impl Turn {
         let row = record::encode(changes);
         self.bytes += row.len();
         self.rows.push(row);
-        apply(state, changes);
+        self.apply(state, changes);
         let brings_customer =
             |change: &Change| matches!(change, Change::UserAdded(user) if user.id.customer().is_some());
         if changes.iter().any(brings_customer) {
@@ -292,7 +302,7 @@ impl Turn {
             self.writer.restamp(&self.actors, &thread, &rows).await?;
             let seq = rows.last().map_or(0, |row| row.seq) + 1;
             self.writer.append(&self.actors, &thread, seq, vec![record::encode(changes)], Vec::new()).await?;
-            apply(state, changes);
+            self.apply(state, changes);
             return self.writer.validate(&self.actors).await;
         }
         if let Some(Change::ThreadOpened(opened)) = changes.first() {
@@ -314,7 +324,7 @@ impl Turn {
         self.writer.validate(&self.actors).await?;
         let pointer = Pointer { last: thread.id.clone(), active: true, previous };
         set_pointer(&self.actors, &self.writer, state, pointer.clone()).await?;
-        apply(state, changes);
+        self.apply(state, changes);
         state.seq = 0;
         state.open_since = thread.created_at;
         let key = &self.writer.key;
@@ -340,7 +350,7 @@ impl Turn {
             index.push(gone(state.open_since));
         }
         self.writer.append(&self.actors, &thread.id, seq, vec![record::encode(changes)], index).await?;
-        apply(state, changes);
+        self.apply(state, changes);
         state.seq = seq;
         self.writer.validate(&self.actors).await?;
         let previous = thread.previous_thread_id.clone();
@@ -384,9 +394,10 @@ impl Turn {
         }
         let needs_log = self.held.iter().any(|held| held.pushes.iter().any(|push| from_log(push).is_some()));
         if needs_log {
-            self.fill_in_events(state).await?;
+            Box::pin(self.fill_in_events(state)).await?;
         }
         let (license, _) = self.license().await?;
+        self.actors.stored(std::mem::take(&mut self.events));
         for held in self.held.drain(..) {
             let _ = held.reply.send(Ok(held.answer));
             if !held.pushes.is_empty() {
@@ -413,15 +424,31 @@ impl Turn {
         Ok(())
     }
 
+    fn apply(&mut self, state: &mut State, changes: &[Change]) {
+        if self.routing.is_none() && changes.iter().any(concerns_router) {
+            self.routing = Some(state.chat.routing_view());
+        }
+        for change in changes {
+            state.chat.apply(change);
+            if let Change::EventAdded(event) = change {
+                state.operations.remember(event);
+                self.events += 1;
+            }
+        }
+    }
+
     /// Lets the router know, if what it sees has changed or a decision of its own is settled.
     fn report(&self, state: &State) {
-        let now = (state.chat.routing_view(), state.settled);
-        if self.routing.as_ref() == Some(&now) {
+        let is_settled = self.settled == Some(state.settled);
+        if is_settled && self.routing.is_none() {
             return;
         }
-        let (view, settled) = now;
+        let view = state.chat.routing_view();
+        if is_settled && self.routing.as_ref() == Some(&view) {
+            return;
+        }
         let router = self.actors.router(self.writer.key.license);
-        router.report(&self.writer.key.chat, state.version(), settled, view);
+        router.report(&self.writer.key.chat, state.version(), state.settled, view);
     }
 }
 
@@ -439,13 +466,9 @@ fn from_log(push: &Push) -> Option<u64> {
     }
 }
 
-fn apply(state: &mut State, changes: &[Change]) {
-    for change in changes {
-        state.chat.apply(change);
-        if let Change::EventAdded(event) = change {
-            state.operations.remember(event);
-        }
-    }
+/// Whether a change can alter what the router sees. Events, by far the most changes, cannot.
+fn concerns_router(change: &Change) -> bool {
+    !matches!(change, Change::EventAdded(_) | Change::Seen { .. })
 }
 
 fn fail(

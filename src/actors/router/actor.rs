@@ -11,8 +11,8 @@ use actix_rt::ArbiterHandle;
 
 use super::super::{Actors, ChatKey, Origin};
 use super::message::{
-    AgentCame, AgentLeft, AskChats, AskOnlineGroups, AskPlace, AskRoute, AskStatuses, Leave, Rebuilt, Report,
-    SetStatus, Status,
+    AgentCame, AgentLeft, AskChats, AskCounts, AskOnlineGroups, AskPlace, AskRoute, AskStatuses, Leave,
+    Rebuilt, Report, SetStatus, Status,
 };
 use super::presence::{Change, Presence};
 use super::telling;
@@ -318,6 +318,15 @@ impl Handler<AskOnlineGroups> for RouterActor {
         let groups = std::iter::once(GroupId::ALL).chain(groups);
         let online = groups.filter(|group| self.router.group_status(*group) == GroupStatus::AcceptingChats);
         MessageResult(online.collect())
+    }
+}
+
+impl Handler<AskCounts> for RouterActor {
+    type Result = MessageResult<AskCounts>;
+
+    fn handle(&mut self, _: AskCounts, _: &mut Self::Context) -> Self::Result {
+        let waiting = self.views.values().filter(|view| view.queued_at.is_some()).count();
+        MessageResult((self.views.len(), waiting))
     }
 }
 

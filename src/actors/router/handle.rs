@@ -11,8 +11,8 @@ use actix_rt::ArbiterHandle;
 use super::super::{Actors, AskError, Origin};
 use super::actor::RouterActor;
 use super::message::{
-    AgentCame, AgentLeft, AskChats, AskOnlineGroups, AskPlace, AskRoute, AskStatuses, Leave, Rebuilt, Report,
-    SetStatus, Status,
+    AgentCame, AgentLeft, AskChats, AskCounts, AskOnlineGroups, AskPlace, AskRoute, AskStatuses, Leave,
+    Rebuilt, Report, SetStatus, Status,
 };
 use crate::domain::chat::RoutingView;
 use crate::domain::command::{Route, RouteRequest};
@@ -107,6 +107,11 @@ impl RouterHandle {
     /// [`AskError::Deadline`].
     pub async fn online_groups(&self) -> Result<Vec<GroupId>, AskError> {
         self.ask(AskOnlineGroups).await
+    }
+
+    /// How many chats of the license are active here, and how many of them wait; none where nobody answers.
+    pub async fn counts(&self) -> (usize, usize) {
+        self.ask(AskCounts).await.unwrap_or_default()
     }
 
     /// Every chat that was open at the start has reported itself.

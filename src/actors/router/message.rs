@@ -116,6 +116,11 @@ pub(super) struct AskChats {
 #[rtype(result = "Vec<GroupId>")]
 pub(super) struct AskOnlineGroups;
 
+/// How many chats are active, and how many of them wait.
+#[derive(Message)]
+#[rtype(result = "(usize, usize)")]
+pub(super) struct AskCounts;
+
 /// Every chat that was open at the start has reported itself.
 #[derive(Message)]
 #[rtype(result = "()")]

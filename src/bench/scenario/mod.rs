@@ -4,6 +4,8 @@ mod chat;
 mod connect;
 mod fanout;
 mod open;
+mod route;
+mod web;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -68,5 +70,7 @@ pub(super) async fn play(stage: &Stage<'_>, scenario: &Scenario) -> Result<Round
         Scenario::Connect(options) => connect::connect(stage, options).await,
         Scenario::Idle(options) => connect::idle(stage, options).await,
         Scenario::Fanout(options) => fanout::round(stage, options).await,
+        Scenario::Route(options) => route::round(stage, options).await,
+        Scenario::Web(options) => web::round(stage, options).await,
     }
 }

@@ -12,9 +12,10 @@ use tokio::task::JoinSet;
 use super::Stage;
 use super::chat::{Pair, audit, pairs};
 use crate::bench::error::BenchError;
-use crate::bench::options::{KneeOptions, OpenOptions, Schedule};
+use crate::bench::options::{KneeOptions, OpenOptions};
 use crate::bench::record::Recorder;
 use crate::bench::report::Round;
+use crate::bench::schedule::Schedule;
 use crate::bench::talk::LANES;
 
 /// Requests of one sender without an answer; the server refuses the eleventh.

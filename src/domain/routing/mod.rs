@@ -13,7 +13,7 @@
 //!    that cannot append therefore stays silent and need not tell.
 //! 4. After a failover a [rebuilding](Router::rebuilding) router only queues, until all chats were reported.
 //!
-//! Two invariants hold whenever a call returns, and the property tests watch them: no agent has more chats by the
+//! Two invariants hold whenever a call returns, and the tests watch them: no agent has more chats by the
 //! router's hand than their limit, and no chat waits while an agent who could be given it has a slot (the license
 //! not being full). Clocks about silence (unreplied, idle, archive) are the chats' own; the router has those of
 //! lost connections and unsettled decisions ([`Router::next_deadline`]).

@@ -53,6 +53,16 @@ pub(super) fn shard(shard: Shard) -> Vec<u8> {
     Builder::new(SHARD).raw(&shard.0.to_be_bytes()).0
 }
 
+/// True for the key of a shard.
+pub(super) fn is_shard(key: &[u8]) -> bool {
+    key.first() == Some(&SHARD)
+}
+
+/// True for the key of a log's row.
+pub(super) fn is_row(key: &[u8]) -> bool {
+    key.first() == Some(&LOG)
+}
+
 /// The shard that a key names.
 pub(super) fn shard_of(key: &[u8]) -> Option<Shard> {
     Some(Shard(u32::from_be_bytes(key.get(1..)?.try_into().ok()?)))

@@ -28,6 +28,7 @@
 mod journal;
 mod keys;
 mod mark;
+mod memory;
 mod open;
 mod ownership;
 mod reads;

@@ -11,6 +11,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use tokio::sync::{mpsc, watch};
 
 use super::mark::{self, Mark, Marked};
+use super::memory::Memory;
 use super::ring::{self, Found};
 use super::writer::{Gauges, Writer};
 use super::{EmbeddedOptions, EmbeddedStore, journal, keys, reads, sealed};
@@ -131,7 +132,15 @@ pub(super) fn open(options: &EmbeddedOptions) -> Result<EmbeddedStore, OpenError
     let (queue, jobs) = mpsc::channel(options.queue.max(1));
     let (failed, has_failed) = watch::channel(None);
     let gauges = Arc::new(Gauges::new(path.to_owned(), options.reserve_bytes));
-    let writer = Writer { db, data: data.clone(), mark, last_commit, gauges: gauges.clone(), failed };
+    let writer = Writer {
+        db,
+        data: data.clone(),
+        mark,
+        last_commit,
+        gauges: gauges.clone(),
+        failed,
+        memory: Memory::default(),
+    };
     let writer = std::thread::Builder::new()
         .name("store-writer".to_owned())
         .spawn(move || {

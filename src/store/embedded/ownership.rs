@@ -140,6 +140,10 @@ impl OwnershipTables for EmbeddedStore {
         Ok(record.map(|record| decode_member(&record)).transpose()?.is_some_and(|member| !member.fenced))
     }
 
+    fn reads_are_local(&self) -> bool {
+        true
+    }
+
     async fn shards(&self) -> Result<Vec<(Shard, ShardRow)>, TableError> {
         let shards = self.read_blocking(|data| {
             let mut shards = Vec::new();

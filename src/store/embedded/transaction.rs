@@ -6,27 +6,41 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use fjall::Keyspace;
-use switchboard_cluster::{Epoch, ShardRow};
+use switchboard_cluster::{Epoch, Shard, ShardRow};
 
+use super::memory::Memory;
 use super::{engine_error, keys, ownership, reads, sealed};
 use crate::store::{Append, AppendError, Cas, IndexWrite, StoreError};
 
 /// A key's new value; none removes it.
 type Written = Option<Vec<u8>>;
+/// New values by key.
+pub(super) type Writes = HashMap<Vec<u8>, Written>;
 
 /// The writes of one group, over what is durable already.
 pub(super) struct Transaction<'a> {
     data: &'a Keyspace,
-    writes: HashMap<Vec<u8>, Written>,
+    writes: Writes,
     /// What the current operation replaced, to be put back should it fail.
     undo: Vec<(Vec<u8>, Option<Written>)>,
     bytes: usize,
     rows: u64,
+    memory: &'a mut Memory,
+    /// Logs that were appended to, by prefix, with their last row.
+    appended: Vec<(Vec<u8>, u64)>,
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(data: &'a Keyspace) -> Self {
-        Self { data, writes: HashMap::new(), undo: Vec::new(), bytes: 0, rows: 0 }
+    pub(super) fn new(data: &'a Keyspace, memory: &'a mut Memory) -> Self {
+        Self {
+            data,
+            writes: HashMap::new(),
+            undo: Vec::new(),
+            bytes: 0,
+            rows: 0,
+            memory,
+            appended: Vec::new(),
+        }
     }
 
     /// Runs one operation; takes back its writes if it fails.
@@ -54,14 +68,10 @@ impl<'a> Transaction<'a> {
         self.bytes
     }
 
-    /// Event rows to be written up to now.
-    pub(super) fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    /// All writes, one a key.
-    pub(super) fn into_writes(self) -> HashMap<Vec<u8>, Written> {
-        self.writes
+    /// All writes, one a key; how many of them are event rows; and, to be remembered once they are durable, the logs
+    /// that were appended to with their last rows.
+    pub(super) fn into_parts(self) -> (Writes, u64, Vec<(Vec<u8>, u64)>) {
+        (self.writes, self.rows, self.appended)
     }
 
     /// The record of a key.
@@ -77,12 +87,22 @@ impl<'a> Transaction<'a> {
     pub(super) fn put(&mut self, key: Vec<u8>, record: Vec<u8>) {
         let value = sealed::seal(&key, record);
         self.bytes += key.len() + value.len();
+        if keys::is_shard(&key) {
+            self.memory.forget_shards();
+        }
         self.write(key, Some(value));
     }
 
     /// Removes a key.
     pub(super) fn remove(&mut self, key: Vec<u8>) {
         self.bytes += key.len();
+        if keys::is_shard(&key) {
+            self.memory.forget_shards();
+        }
+        if keys::is_row(&key) {
+            self.memory.forget_logs();
+            self.appended.clear();
+        }
         self.write(key, None);
     }
 
@@ -106,13 +126,11 @@ impl<'a> Transaction<'a> {
 
     /// Appends rows if the epoch is the shard's.
     pub(super) fn append(&mut self, append: &Append) -> Result<(), AppendError> {
-        let owner: Option<ShardRow> = ownership::shard_row(self, append.shard)?;
-        if owner.map(|row| row.epoch) != Some(append.epoch) {
+        if self.owner(append.shard)?.map(|row| row.epoch) != Some(append.epoch) {
             return Err(AppendError::Fenced);
         }
         let log = keys::log(&append.log)?;
-        if append.first_seq > 1 && self.get("an event row", &keys::row(&log, append.first_seq - 1))?.is_none()
-        {
+        if append.first_seq > 1 && !self.has_row(&log, append.first_seq - 1)? {
             return Err(StoreError::Hole { first_seq: append.first_seq }.into());
         }
         for (seq, body) in (append.first_seq..).zip(&append.rows) {
@@ -120,7 +138,31 @@ impl<'a> Transaction<'a> {
         }
         self.rows += append.rows.len() as u64;
         self.write_index(append.epoch, &append.index)?;
+        self.appended.push((log, append.first_seq + append.rows.len() as u64 - 1));
         Ok(())
+    }
+
+    /// Who owns the shard: as this group wrote, else as is remembered, else as the engine says.
+    fn owner(&mut self, shard: Shard) -> Result<Option<ShardRow>, StoreError> {
+        if !self.writes.contains_key(&keys::shard(shard)) {
+            if let Some(row) = self.memory.shard(shard) {
+                return Ok(Some(row));
+            }
+            if let Some(row) = ownership::shard_row(self, shard)? {
+                self.memory.found_shard(shard, row);
+                return Ok(Some(row));
+            }
+        }
+        ownership::shard_row(self, shard)
+    }
+
+    fn has_row(&self, log: &[u8], seq: u64) -> Result<bool, StoreError> {
+        let key = keys::row(log, seq);
+        match self.writes.get(&key) {
+            Some(written) => Ok(written.is_some()),
+            None if self.memory.has_row(log, seq) => Ok(true),
+            None => Ok(reads::get(self.data, "an event row", &key)?.is_some()),
+        }
     }
 
     /// Compare-and-set of a cell.

@@ -15,8 +15,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::mark::Mark;
+use super::memory::Memory;
 use super::ring;
-use super::transaction::Transaction;
+use super::transaction::{Transaction, Writes};
 use crate::store::{Cause, Failure, Pulse, StoreError};
 
 /// Operations of one group at most.
@@ -116,6 +117,7 @@ pub(super) struct Writer {
     pub(super) last_commit: u64,
     pub(super) gauges: Arc<Gauges>,
     pub(super) failed: watch::Sender<Option<Failure>>,
+    pub(super) memory: Memory,
 }
 
 impl Writer {
@@ -136,7 +138,8 @@ impl Writer {
         }
         let room = self.gauges.check_room();
         let data = self.data.clone();
-        let mut transaction = Transaction::new(&data);
+        let mut memory = std::mem::take(&mut self.memory);
+        let mut transaction = Transaction::new(&data, &mut memory);
         let mut settles: Vec<Settle> = Vec::new();
         let mut next = Some(first);
         while let Some(job) = next {
@@ -147,7 +150,12 @@ impl Writer {
             }
             next = queue.try_recv().ok();
         }
-        let committed = self.commit(transaction, settles.len() as u64);
+        let (writes, rows, appended) = transaction.into_parts();
+        let committed = self.commit(writes, rows, settles.len() as u64);
+        if committed.is_ok() {
+            appended.into_iter().for_each(|(log, seq)| memory.reaches(log, seq));
+        }
+        self.memory = memory;
         for settle in settles {
             settle(&committed);
         }
@@ -157,9 +165,7 @@ impl Writer {
     }
 
     /// Makes the group durable. Any error is the end: the engine may or may not have written the batch.
-    fn commit(&mut self, transaction: Transaction<'_>, operations: u64) -> Result<(), StoreError> {
-        let rows = transaction.rows();
-        let writes = transaction.into_writes();
+    fn commit(&mut self, writes: Writes, rows: u64, operations: u64) -> Result<(), StoreError> {
         if writes.is_empty() {
             return Ok(());
         }

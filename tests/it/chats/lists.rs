@@ -86,12 +86,12 @@ async fn a_chat_stands_in_the_list_by_its_last_thread() {
     let early = first.starts_chat("early").await;
     let late = second.starts_chat("late").await;
     let listed = async || ids(&agent.call("list_chats", json!({})).await, "chats_summary");
-    assert_eq!(listed().await, [late.id.as_str(), early.id.as_str()]);
+    assert_eq!(listed().await, [late.id.clone(), early.id.clone()]);
     first.says(&early, "an event alone does not move it").await;
-    assert_eq!(listed().await, [late.id.as_str(), early.id.as_str()]);
+    assert_eq!(listed().await, [late.id.clone(), early.id.clone()]);
     first.deactivates(&early).await;
     first.starts_chat("again").await;
-    assert_eq!(listed().await, [early.id.as_str(), late.id.as_str()]);
+    assert_eq!(listed().await, [early.id.clone(), late.id.clone()]);
 }
 
 #[tokio::test]
@@ -113,16 +113,16 @@ async fn lists_of_chats_are_filtered() {
         ids(&page, "chats_summary")
     };
     let property = |test: Value| json!({ "properties": { "test": { "string_property": test } } });
-    assert_eq!(listed(json!({ "active": true })).await, [active.id.as_str(), marked.id.as_str()]);
+    assert_eq!(listed(json!({ "active": true })).await, [active.id.clone(), marked.id.clone()]);
     assert_eq!(listed(json!({ "active": false })).await, [closed.id.as_str()]);
     assert_eq!(listed(json!({ "group_ids": [1] })).await, [active.id.as_str()]);
-    assert_eq!(listed(json!({ "group_ids": [1, 2] })).await, [active.id.as_str(), closed.id.as_str()]);
+    assert_eq!(listed(json!({ "group_ids": [1, 2] })).await, [active.id.clone(), closed.id.clone()]);
     assert_eq!(listed(property(json!({ "exists": true }))).await, [marked.id.as_str()]);
     assert_eq!(listed(property(json!({ "values": ["vip", "x"] }))).await, [marked.id.as_str()]);
-    assert_eq!(listed(property(json!({ "values": ["x"] }))).await, [""; 0]);
+    assert!(listed(property(json!({ "values": ["x"] }))).await.is_empty());
     assert_eq!(
         listed(property(json!({ "exclude_values": ["vip"] }))).await,
-        [active.id.as_str(), closed.id.as_str()]
+        [active.id.clone(), closed.id.clone()]
     );
 }
 
@@ -134,7 +134,7 @@ async fn an_agent_lists_only_chats_they_may_see() {
     let of_group = one.starts_chat_in(1, "for group 1").await;
     let of_all = two.starts_chat("for everybody").await;
     let of_inside = ids(&inside.call("list_chats", json!({})).await, "chats_summary");
-    assert_eq!(of_inside, [of_all.id.as_str(), of_group.id.as_str()]);
+    assert_eq!(of_inside, [of_all.id.clone(), of_group.id.clone()]);
     assert_eq!(ids(&outside.call("list_chats", json!({})).await, "chats_summary"), [of_all.id.as_str()]);
     for (action, payload) in [
         ("get_chat", json!({ "chat_id": of_group.id })),
@@ -242,6 +242,6 @@ async fn threads_are_filtered_by_time() {
         ids(&page, "threads")
     };
     assert_eq!(listed(json!({ "from": at })).await, [later.thread_id.as_str()]);
-    assert_eq!(listed(json!({ "to": at })).await, [later.thread_id.as_str(), chat.thread_id.as_str()]);
-    assert_eq!(listed(json!({ "to": "2020-01-01T00:00:00.000000Z" })).await, [""; 0]);
+    assert_eq!(listed(json!({ "to": at })).await, [later.thread_id.clone(), chat.thread_id.clone()]);
+    assert!(listed(json!({ "to": "2020-01-01T00:00:00.000000Z" })).await.is_empty());
 }

@@ -34,7 +34,7 @@ async fn until(wire: &mut Wire, fits: impl Fn(&Value) -> bool) -> Vec<Value> {
         if texts.iter().any(&fits) {
             return texts;
         }
-        let mut chunk = [0; 16 * 1024];
+        let mut chunk = vec![0; 16 * 1024];
         let count = tokio::time::timeout(LIMIT, wire.read(&mut chunk)).await.expect("an answer in time");
         let count = count.expect("an answer");
         assert!(count > 0, "closed after {texts:?} {:?}", frames(&bytes).last());
@@ -292,7 +292,7 @@ async fn connections_that_never_log_in_are_closed() {
     }
     for (number, wire) in waiting.iter_mut().enumerate() {
         // Whether or not it says something that is no login.
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             wire.write_all(&frame(TEXT, LAST)).await.expect("sent");
         }
     }

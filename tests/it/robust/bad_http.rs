@@ -44,6 +44,8 @@ async fn what_is_no_http_is_refused_and_closed() {
         assert!(lost || came.status() == status, "{what}: {}", came.text());
     }
     serves_a_chat(&node).await;
+    let log = node.link().log();
+    assert!(!log.contains("ERROR"), "clients' faults are not the server's:\n{log}");
 }
 
 #[tokio::test]

@@ -214,6 +214,13 @@ impl SmallDisk {
         assert!(mounted, "this test mounts a small tmpfs: run it as root");
         Self(at.to_owned())
     }
+
+    /// Makes it larger or smaller; what is on it stays.
+    fn resize(&self, size: &str) {
+        let size = format!("remount,size={size}");
+        let done = Command::new("mount").args(["-o", &size]).arg(&self.0).status();
+        assert!(done.is_ok_and(|status| status.success()), "{size}");
+    }
 }
 
 impl Drop for SmallDisk {
@@ -232,7 +239,7 @@ async fn a_full_disk_refuses_sends_and_goes_on_reading_until_there_is_room_again
     let aside = node.data_dir().with_extension("aside");
     std::fs::rename(node.data_dir(), &aside).expect("moved");
     std::fs::create_dir(node.data_dir()).expect("a mount point");
-    let disk = SmallDisk::mount(node.data_dir(), "512m");
+    let disk = SmallDisk::mount(node.data_dir(), "4g");
     let copied = Command::new("cp").arg("-a").arg(aside.join(".")).arg(node.data_dir()).status();
     assert!(copied.is_ok_and(|status| status.success()));
     node.launch().await;
@@ -245,9 +252,7 @@ async fn a_full_disk_refuses_sends_and_goes_on_reading_until_there_is_room_again
     let before = line.ask("send_event", say("before")).await.expect("a connection");
     assert_eq!(before["success"], true, "{before}");
     // The store keeps a reserve for its own upkeep, so the disk is full to it before it is full.
-    let ballast = node.data_dir().join("ballast");
-    let filled = Command::new("fallocate").args(["-l", "400MiB"]).arg(&ballast).status();
-    assert!(filled.is_ok_and(|status| status.success()), "a ballast");
+    disk.resize("400m");
     let refused = eventually("a refusal", async || {
         let answer = line.ask("send_event", say("while it is full")).await.expect("a connection");
         if answer["success"] == false { Ok(answer) } else { Err(answer.to_string()) }
@@ -263,7 +268,7 @@ async fn a_full_disk_refuses_sends_and_goes_on_reading_until_there_is_room_again
     );
     let came = agent.logs_in_away().await;
     came.call("list_chats", json!({})).await;
-    std::fs::remove_file(&ballast).expect("room again");
+    disk.resize("4g");
     let after = eventually("an acknowledgement", async || {
         let answer = line.ask("send_event", say("after")).await.expect("a connection");
         if answer["success"] == true { Ok(answer) } else { Err(answer.to_string()) }

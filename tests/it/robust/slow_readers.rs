@@ -99,7 +99,7 @@ async fn slow_readers_among_healthy_ones(node: &TestNode, door: &Door, license: 
         assert_eq!(answer["success"], true, "{answer}");
         acknowledged.push(answer["payload"]["event_id"].as_str().expect("an id").to_owned());
         sender.pushes.clear();
-        if acknowledged.len() % 50 == 0 {
+        if acknowledged.len().is_multiple_of(50) {
             most = most.max(resident(node.pid()).saturating_sub(memory_before));
         }
     }

@@ -1,10 +1,8 @@
-//! The rules by example, then by comparison with a slow, obvious model.
+//! The rules by example.
 
-mod against_model;
 mod assignment;
 mod leaving;
 mod limits;
-mod model;
 mod office;
 mod queueing;
 mod settling;
