@@ -1,9 +1,11 @@
 //! Pings of both kinds, in both directions.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use crate::support::{TestNode, shared};
+use crate::support::{Inbox, TestNode, shared};
 
 #[tokio::test]
 async fn an_application_ping_is_answered_in_kind_also_before_the_login() {
@@ -33,14 +35,16 @@ async fn a_control_ping_is_answered_with_its_own_bytes() {
 
 #[tokio::test]
 async fn the_server_pings_and_a_client_that_only_answers_stays() {
-    let node = TestNode::start(&[("rtm.ping_every", "100ms"), ("rtm.idle_timeout", "1s")]).await;
+    const IDLE: Duration = Duration::from_secs(3);
+    let node = TestNode::start(&[("rtm.ping_every", "200ms"), ("rtm.idle_timeout", "3s")]).await;
     let license = node.license();
     let agent = license.agent(1).logs_in().await;
     let customer = license.customer().await.logs_in().await;
-    // The heartbeat looks four times in an idle timeout: twelve pings are three of them, in which the client itself
-    // says nothing.
+    // Two idle timeouts in which the clients themselves say nothing.
+    let silent_since = Instant::now();
     for session in [&agent.session, &customer.session] {
-        session.until("twelve pings", |inbox| (inbox.pings >= 12).then_some(())).await;
+        let long = |inbox: &mut Inbox| (inbox.pings >= 6 && silent_since.elapsed() > 2 * IDLE).then_some(());
+        session.until("pings for two idle timeouts", long).await;
         assert!(session.is_open());
     }
     agent.call("list_chats", json!({})).await;

@@ -27,14 +27,15 @@ pub(crate) use chat::{Chat, customer_message, message};
 pub(crate) use license::{AgentLogin, CustomerLogin, TestLicense};
 pub(crate) use node::{NodeLink, TestNode, shared};
 pub(crate) use prepare::{ORIGIN, Plan};
-pub(crate) use session::{Push, Session};
+pub(crate) use session::{Inbox, Push, Session};
 pub(crate) use users::{TestAgent, TestCustomer};
 pub(crate) use web::Web;
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take that a test waits for; only a failing test ever waits that long.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+/// How long anything may take that a test waits for; only a failing test, or one on a starved machine, ever waits
+/// that long.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
 /// Looks again and again until it is so; at the limit fails with what was seen last. Only for states that no push
 /// announces.
