@@ -71,14 +71,6 @@ async fn a_fan_out_reaches_every_reader() {
 }
 
 #[tokio::test]
-async fn arrivals_never_exceed_an_agents_capacity() {
-    let report = plays("route", &["--agents", "2", "--capacity", "2", "--rate", "20", "--hold", "0.2"]).await;
-    let round = &report["rounds"][0];
-    assert_eq!(round["figures"]["over_capacity"], 0.0);
-    assert!(round["latencies"]["assigned"]["count"].as_u64() > Some(0), "{round}");
-}
-
-#[tokio::test]
 async fn web_calls_are_audited() {
     assert!(audited(&plays("web", &["--connections", "3"]).await, 0) > 0);
 }
