@@ -37,7 +37,8 @@ pub(in crate::bench) async fn round(stage: &Stage<'_>, options: &ChatOptions) ->
     let mut drivers = JoinSet::new();
     let mut kept = Vec::with_capacity(pairs.len());
     for Pair { talk, clients, arrivals } in pairs {
-        kept.push((talk.clone(), clients[0].clone()));
+        // Both sockets stay open until the audit: pushes may still be under way to either.
+        kept.push((talk.clone(), clients.clone()));
         drivers.spawn(talk.converse(clients, arrivals, options.size));
     }
     let mut round = stage.measure(&recorder).await;
@@ -45,7 +46,7 @@ pub(in crate::bench) async fn round(stage: &Stage<'_>, options: &ChatOptions) ->
     round.errors = recorder.errors();
     if stage.system.has_store {
         let line = stage.meter().line("auditing");
-        round.audit = Some(audit(kept, 2).await?);
+        round.audit = Some(audit(&kept, 2).await?);
         line.finish_and_clear();
     }
     Ok(round)
@@ -128,9 +129,12 @@ pub(super) async fn relay_client(
     Client::connect(&url, system.target.sources.next(), Listener { places, recorder: recorder.clone() }).await
 }
 
-/// Audits every chat.
-pub(super) async fn audit(chats: Vec<(Arc<Talk>, Client)>, senders: u32) -> Result<Findings, BenchError> {
-    let found = stream::iter(chats).map(|(talk, reader)| async move { talk.audit(&reader, senders).await });
+/// Audits every chat; the first of its sockets is an agent's, who can read the log.
+pub(super) async fn audit(
+    chats: &[(Arc<Talk>, [Client; 2])],
+    senders: u32,
+) -> Result<Findings, BenchError> {
+    let found = stream::iter(chats).map(|(talk, [reader, _])| talk.audit(reader, senders));
     let mut all = Findings::default();
     let mut found = found.buffer_unordered(OPENING);
     while let Some(findings) = found.next().await {

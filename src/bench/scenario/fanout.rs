@@ -35,7 +35,8 @@ pub(in crate::bench) async fn round(stage: &Stage<'_>, options: &FanoutOptions) 
     line.finish_and_clear();
     let Hall { talk, sender, readers, mut arrivals } = hall;
     let driver = tokio::spawn({
-        let (talk, recorder, size) = (talk.clone(), recorder.clone(), options.size);
+        let (talk, sender) = (talk.clone(), sender.clone());
+        let (recorder, size) = (recorder.clone(), options.size);
         async move {
             let mut number = 0;
             while !recorder.is_stopped() {
@@ -50,7 +51,7 @@ pub(in crate::bench) async fn round(stage: &Stage<'_>, options: &FanoutOptions) 
     }
     round.errors = recorder.errors();
     if stage.system.has_store {
-        round.audit = Some(audit(vec![(talk, readers[0].clone())], 1).await?);
+        round.audit = Some(audit(&[(talk, [readers[0].clone(), sender])], 1).await?);
     }
     drop(readers);
     Ok(round)

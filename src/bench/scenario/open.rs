@@ -27,7 +27,7 @@ pub(in crate::bench) async fn round(stage: &Stage<'_>, options: &OpenOptions) ->
     let line = stage.meter().line("opening chats");
     let pairs = pairs(stage.system, options.chats, &recorder).await?;
     line.finish_and_clear();
-    let kept: Vec<_> = pairs.iter().map(|pair| (pair.talk.clone(), pair.clients[0].clone())).collect();
+    let kept: Vec<_> = pairs.iter().map(|pair| (pair.talk.clone(), pair.clients.clone())).collect();
     let begin = Instant::now();
     let mut drivers = JoinSet::new();
     for (index, pair) in pairs.into_iter().enumerate() {
@@ -40,7 +40,7 @@ pub(in crate::bench) async fn round(stage: &Stage<'_>, options: &OpenOptions) ->
     round.errors = recorder.errors();
     if stage.system.has_store {
         let line = stage.meter().line("auditing");
-        round.audit = Some(audit(kept, 2).await?);
+        round.audit = Some(audit(&kept, 2).await?);
         line.finish_and_clear();
     }
     Ok(round)
