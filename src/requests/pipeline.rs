@@ -242,7 +242,8 @@ pub(super) fn customer_id(who: &Requester) -> Result<&CustomerId, WireError> {
 pub(super) fn payload(reply: &Reply) -> String {
     let json = match reply {
         Reply::Done => return EMPTY.to_owned(),
-        Reply::Event(id) => serde_json::json!({ "event_id": id }),
+        // The answer to most requests there are. Ids have no character that JSON escapes.
+        Reply::Event(id) => return format!("{{\"event_id\":\"{id}\"}}"),
         Reply::Unfollowed(chat) => serde_json::json!({ "chat_id": chat }),
         Reply::Thread { chat, thread, events: None } => {
             serde_json::json!({ "chat_id": chat, "thread_id": thread })

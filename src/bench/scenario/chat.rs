@@ -130,10 +130,7 @@ pub(super) async fn relay_client(
 }
 
 /// Audits every chat; the first of its sockets is an agent's, who can read the log.
-pub(super) async fn audit(
-    chats: &[(Arc<Talk>, [Client; 2])],
-    senders: u32,
-) -> Result<Findings, BenchError> {
+pub(super) async fn audit(chats: &[(Arc<Talk>, [Client; 2])], senders: u32) -> Result<Findings, BenchError> {
     let found = stream::iter(chats).map(|(talk, [reader, _])| talk.audit(reader, senders));
     let mut all = Findings::default();
     let mut found = found.buffer_unordered(OPENING);
