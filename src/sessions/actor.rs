@@ -244,6 +244,8 @@ impl<K: Kind> Session<K> {
                 Ok(payload) => envelope::response(request_id.as_deref(), method.action, &payload),
                 Err(error) => envelope::error_response(request_id.as_deref(), method.action, &error),
             });
+            // Its own copy of what it caused waits without a wake: see `Delivery::deliver_before_answer`.
+            session.flush(ctx);
             session.leave_if_done(ctx);
         }));
     }
@@ -406,8 +408,10 @@ impl<K: Kind> Handler<Wake> for Session<K> {
     type Result = ();
 
     fn handle(&mut self, wake: Wake, ctx: &mut Self::Context) {
+        // Whatever the wake is for: one to flush that found the mailbox full is not offered again.
+        self.flush(ctx);
         match wake {
-            Wake::Flush => self.flush(ctx),
+            Wake::Flush => {}
             Wake::Ping => ctx.ping(b""),
             Wake::Disconnect(reason) => self.disconnect(reason, ctx),
             Wake::Leave(reason) => {

@@ -130,14 +130,23 @@ impl SessionHandle {
     /// Offers a frame; a reader who is too slow is cut. Never waits.
     pub fn offer(&self, frame: ByteString, metrics: &Metrics) {
         match self.outbox.offer(frame, Instant::now()) {
-            // A full mailbox holds a wake already.
+            // A full mailbox holds a wake already, and the session flushes at every wake.
             Offered::Wake => drop(self.wake.try_send(Wake::Flush)),
             Offered::Taken | Offered::Closed => {}
-            Offered::Overflow => {
-                metrics.session_cut();
-                tracing::info!(session.id = self.id, "a reader that is too slow is cut");
-                self.cut.cut();
-            }
+            Offered::Overflow => self.overflowed(metrics),
+        }
+    }
+
+    fn overflowed(&self, metrics: &Metrics) {
+        metrics.session_cut();
+        tracing::info!(session.id = self.id, "a reader that is too slow is cut");
+        self.cut.cut();
+    }
+
+    /// Offers a frame that the session will find without being woken; a reader who is too slow is cut.
+    fn hold(&self, frame: ByteString, metrics: &Metrics) {
+        if self.outbox.offer(frame, Instant::now()) == Offered::Overflow {
+            self.overflowed(metrics);
         }
     }
 
@@ -327,6 +336,8 @@ struct Fanout<'a> {
     origin: Option<&'a Origin>,
     rendered: Option<Option<Rendered>>,
     metrics: &'a Metrics,
+    /// The origin's session is about to write, and need not be woken.
+    before_answer: bool,
 }
 
 struct Rendered {
@@ -336,8 +347,8 @@ struct Rendered {
 }
 
 impl<'a> Fanout<'a> {
-    fn new(push: &'a Push, view: View<'a>, origin: Option<&'a Origin>, metrics: &'a Metrics) -> Self {
-        Self { push, view, origin, rendered: None, metrics }
+    fn new(push: &'a Push, view: View<'a>, cause: Cause<'a>, metrics: &'a Metrics) -> Self {
+        Self { push, view, origin: cause.origin, rendered: None, metrics, before_answer: cause.before_answer }
     }
 
     fn offer(&mut self, session: &SessionHandle) {
@@ -351,10 +362,8 @@ impl<'a> Fanout<'a> {
             return;
         }
         // The connection whose request caused the push gets it with that request's id, all others without.
-        let request_id = self
-            .origin
-            .filter(|origin| origin.session == session.id)
-            .and_then(|origin| origin.request_id.as_deref());
+        let origin = self.origin.filter(|origin| origin.session == session.id);
+        let request_id = origin.and_then(|origin| origin.request_id.as_deref());
         let frame = match request_id {
             Some(id) => {
                 envelope::push_with_request_id(ApiVersion::V3_6, id, rendered.action, &rendered.payload)
@@ -363,28 +372,53 @@ impl<'a> Fanout<'a> {
             None => rendered.frame.clone(),
         };
         self.metrics.push_sent();
-        session.offer(frame, self.metrics);
+        if origin.is_some() && self.before_answer {
+            session.hold(frame, self.metrics);
+        } else {
+            session.offer(frame, self.metrics);
+        }
     }
 }
 
 impl Delivery for Registry {
     fn deliver(&self, license: &Arc<License>, pushes: &[Push], origin: Option<&Origin>) {
-        let Some(hub) = self.hubs.get(&license.id).map(|hub| hub.clone()) else { return };
-        for push in pushes {
-            self.to_agents(&hub, license, push, origin);
-            self.to_customers(&hub, license, push, origin);
+        self.fan_out(license, pushes, Cause { origin, before_answer: false });
+    }
+
+    fn deliver_before_answer(&self, license: &Arc<License>, pushes: &[Push], origin: &Origin) {
+        self.fan_out(license, pushes, Cause { origin: Some(origin), before_answer: true });
+    }
+
+    fn wake(&self, session: u64) {
+        if let Some(session) = self.all.get(&session) {
+            session.wake(Wake::Flush);
         }
     }
 }
 
+/// What caused pushes, and whether its answer is still to come.
+#[derive(Clone, Copy)]
+struct Cause<'a> {
+    origin: Option<&'a Origin>,
+    before_answer: bool,
+}
+
 impl Registry {
-    fn to_agents(&self, hub: &Hub, license: &License, push: &Push, origin: Option<&Origin>) {
+    fn fan_out(&self, license: &License, pushes: &[Push], cause: Cause<'_>) {
+        let Some(hub) = self.hubs.get(&license.id).map(|hub| hub.clone()) else { return };
+        for push in pushes {
+            self.to_agents(&hub, license, push, cause);
+            self.to_customers(&hub, license, push, cause);
+        }
+    }
+
+    fn to_agents(&self, hub: &Hub, license: &License, push: &Push, cause: Cause<'_>) {
         let Audience { agents, groups, .. } = &push.to;
         if agents.is_empty() && groups.is_empty() {
             return;
         }
         let view = View { surface: Surface::Agent, license };
-        let mut fanout = Fanout::new(push, view, origin, &self.metrics);
+        let mut fanout = Fanout::new(push, view, cause, &self.metrics);
         let reaches = |agent: &AgentId| {
             let groups = license.agent(agent).map(|agent| agent.groups.keys().copied().collect::<Vec<_>>());
             push.to.reaches_agent(agent, groups.unwrap_or_default())
@@ -402,12 +436,12 @@ impl Registry {
         }
     }
 
-    fn to_customers(&self, hub: &Hub, license: &License, push: &Push, origin: Option<&Origin>) {
+    fn to_customers(&self, hub: &Hub, license: &License, push: &Push, cause: Cause<'_>) {
         if push.to.customers.is_empty() {
             return;
         }
         let view = View { surface: Surface::Customer, license };
-        let mut fanout = Fanout::new(push, view, origin, &self.metrics);
+        let mut fanout = Fanout::new(push, view, cause, &self.metrics);
         let online = hub.customers.read();
         for sessions in push.to.customers.iter().filter_map(|customer| online.get(customer)) {
             sessions.iter().for_each(|session| fanout.offer(session));

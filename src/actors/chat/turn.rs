@@ -398,10 +398,22 @@ impl Turn {
         }
         let (license, _) = self.license().await?;
         self.actors.stored(std::mem::take(&mut self.events));
-        for held in self.held.drain(..) {
-            let _ = held.reply.send(Ok(held.answer));
-            if !held.pushes.is_empty() {
-                self.actors.parts.delivery.deliver(&license, &held.pushes, held.origin.as_ref());
+        let delivery = &self.actors.parts.delivery;
+        for Held { reply, answer, pushes, origin } in self.held.drain(..) {
+            match origin {
+                // One wake and one write of the sender's socket for the answer and their own copy of the event.
+                Some(origin) if is_last_word(&answer) => {
+                    delivery.deliver_before_answer(&license, &pushes, &origin);
+                    if reply.send(Ok(answer)).is_err() {
+                        delivery.wake(origin.session);
+                    }
+                }
+                origin => {
+                    let _ = reply.send(Ok(answer));
+                    if !pushes.is_empty() {
+                        delivery.deliver(&license, &pushes, origin.as_ref());
+                    }
+                }
             }
         }
         Ok(())
@@ -455,6 +467,11 @@ impl Turn {
 /// Events that go with a chat in a push; earlier ones are found by `list_threads`. Keeps the frame below what a
 /// session's queue may hold.
 const MAX_EVENTS_IN_PUSH: usize = 25;
+
+/// Whether the request ends with this answer, with nothing left to do that its session would have to wait for.
+fn is_last_word(answer: &Answer) -> bool {
+    matches!(answer, Answer::Reply(Reply::Event(_)))
+}
 
 /// How many events the chat of such a push had.
 fn from_log(push: &Push) -> Option<u64> {
