@@ -2,27 +2,26 @@
 
 use super::effect::{DecisionId, Effect};
 use super::pick::{Picked, Wish};
-use super::record::{CONSIDERED_CAP, Considered, DecisionRecord, Outcome, Question, Rule};
+use super::record::{CONSIDERED_CAP, Considered, DecisionRecord, Outcome, Question, Rule, Verdict};
 use super::router::Router;
 use super::table::{AgentKey, ChatKey};
 
 impl Router {
     /// Named when somebody gets the chat: those who were asked for (`named`), the chosen one, the next best.
     pub(super) fn consider(&self, wish: &Wish<'_>, chosen: Picked, named: &[AgentKey]) -> Vec<Considered> {
-        let mut agents = Vec::with_capacity(CONSIDERED_CAP + 1);
-        agents.extend(named.iter().take(CONSIDERED_CAP - 1));
-        if !agents.contains(&chosen.agent) {
-            agents.push(chosen.agent);
+        let mut agents = Vec::with_capacity(CONSIDERED_CAP);
+        for key in named.iter().take(CONSIDERED_CAP - 1).filter(|key| **key != chosen.agent) {
+            agents.push((*key, self.compared(*key, chosen, wish)));
         }
-        for agent in self.able(wish, CONSIDERED_CAP) {
-            if agents.len() == CONSIDERED_CAP {
-                break;
-            }
-            if !agents.contains(&agent) {
-                agents.push(agent);
-            }
-        }
-        agents.into_iter().map(|agent| self.compared(agent, chosen, wish)).collect()
+        agents.push((chosen.agent, Verdict::Chosen));
+        self.add_outranked(wish, chosen, CONSIDERED_CAP, &mut agents);
+        agents.into_iter().map(|(key, verdict)| self.considered(key, verdict)).collect()
+    }
+
+    /// How a record names an agent.
+    pub(super) fn considered(&self, key: AgentKey, verdict: Verdict) -> Considered {
+        let agent = self.tables.agent(key);
+        Considered { agent: agent.id.clone(), chats: agent.load, verdict }
     }
 
     /// Named when nobody gets it: those who accept chats first, then any members.
@@ -39,11 +38,7 @@ impl Router {
                 agents.push(*agent);
             }
         }
-        let considered = agents.into_iter().map(|key| {
-            let agent = self.tables.agent(key);
-            Considered { agent: agent.id.clone(), chats: agent.load, verdict: self.verdict(key, wish) }
-        });
-        considered.collect()
+        agents.into_iter().map(|key| self.considered(key, self.verdict(key, wish))).collect()
     }
 
     /// The same by the chat's own wish.

@@ -1,6 +1,6 @@
 //! Who gets a chat: recent agent, then priority class, then fewest chats, then longest without a new one.
 
-use super::record::{Considered, Rule, Verdict};
+use super::record::{Rule, Verdict};
 use super::router::Router;
 use super::settings::{AgentKind, Priority};
 use super::table::{AgentKey, ChatKey, GroupKey};
@@ -115,46 +115,57 @@ impl Router {
         if agent.pooled.is_none() { Verdict::NoSlot } else { Verdict::NotAsked }
     }
 
-    /// How an agent who could have served compares with the one who does.
-    pub(super) fn compared(&self, key: AgentKey, chosen: Picked, wish: &Wish<'_>) -> Considered {
-        let (agent, winner) = (self.tables.agent(key), self.tables.agent(chosen.agent));
-        let verdict = if key == chosen.agent {
-            Verdict::Chosen
-        } else {
-            match self.verdict(key, wish) {
-                Verdict::NotAsked => match chosen.rule {
-                    Rule::FewestChats | Rule::LongestWithoutChat => {
-                        if self.class_for(key, wish) != self.class_for(chosen.agent, wish) {
-                            Verdict::LowerPriority
-                        } else if agent.load > winner.load {
-                            Verdict::MoreChats
-                        } else {
-                            Verdict::ServedLater
-                        }
-                    }
-                    _ => Verdict::NotAsked,
-                },
-                other => other,
+    /// How an agent compares with the one who gets the chat.
+    pub(super) fn compared(&self, key: AgentKey, chosen: Picked, wish: &Wish<'_>) -> Verdict {
+        if key == chosen.agent {
+            return Verdict::Chosen;
+        }
+        match self.verdict(key, wish) {
+            Verdict::NotAsked => {
+                let is_lower = self.class_for(key, wish) != self.class_for(chosen.agent, wish);
+                self.outranked(key, chosen, is_lower)
             }
-        };
-        Considered { agent: agent.id.clone(), chats: agent.load, verdict }
+            other => other,
+        }
     }
 
-    /// Agents who could take the chat, best first inside each pool.
-    pub(super) fn able(&self, wish: &Wish<'_>, most: usize) -> Vec<AgentKey> {
-        let mut able = Vec::with_capacity(most);
+    /// The same for an agent who could have served.
+    fn outranked(&self, key: AgentKey, chosen: Picked, is_lower: bool) -> Verdict {
+        match chosen.rule {
+            Rule::FewestChats | Rule::LongestWithoutChat if is_lower => Verdict::LowerPriority,
+            Rule::FewestChats | Rule::LongestWithoutChat => {
+                let has_more = self.tables.agent(key).load > self.tables.agent(chosen.agent).load;
+                if has_more { Verdict::MoreChats } else { Verdict::ServedLater }
+            }
+            _ => Verdict::NotAsked,
+        }
+    }
+
+    /// Adds to the list agents who could have taken the chat, class by class, until it has `most`.
+    pub(super) fn add_outranked(
+        &self,
+        wish: &Wish<'_>,
+        chosen: Picked,
+        most: usize,
+        agents: &mut Vec<(AgentKey, Verdict)>,
+    ) {
+        // The pools are gone through from the best class on: the first that holds anybody is the chosen one's.
+        let mut best_class = None;
         for class in 0..Priority::SERVING.len() {
             for (group, kind) in self.pools(wish) {
                 for rank in self.tables.group(group).pooled(class, kind).take(most) {
-                    if able.len() == most {
-                        return able;
+                    if agents.len() == most {
+                        return;
                     }
-                    if !able.contains(&rank.agent) {
-                        able.push(rank.agent);
+                    if wish.excluded.contains(&rank.agent) {
+                        continue;
+                    }
+                    let best_class = *best_class.get_or_insert(class);
+                    if !agents.iter().any(|(agent, _)| *agent == rank.agent) {
+                        agents.push((rank.agent, self.outranked(rank.agent, chosen, class > best_class)));
                     }
                 }
             }
         }
-        able
     }
 }

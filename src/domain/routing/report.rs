@@ -98,7 +98,6 @@ impl Router {
         let groups = self.tables.chat_groups(&state.groups);
         let members = self.tables.agent_set(&state.members);
         let chat = self.tables.chat(key);
-        let before = chat.members.clone();
         let pending = chat.pending;
         // The lanes depend on these: out with the old ones, in with the new.
         let moves = chat.groups != groups || chat.ignore_bots != state.ignore_bots;
@@ -106,7 +105,7 @@ impl Router {
         if place.is_some() {
             self.leave_queue(key);
         }
-        self.with_chat(key, |chat| {
+        let before = self.with_chat(key, |chat| {
             chat.was_reported = true;
             chat.min_version = chat.min_version.max(state.version);
             chat.settled = chat.settled.max(state.settled);
@@ -114,12 +113,12 @@ impl Router {
             chat.claims.retain(|(_, decision)| *decision > settled);
             chat.pending = chat.pending.filter(|pending| pending.decision > settled);
             chat.groups = groups;
-            chat.members = members;
             chat.idle = state.idle;
             chat.has_customer = state.has_customer;
             chat.continuous = state.continuous;
             chat.is_left_alone = state.ignore_agents_routing;
             chat.ignore_bots = state.ignore_bots;
+            std::mem::replace(&mut chat.members, members)
         });
         if let Some(place) = place {
             self.return_to_queue(key, place);

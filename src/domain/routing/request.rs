@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::chat::Goal;
 use super::effect::{DecisionId, Effect, QueuePlace};
 use super::pick::Picked;
-use super::record::{Outcome, Question, Rule};
+use super::record::{Outcome, Question, Rule, Verdict};
 use super::router::Router;
 use super::table::{AgentKey, ChatKey};
 use crate::domain::id::{AgentId, ChatId, GroupId};
@@ -234,7 +234,7 @@ impl Router {
             return self.refuse_start(id, key, refusal);
         }
         let picked = Picked { agent: self.tables.agent_key(agent), rule: Rule::ByHand };
-        let considered = vec![self.compared(picked.agent, picked, &self.wish(key))];
+        let considered = vec![self.considered(picked.agent, Verdict::Chosen)];
         self.assign_start(id, key, picked, considered, question)
     }
 

@@ -47,6 +47,8 @@ pub struct Router {
     pub(super) graces: BTreeSet<(Timestamp, AgentKey)>,
     closed: VecDeque<(Timestamp, ChatKey, u64)>,
     pub(super) stale_groups: Vec<GroupKey>,
+    /// Room for [`Self::with_chat`] to work in, kept for its allocation.
+    holders: Vec<AgentKey>,
     pub(super) refused: BTreeMap<Refusal, u64>,
     pub(super) effects: Vec<Effect>,
 }
@@ -72,6 +74,7 @@ impl Router {
             graces: BTreeSet::new(),
             closed: VecDeque::new(),
             stale_groups: Vec::new(),
+            holders: Vec::new(),
             refused: BTreeMap::new(),
             effects: Vec::new(),
         };
@@ -177,42 +180,39 @@ impl Router {
     /// Changes a chat's row and keeps the counts of agents and license true to it.
     pub(super) fn with_chat<R>(&mut self, key: ChatKey, change: impl FnOnce(&mut Chat) -> R) -> R {
         let was_full = self.license_is_full();
-        let mut touched: Vec<AgentKey> = Vec::new();
-        self.count(key, false, &mut touched);
-        let result = change(self.tables.chat_mut(key));
-        self.count(key, true, &mut touched);
-        for agent in touched {
-            self.repool(agent);
-        }
-        if was_full != self.license_is_full() {
-            self.mark_all_groups_stale();
-        }
-        result
-    }
-
-    fn count(&mut self, key: ChatKey, add: bool, touched: &mut Vec<AgentKey>) {
-        let chat = self.tables.chat(key);
-        let takes_slot = u32::from(chat.takes_slot());
-        let is_served = u32::from(chat.is_served());
-        let begin = touched.len();
-        touched.extend(chat.holders());
-        for holder in &touched[begin..] {
-            let agent = self.tables.agent_mut(*holder);
-            if add {
-                agent.load += takes_slot;
-                agent.chats.push(key);
-            } else {
-                agent.load -= takes_slot;
+        let mut holders = std::mem::take(&mut self.holders);
+        let chat = self.tables.chat_mut(key);
+        holders.extend(chat.holders());
+        let (split, took_slot, was_served) = (holders.len(), chat.takes_slot(), chat.is_served());
+        let result = change(chat);
+        holders.extend(chat.holders());
+        let (takes_slot, is_served) = (chat.takes_slot(), chat.is_served());
+        self.served = self.served + u32::from(is_served) - u32::from(was_served);
+        let (before, after) = holders.split_at(split);
+        // What a log confirms changes nothing here: the usual case.
+        if took_slot != takes_slot || before != after {
+            for holder in before {
+                let agent = self.tables.agent_mut(*holder);
+                agent.load -= u32::from(took_slot);
                 if let Some(at) = agent.chats.iter().position(|chat| *chat == key) {
                     agent.chats.swap_remove(at);
                 }
             }
+            for holder in after {
+                let agent = self.tables.agent_mut(*holder);
+                agent.load += u32::from(takes_slot);
+                agent.chats.push(key);
+            }
+            for holder in &holders {
+                self.repool(*holder);
+            }
         }
-        if add {
-            self.served += is_served;
-        } else {
-            self.served -= is_served;
+        holders.clear();
+        self.holders = holders;
+        if was_full != self.license_is_full() {
+            self.mark_all_groups_stale();
         }
+        result
     }
 
     /// Puts an agent where they belong in the pools of their groups.
@@ -263,6 +263,8 @@ impl Router {
             chat.excluded.clear();
             chat.pending = Some(Pending { decision: id, goal: Goal::Serve(agent) });
         });
+        // Their turn counts even if the chat held a slot of theirs already.
+        self.repool(agent);
         self.ask_later(key, id);
     }
 

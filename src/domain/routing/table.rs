@@ -1,6 +1,7 @@
 //! The router's private books: short keys for agents, groups and chats, and the rows behind them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::agent::Agent;
 use super::chat::Chat;
@@ -28,17 +29,51 @@ key!(
     ChatKey
 );
 
+type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+
+/// A quick hash for ids, which the server makes or an administrator enters: nobody else can choose them so that
+/// they collide. A router looks up several of them for each decision.
+#[derive(Debug, Default)]
+pub(super) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for word in bytes.chunks(8) {
+            let mut padded = [0; 8];
+            padded[..word.len()].copy_from_slice(word);
+            self.write_u64(u64::from_le_bytes(padded));
+        }
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.write_u64(byte.into());
+    }
+
+    fn write_i64(&mut self, number: i64) {
+        self.write_u64(number.cast_unsigned());
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517C_C1B7_2722_0A95);
+    }
+
+    fn finish(&self) -> u64 {
+        // The product's high bits are the well mixed ones; the table wants them low as well.
+        self.0.rotate_left(26)
+    }
+}
+
 /// All rows of the router.
 #[derive(Debug)]
 pub(super) struct Tables {
     pub(super) agents: Vec<Agent>,
-    pub(super) agent_keys: HashMap<AgentId, AgentKey>,
+    pub(super) agent_keys: IdMap<AgentId, AgentKey>,
     pub(super) groups: Vec<Group>,
-    pub(super) group_keys: HashMap<GroupId, GroupKey>,
+    pub(super) group_keys: IdMap<GroupId, GroupKey>,
     /// What groups without settings of their own follow.
     pub(super) license_wide: GroupRules,
     chats: Vec<Option<Chat>>,
-    chat_keys: HashMap<ChatId, ChatKey>,
+    chat_keys: IdMap<ChatId, ChatKey>,
     spare_chats: Vec<ChatKey>,
 }
 
@@ -46,12 +81,12 @@ impl Tables {
     pub(super) fn new() -> Self {
         Self {
             agents: Vec::new(),
-            agent_keys: HashMap::new(),
+            agent_keys: IdMap::default(),
             groups: vec![Group::new(GroupId::ALL, GroupRules::default())],
-            group_keys: HashMap::from([(GroupId::ALL, GroupKey(0))]),
+            group_keys: IdMap::from_iter([(GroupId::ALL, GroupKey(0))]),
             license_wide: GroupRules::default(),
             chats: Vec::new(),
-            chat_keys: HashMap::new(),
+            chat_keys: IdMap::default(),
             spare_chats: Vec::new(),
         }
     }
@@ -149,9 +184,11 @@ impl Tables {
         keys
     }
 
-    /// Keys of several agents.
+    /// Several agents: sorted, no repeats.
     pub(super) fn agent_set(&mut self, ids: &[AgentId]) -> Vec<AgentKey> {
-        let keys: BTreeSet<AgentKey> = ids.iter().map(|id| self.agent_key(id)).collect();
-        keys.into_iter().collect()
+        let mut keys: Vec<AgentKey> = ids.iter().map(|id| self.agent_key(id)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::chat::Goal;
 use super::effect::Cause;
 use super::pick::{Picked, Wish};
-use super::record::{Considered, Outcome, Question, Rule};
+use super::record::{CONSIDERED_CAP, Considered, Outcome, Question, Rule};
 use super::request::{Decision, Refusal, Routed};
 use super::router::Router;
 use super::table::{AgentKey, ChatKey, GroupKey};
@@ -86,7 +86,7 @@ impl Router {
                 let named = self.tables.agent_set(ids);
                 let picked = self.named_agent(&named, &wish).filter(|_| is_room);
                 let considered = match picked {
-                    Some(picked) => named.iter().map(|key| self.compared(*key, picked, &wish)).collect(),
+                    Some(picked) => self.consider_named(&named, picked, &wish),
                     None => self.consider_nobody(&wish, &named),
                 };
                 (picked, considered)
@@ -110,6 +110,13 @@ impl Router {
         }
         let refusal = self.refusal_of_transfer(target, &wish, is_room);
         self.transfer_to_queue(id, key, groups, members, considered, refusal, ignore_availability)
+    }
+
+    fn consider_named(&self, named: &[AgentKey], picked: Picked, wish: &Wish<'_>) -> Vec<Considered> {
+        // The chosen one first, so that the cap cannot cut them off.
+        let others = named.iter().copied().filter(|key| *key != picked.agent);
+        let agents = std::iter::once(picked.agent).chain(others).take(CONSIDERED_CAP);
+        agents.map(|key| self.considered(key, self.compared(key, picked, wish))).collect()
     }
 
     #[expect(clippy::too_many_arguments, reason = "the second half of one decision")]
