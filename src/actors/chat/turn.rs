@@ -183,7 +183,7 @@ impl Turn {
         let (license, rules) = self.license().await?;
         let route = match command.route_request(&state.chat, caller, &license) {
             Some(request) => {
-                let (route, decision) = self.route(request).await;
+                let (route, decision) = self.route(state, request).await;
                 state.settled = state.settled.max(decision);
                 Some(route)
             }
@@ -207,9 +207,9 @@ impl Turn {
         Ok(command.decide(&state.chat, &context))
     }
 
-    async fn route(&self, request: RouteRequest) -> (Route, DecisionId) {
+    async fn route(&self, state: &State, request: RouteRequest) -> (Route, DecisionId) {
         let router = self.actors.router(self.writer.key.license);
-        router.route(&self.writer.key.chat, request).await
+        router.route(&self.writer.key.chat, state.version(), state.settled, request).await
     }
 
     /// Reads what a command names and the state does not hold. Earlier commands of the turn are stored first, since

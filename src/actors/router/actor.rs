@@ -224,12 +224,13 @@ impl Handler<AskRoute> for RouterActor {
 
     fn handle(&mut self, question: AskRoute, ctx: &mut Self::Context) -> Self::Result {
         let now = self.now();
-        let routed = match translate::asked(&question.chat, question.request) {
-            Asked::Start(request) => self.router.request(&request, now),
-            Asked::Transfer { target, ignore_availability } => {
-                self.router.transfer_pick(&question.chat, &target, ignore_availability, now)
-            }
-        };
+        let routed =
+            match translate::asked(&question.chat, question.version, question.settled, question.request) {
+                Asked::Start(request) => self.router.request(&request, now),
+                Asked::Transfer { target, ignore_availability } => {
+                    self.router.transfer_pick(&question.chat, &target, ignore_availability, now)
+                }
+            };
         self.carry_out(routed.effects, ctx);
         MessageResult((translate::route(routed.decision), routed.id))
     }

@@ -35,12 +35,19 @@ impl RouterHandle {
         Self { address, thread: thread.clone(), timeout }
     }
 
-    /// Who is to get the chat. A router that does not answer in time lets it wait.
+    /// Who is to get the chat. A router that does not answer in time lets it wait. `version` and `settled` are those
+    /// of the chat's last report.
     ///
     /// The second part is the decision that the chat settles by carrying it out or refusing it.
-    pub async fn route(&self, chat: &ChatId, request: RouteRequest) -> (Route, DecisionId) {
+    pub async fn route(
+        &self,
+        chat: &ChatId,
+        version: u64,
+        settled: DecisionId,
+        request: RouteRequest,
+    ) -> (Route, DecisionId) {
         let waits = (Route::Queue(None), DecisionId::default());
-        self.ask(AskRoute { chat: chat.clone(), request }).await.unwrap_or(waits)
+        self.ask(AskRoute { chat: chat.clone(), version, settled, request }).await.unwrap_or(waits)
     }
 
     /// What a chat is now, and the last decision that it settled. A later report carries a larger version.

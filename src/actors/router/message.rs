@@ -16,6 +16,10 @@ use crate::domain::routing::DecisionId;
 #[rtype(result = "(Route, DecisionId)")]
 pub(super) struct AskRoute {
     pub(super) chat: ChatId,
+    /// As in [`Report`]: what the chat is while it asks.
+    pub(super) version: u64,
+    /// As in [`Report`].
+    pub(super) settled: DecisionId,
     pub(super) request: RouteRequest,
 }
 

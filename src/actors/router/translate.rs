@@ -79,11 +79,13 @@ pub(super) enum Asked {
     Transfer { target: TransferTarget, ignore_availability: bool },
 }
 
-pub(super) fn asked(chat: &ChatId, request: RouteRequest) -> Asked {
+pub(super) fn asked(chat: &ChatId, version: u64, settled: DecisionId, request: RouteRequest) -> Asked {
     match request {
         RouteRequest::Open {
             groups, recent_agent, continuous, ignore_agents_routing, ignore_bots, ..
         } => Asked::Start(ChatRequest {
+            version,
+            settled,
             groups,
             recent_agent,
             continuous,

@@ -19,6 +19,8 @@ pub struct ChatRequest {
     /// The version of the log that the request rests on, in which no thread is active. Logs count from 1; 0 = there
     /// is none yet.
     pub version: u64,
+    /// The last decision about the chat that its owner carried out or refused: none that old may be repeated.
+    pub settled: DecisionId,
     /// Its access groups; empty = group 0.
     pub groups: Vec<GroupId>,
     /// The agent of the customer's last thread.
@@ -41,6 +43,7 @@ impl ChatRequest {
         Self {
             chat,
             version: 0,
+            settled: DecisionId::default(),
             groups: vec![GroupId::ALL],
             recent_agent: None,
             by_agent: None,
@@ -156,11 +159,15 @@ impl Router {
     }
 
     /// Whether the request was made before. Otherwise, since it rests on a log without an active thread, what is
-    /// known of the chat is over: its start failed, or the report of its closing was overtaken.
+    /// known of the chat is over: its start failed, or the report of its closing was overtaken. An answer that the
+    /// owner has settled meanwhile (it was told of a later one while there was no thread) cannot be given again: a
+    /// report that says so may be on its way, and would free a slot that is taken.
     fn is_repeated(&mut self, key: ChatKey, request: &ChatRequest) -> bool {
         let groups = self.tables.chat_groups(&request.groups);
         let chat = self.tables.chat(key);
+        let is_settled = chat.pending.is_some_and(|pending| pending.decision <= request.settled);
         request.version < chat.min_version
+            && !is_settled
             && (chat.was_reported || (chat.groups == groups && chat.ignore_bots == request.ignore_bots))
     }
 
@@ -182,6 +189,7 @@ impl Router {
         let groups = self.tables.chat_groups(&request.groups);
         let chat = self.tables.chat_mut(key);
         chat.min_version = chat.min_version.max(request.version.saturating_add(1));
+        chat.settled = chat.settled.max(request.settled);
         chat.groups = groups;
         chat.ignore_bots = request.ignore_bots;
         chat.continuous = request.continuous;

@@ -1,8 +1,10 @@
-//! The rules by example.
+//! The rules by example, then by comparison with a slow, obvious model.
 
+mod against_model;
 mod assignment;
 mod leaving;
 mod limits;
+mod model;
 mod office;
 mod queueing;
 mod settling;
