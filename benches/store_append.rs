@@ -58,7 +58,7 @@ impl Bench {
                         Append { shard, epoch, log: log.clone(), first_seq, rows, index: Vec::new() };
                     store.append(append).await.expect("an append");
                     if validate {
-                        ownership.validate().await.expect("valid");
+                        ownership.validate(shard, epoch).await.expect("valid");
                     }
                 }
             })

@@ -100,7 +100,7 @@ impl Bench {
         let append = Append { shard, epoch, log, first_seq: seq, rows, index: Vec::new() };
         self.store.append(append).await.expect("an append");
         if way == Way::AppendValidated {
-            self.ownership.validate().await.expect("valid");
+            self.ownership.validate(shard, epoch).await.expect("valid");
         }
     }
 

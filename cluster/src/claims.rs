@@ -41,6 +41,13 @@ impl ShardTable {
         }
     }
 
+    /// Takes somebody's word for a row, if it is newer than what is known.
+    pub fn hear(&mut self, shard: Shard, row: ShardRow) {
+        if self.row(shard).is_none_or(|known| known.epoch < row.epoch) {
+            self.learn(shard, Some(row));
+        }
+    }
+
     /// The claims that `me` should make: shards that placement over `live` gives to it and whose owner is not alive.
     ///
     /// `live` are the incarnations that a quorum read showed on record and not fenced. That the read came before the

@@ -35,6 +35,9 @@ pub enum NotValid {
     /// This incarnation was declared dead: it must stop all work and start again as a new one.
     #[error("this node was fenced by another; its work since then does not count")]
     Fenced,
+    /// The shard went to another node; what was not answered by then does not count here.
+    #[error("this node does not hold the shard under that epoch any more")]
+    Moved,
     /// It could not be found out; what was appended may or may not count. Asking again is safe.
     #[error("the right to answer could not be confirmed")]
     Unavailable(#[source] Cause),

@@ -12,6 +12,7 @@
 //! - [`claims`]: what is known of the shard table, and the claims that follow from it (pure).
 //! - [`OwnershipTables`]: the two tables that decide; every store implements them.
 //! - [`gate`]: the validation gate, through which everything passes that leaves the node.
+//! - [`Link`]: talk between nodes; [`Service`]: what a node does with what peers ask.
 //! - [`Ownership`]: these parts put together; the rest of the server holds this one.
 //!
 //! The life of an acknowledgement: the owner appends under its epoch, then calls [`Ownership::validate`], and only
@@ -24,15 +25,18 @@
 pub mod claims;
 mod epoch;
 pub mod gate;
+pub mod link;
 mod member;
 mod ownership;
 pub mod placement;
+mod run;
 pub mod shard;
 mod tables;
 
 pub use epoch::Epoch;
 pub use gate::NotValid;
+pub use link::{CallError, Link, Peer, SendError, Service, Way};
 pub use member::{Incarnation, Member, NodeName};
-pub use ownership::{Ownership, OwnershipOptions, StartError, WallClock};
+pub use ownership::{Occupant, Owner, Ownership, OwnershipOptions, ShardEvent, StartError, WallClock};
 pub use shard::{Layout, Shard, ShardCount};
 pub use tables::{Cause, Claim, ClaimOutcome, OwnershipTables, ShardRow, TableError};

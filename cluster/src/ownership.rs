@@ -1,13 +1,15 @@
 //! Ownership as the rest of the server sees it: which shards are ours, under which epoch, and may we answer.
 
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::watch;
+use async_trait::async_trait;
+use tokio::sync::{broadcast, watch};
 
 use crate::claims::ShardTable;
 use crate::gate::{Gate, NotValid};
+use crate::link::Peer;
+use crate::run::Run;
 use crate::shard::shard_of;
 use crate::{
     Epoch, Incarnation, Layout, Member, NodeName, OwnershipTables, Shard, ShardCount, ShardRow, TableError,
@@ -66,6 +68,36 @@ pub enum StartError {
     Tables(#[from] TableError),
 }
 
+/// Who works for a shard now, as far as this node knows. Only [`Owner::Here`] is more than a hint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// This node, under this epoch. What it does still has to pass [`Ownership::validate`].
+    Here(Epoch),
+    /// Another living incarnation; it may know better.
+    There(Peer),
+    /// Nobody known: its owner died and nobody has claimed it yet, or it is on its way from one node to another.
+    Unknown,
+}
+
+/// A shard came or went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShardEvent {
+    /// This node owns the shard from now on, under a new epoch.
+    Gained(Shard, Epoch),
+    /// This node owns the shard no more; nothing that was not answered by now will be. Also told of each shard when the
+    /// whole node is fenced.
+    Lost(Shard, Epoch),
+}
+
+/// Whoever works for shards, to be told before one is given away.
+#[async_trait]
+pub trait Occupant: Send + Sync {
+    /// Ends work for a shard that shall be handed to another node: begin nothing new (requests wait), finish what is in
+    /// flight, return. [`Ownership::owner`] says "unknown" already, while what is in flight can still be validated. Past
+    /// a limit the shard goes anyway, and what is in flight can be answered no more.
+    async fn vacate(&self, shard: Shard, epoch: Epoch);
+}
+
 /// This node's place in the cluster. Clones share it.
 #[derive(Clone)]
 pub struct Ownership {
@@ -74,17 +106,20 @@ pub struct Ownership {
 
 struct Inner {
     tables: Arc<dyn OwnershipTables>,
-    me: Incarnation,
     layout: Layout,
-    /// Own epoch by shard, 0 where the shard is not ours: read on every command, so no lock.
-    epochs: Box<[AtomicI64]>,
+    run: RwLock<Arc<Run>>,
     table: RwLock<ShardTable>,
-    gate: Gate,
+    peers: watch::Sender<Vec<Peer>>,
+    events: broadcast::Sender<ShardEvent>,
+    occupant: RwLock<Option<Arc<dyn Occupant>>>,
 }
+
+/// Room for one change of each shard of the largest cluster: a slower reader is told that it missed some.
+const EVENTS: usize = 4096;
 
 impl fmt::Debug for Ownership {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ownership").field("incarnation", &self.inner.me).finish_non_exhaustive()
+        f.debug_struct("Ownership").field("incarnation", &self.incarnation()).finish_non_exhaustive()
     }
 }
 
@@ -115,19 +150,27 @@ impl Ownership {
         for old in fenced.into_iter().filter(|old| !table.holds_any(*old)) {
             tables.forget(old).await?;
         }
-        let epochs = layout
-            .shards
-            .all()
-            .map(|shard| AtomicI64::new(table.epoch_of(shard, me).unwrap_or_default().0))
-            .collect();
-        let gate = Gate::start(tables.clone(), me);
-        let inner = Inner { tables, me, layout, epochs, table: RwLock::new(table), gate };
+        let run = Run::new(me, layout.shards, Gate::start(tables.clone(), me));
+        for shard in layout.shards.all() {
+            if let Some(epoch) = table.epoch_of(shard, me) {
+                run.take(shard, epoch);
+            }
+        }
+        let inner = Inner {
+            tables,
+            layout,
+            run: RwLock::new(Arc::new(run)),
+            table: RwLock::new(table),
+            peers: watch::Sender::new(Vec::new()),
+            events: broadcast::Sender::new(EVENTS),
+            occupant: RwLock::default(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// This run of this node.
+    /// The present run of this node. A node that was fenced goes on as another run.
     pub fn incarnation(&self) -> Incarnation {
-        self.inner.me
+        self.run().incarnation()
     }
 
     /// The number of shards of the cluster.
@@ -140,13 +183,22 @@ impl Ownership {
         shard_of(license, key, self.inner.layout.shards)
     }
 
-    /// The epoch under which this node owns the shard; none where it does not, or once it is fenced.
+    /// The epoch under which this node may begin work for the shard; none where it does not own it, is giving it away, or is
+    /// fenced.
     pub fn epoch(&self, shard: Shard) -> Option<Epoch> {
-        if self.is_fenced() {
-            return None;
+        self.run().epoch(shard)
+    }
+
+    /// Who works for a shard.
+    pub fn owner(&self, shard: Shard) -> Owner {
+        let run = self.run();
+        if let Some(epoch) = run.epoch(shard) {
+            return Owner::Here(epoch);
         }
-        let epoch = self.inner.epochs.get(shard.0 as usize)?.load(Ordering::Acquire);
-        (epoch != 0).then_some(Epoch(epoch))
+        let Some(row) = self.known_owner(shard) else { return Owner::Unknown };
+        let peers = self.inner.peers.borrow();
+        let there = peers.iter().find(|peer| peer.incarnation == row.owner);
+        there.cloned().map_or(Owner::Unknown, Owner::There)
     }
 
     /// The owner of a shard as far as this node knows: a hint for forwarding, never a proof.
@@ -154,29 +206,59 @@ impl Ownership {
         self.inner.table.read().unwrap_or_else(PoisonError::into_inner).row(shard)
     }
 
-    /// The shards that this node owns, with their epochs.
+    /// Takes a peer's word for who owns a shard (an answer "not here, but there"). It guides forwarding only.
+    pub fn hear(&self, shard: Shard, row: ShardRow) {
+        self.inner.table.write().unwrap_or_else(PoisonError::into_inner).hear(shard, row);
+    }
+
+    /// The shards for which this node may begin work, with their epochs.
     pub fn owned(&self) -> Vec<(Shard, Epoch)> {
-        self.shards().all().filter_map(|shard| Some((shard, self.epoch(shard)?))).collect()
+        let run = self.run();
+        self.shards().all().filter_map(|shard| Some((shard, run.epoch(shard)?))).collect()
     }
 
-    /// Confirms that this node may still answer for what it did before this call: see [`Gate::validate`].
-    pub async fn validate(&self) -> Result<(), NotValid> {
-        self.inner.gate.validate().await
+    /// Shards that come and go, from now on. The channel is bounded: who lags reads [`Ownership::owned`] again.
+    pub fn events(&self) -> broadcast::Receiver<ShardEvent> {
+        self.inner.events.subscribe()
     }
 
-    /// Whether this incarnation is known to be fenced.
+    /// Names the one who is asked to stop work before a shard is given away.
+    pub fn occupied_by(&self, occupant: Arc<dyn Occupant>) {
+        *self.inner.occupant.write().unwrap_or_else(PoisonError::into_inner) = Some(occupant);
+    }
+
+    /// Confirms that what was done for a shard under an epoch before this call may be answered: that this node was not
+    /// fenced (see [`Gate::validate`]) and that it still holds the shard under that very epoch.
+    pub async fn validate(&self, shard: Shard, epoch: Epoch) -> Result<(), NotValid> {
+        // The same run before and after: an epoch of a former run is in no other.
+        let run = self.run();
+        run.check(shard, epoch)?;
+        run.gate().validate().await?;
+        run.check(shard, epoch)
+    }
+
+    /// Confirms that the present run is not fenced. Says nothing about any shard.
+    pub async fn confirm(&self) -> Result<(), NotValid> {
+        self.run().gate().validate().await
+    }
+
+    /// Whether the present run is known to be fenced.
     pub fn is_fenced(&self) -> bool {
-        *self.inner.gate.fenced().borrow()
+        *self.fenced().borrow()
     }
 
-    /// Turns true once, when this incarnation is known to be fenced: all its work must stop.
+    /// Turns true once, when the present run is known to be fenced: all its work must stop.
     pub fn fenced(&self) -> watch::Receiver<bool> {
-        self.inner.gate.fenced()
+        self.run().gate().fenced()
     }
 
     /// Gives everything up at an orderly end by fencing oneself, so that others need not suspect first.
     pub async fn step_down(&self) -> Result<(), TableError> {
-        self.inner.tables.fence(self.inner.me).await
+        self.inner.tables.fence(self.incarnation()).await
+    }
+
+    fn run(&self) -> Arc<Run> {
+        self.inner.run.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

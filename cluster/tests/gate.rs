@@ -253,7 +253,7 @@ async fn a_node_alone_owns_every_shard() {
     assert_eq!(node.owned().len(), 256);
     assert_eq!(node.epoch(Shard(0)), Some(Epoch(500)));
     assert_eq!(node.epoch(Shard(256)), None);
-    node.validate().await.expect("valid");
+    node.confirm().await.expect("valid");
 }
 
 #[tokio::test]
@@ -264,7 +264,7 @@ async fn a_restart_fences_its_predecessor_and_its_epochs_grow() {
     let second = Ownership::start(tables.clone(), options("a", 2, 400)).await.expect("a start");
     assert!(second.owned().iter().all(|(_, epoch)| *epoch == Epoch(501)));
     assert_eq!(second.owned().len(), 256);
-    assert!(matches!(first.validate().await, Err(NotValid::Fenced)));
+    assert!(matches!(first.confirm().await, Err(NotValid::Fenced)));
     assert_eq!(first.epoch(Shard(0)), None);
     assert!(first.is_fenced() && !second.is_fenced());
     let members: Vec<_> = tables.members().await.expect("members");
@@ -278,7 +278,7 @@ async fn a_second_node_leaves_the_shards_of_the_first_alone() {
     let second = Ownership::start(tables.clone(), options("b", 2, 600)).await.expect("a start");
     assert_eq!((first.owned().len(), second.owned().len()), (256, 0));
     assert_eq!(second.known_owner(Shard(7)).map(|row| row.owner), Some(incarnation(1)));
-    first.validate().await.expect("still valid");
+    first.confirm().await.expect("still valid");
 }
 
 #[tokio::test]
@@ -300,6 +300,6 @@ async fn stepping_down_fences_oneself() {
         .await
         .expect("a start");
     node.step_down().await.expect("a fence");
-    assert!(matches!(node.validate().await, Err(NotValid::Fenced)));
+    assert!(matches!(node.confirm().await, Err(NotValid::Fenced)));
     assert!(*node.fenced().borrow());
 }

@@ -111,7 +111,7 @@ async fn load(store: Arc<dyn Store>) {
                 while store.append(append(&ownership, &thread, next, rows.clone())).await.is_err() {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
-                while ownership.validate().await.is_err() {
+                while ownership.confirm().await.is_err() {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 for (seq, body) in (next..).zip(bodies) {
@@ -132,7 +132,7 @@ async fn adopt(store: &dyn Store, ownership: &Ownership, thread: &str) -> u64 {
     let first = tail[0].seq;
     let rows = tail.into_iter().map(|row| row.body).collect();
     store.append(append(ownership, thread, first, rows)).await.expect("the re-stamp");
-    ownership.validate().await.expect("valid");
+    ownership.confirm().await.expect("valid");
     last + 1
 }
 

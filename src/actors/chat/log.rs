@@ -62,7 +62,7 @@ impl LogWriter {
 
     /// Confirms that what was read or written may be told.
     pub(super) async fn validate(&self, actors: &Actors) -> Result<(), AskError> {
-        actors.parts.ownership.validate().await.map_err(|_| AskError::NotOwner)
+        actors.parts.ownership.validate(self.shard, self.epoch).await.map_err(|_| AskError::NotOwner)
     }
 
     /// Makes the end of a log that was read ours: writes its tail again under our epoch, so that no earlier owner

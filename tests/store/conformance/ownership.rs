@@ -109,14 +109,14 @@ pub(super) async fn a_restarted_node_takes_its_shards_back(s: Setting) {
     }
     let first = start(0x5001, 5_000_000).await.expect("a start");
     assert_eq!(first.owned().len(), 256);
-    first.validate().await.expect("valid");
+    first.confirm().await.expect("valid");
     let second = start(0x5002, 1).await.expect("a start");
     assert_eq!(second.owned().len(), 256);
     for ((shard, before), (_, after)) in first.owned().iter().zip(second.owned()) {
         assert!(after > *before, "shard {shard}");
     }
-    second.validate().await.expect("valid");
-    assert!(matches!(first.validate().await, Err(NotValid::Fenced)));
+    second.confirm().await.expect("valid");
+    assert!(matches!(first.confirm().await, Err(NotValid::Fenced)));
     assert_eq!(first.epoch(Shard(0)), None);
 }
 

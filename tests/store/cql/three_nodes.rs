@@ -45,7 +45,8 @@ impl Load {
             let rows = vec![Bytes::from(format!("{thread}:{}", done + 1))];
             let append = Append { shard, epoch, log, first_seq: done + 1, rows, index: Vec::new() };
             // The same rows again until they are there and confirmed.
-            if self.store.append(append).await.is_ok() && self.ownership.validate().await.is_ok() {
+            if self.store.append(append).await.is_ok() && self.ownership.validate(shard, epoch).await.is_ok()
+            {
                 done += 1;
                 self.note();
             }
@@ -126,7 +127,7 @@ async fn one_node_lost_and_brought_back_under_load_loses_nothing_and_stops_nothi
     cluster.nodes[0].freeze();
     let successor = take_over(&store).await;
     assert_eq!(successor.owned().len(), 256);
-    assert!(matches!(ownership.validate().await, Err(NotValid::Fenced)), "the predecessor is over");
+    assert!(matches!(ownership.confirm().await, Err(NotValid::Fenced)), "the predecessor is over");
     cluster.nodes[0].thaw();
 
     load.stop.store(true, Ordering::Relaxed);
