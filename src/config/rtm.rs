@@ -18,6 +18,10 @@ const OUTBOUND_FULL: Key<Span> = key("rtm.outbound_full", "5s", span(100, 5 * MI
 const SESSION_RATE: Key<RateOrOff> = key("limits.session_rate", "50/s burst 100", RateOrOff);
 const IP_LOGIN_RATE: Key<RateOrOff> = key("limits.ip_login_rate", "500/s burst 1000", RateOrOff);
 const LICENSE_RATE: Key<RateOrOff> = key("limits.license_rate", "off", RateOrOff);
+const AGENT_SESSIONS: Key<Whole<u32>> = key("limits.agent_sessions", "100", SESSIONS);
+const CUSTOMER_SESSIONS: Key<Whole<u32>> = key("limits.customer_sessions", "50", SESSIONS);
+const UNAUTHORIZED_SESSIONS: Key<Whole<u32>> = key("limits.unauthorized_sessions", "10000", SESSIONS);
+const SESSIONS: Whole<u32> = Whole { min: 1, max: 10_000_000 };
 
 /// `[rtm]`
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +53,12 @@ pub struct Limits {
     pub ip_login_rate: Option<Rate>,
     /// Requests of a license. Default off.
     pub license_rate: Option<Rate>,
+    /// Sessions of one agent on a node; one more ends the oldest. Default 100.
+    pub agent_sessions: usize,
+    /// Sessions of one customer on a node; one more is refused. Default 50.
+    pub customer_sessions: usize,
+    /// Sessions of a node that have not logged in; one more is refused. Default 10,000.
+    pub unauthorized_sessions: usize,
 }
 
 impl Rtm {
@@ -77,6 +87,9 @@ impl Limits {
             session_rate: reader.get(&SESSION_RATE),
             ip_login_rate: reader.get(&IP_LOGIN_RATE),
             license_rate: reader.get(&LICENSE_RATE),
+            agent_sessions: reader.get(&AGENT_SESSIONS) as usize,
+            customer_sessions: reader.get(&CUSTOMER_SESSIONS) as usize,
+            unauthorized_sessions: reader.get(&UNAUTHORIZED_SESSIONS) as usize,
         }
     }
 }

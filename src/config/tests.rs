@@ -75,6 +75,9 @@ fn defaults_are_those_of_the_table() {
         ("limits.session_rate", "50/s burst 100"),
         ("limits.ip_login_rate", "500/s burst 1000"),
         ("limits.license_rate", "off"),
+        ("limits.agent_sessions", "100"),
+        ("limits.customer_sessions", "50"),
+        ("limits.unauthorized_sessions", "10000"),
         ("event.max_size", "16KiB"),
         ("file.max_size", "10MiB"),
     ] {

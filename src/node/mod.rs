@@ -27,7 +27,7 @@ use crate::requests::{Customers, Gate, PageKey, Requests, RequestsParts};
 use crate::sessions::actor::SessionSettings;
 use crate::sessions::heartbeat::{self, HeartbeatTimes};
 use crate::sessions::outbox::OutboxLimits;
-use crate::sessions::{Registry, SessionContext};
+use crate::sessions::{Registry, SessionContext, SessionCounts};
 use crate::store::StoreError;
 use crate::tenants::{DemoError, Revoked, Tenants};
 
@@ -91,7 +91,7 @@ async fn serve(config: Arc<Config>) -> Result<(), NodeError> {
     let tenants = Tenants::new(store.clone(), clock.clone(), ids.clone());
     let ownership = Ownership::start(store.clone(), ownership_options(&config)).await?;
     let metrics = Arc::new(Metrics::default());
-    let registry = Registry::new(metrics.clone());
+    let registry = Registry::new(session_counts(&config), metrics.clone());
     let readiness = Arc::new(Readiness::default());
     let pages = PageKey::load(&*store, &*ids).await?;
     let limits = &config.limits;
@@ -211,6 +211,15 @@ fn session_settings(config: &Config) -> SessionSettings {
             frames: config.rtm.outbound_frames,
             full_for: config.rtm.outbound_full,
         },
+    }
+}
+
+fn session_counts(config: &Config) -> SessionCounts {
+    let limits = &config.limits;
+    SessionCounts {
+        agent: limits.agent_sessions,
+        customer: limits.customer_sessions,
+        unauthorized: limits.unauthorized_sessions,
     }
 }
 

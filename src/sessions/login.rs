@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::actor::SessionContext;
-use super::registry::{PushFilter, SessionHandle, SessionUser};
+use super::registry::{PushFilter, SessionHandle, SessionUser, Wake};
 use crate::domain::id::{ChatId, CustomerId, OrganizationId, UserId};
 use crate::domain::license::License;
 use crate::protocol::error::{ErrorType, WireError};
@@ -71,7 +71,9 @@ async fn agent(
     });
     handle.set_token(proven.token_id.to_string());
     let user = SessionUser::Agent(license.id, agent.id.clone());
-    shared.registry.logged_in(handle, &user);
+    if !shared.registry.logged_in(handle, &user) {
+        return Err(too_many(handle));
+    }
     let router = shared.requests.actors().router(license.id);
     let status = router.agent_came(&agent.id, handle.id, login.away, login.reconnect).await;
     let who = Requester {
@@ -98,6 +100,12 @@ async fn agent(
     );
     let expires_in = proven.expires_at.map(|at| at.since(now));
     Ok(LoggedIn { who, payload, expires_in })
+}
+
+/// The user has as many sessions as they may: this one is told so, and ends.
+fn too_many(handle: &SessionHandle) -> WireError {
+    handle.wake(Wake::Disconnect("too_many_connections"));
+    WireError::new(ErrorType::TooManyRequests, "too many connections of this user")
 }
 
 /// A login that failed half-way leaves no trace.
@@ -131,7 +139,9 @@ async fn customer(
     let (profile, _) =
         customers.update(license.id, &proven.customer, &update, now).await.map_err(unavailable)?;
     let user = SessionUser::Customer(license.id, proven.customer.clone());
-    shared.registry.logged_in(handle, &user);
+    if !shared.registry.logged_in(handle, &user) {
+        return Err(too_many(handle));
+    }
     let chats = match chats_of(shared, &license, &proven.customer).await {
         Ok(chats) => chats,
         Err(error) => {

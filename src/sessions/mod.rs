@@ -16,4 +16,4 @@ pub mod outbox;
 mod registry;
 
 pub use actor::{AgentSession, CustomerSession, SessionContext};
-pub use registry::{Registry, SessionHandle, SessionUser, Wake};
+pub use registry::{Registry, SessionCounts, SessionHandle, SessionUser, Wake};

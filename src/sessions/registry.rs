@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use actix::Recipient;
@@ -181,7 +181,19 @@ impl SessionHandle {
     }
 }
 
+/// In the order of their logins.
 type Sessions = Vec<Arc<SessionHandle>>;
+
+/// How many sessions there may be (`limits.*_sessions`).
+#[derive(Clone, Copy, Debug)]
+pub struct SessionCounts {
+    /// Of one agent; one more ends the oldest.
+    pub agent: usize,
+    /// Of one customer; one more is refused.
+    pub customer: usize,
+    /// Without login; one more is refused.
+    pub unauthorized: usize,
+}
 
 /// The logged-in sessions of one license.
 #[derive(Default)]
@@ -196,13 +208,18 @@ pub struct Registry {
     next: AtomicU64,
     all: DashMap<u64, Arc<SessionHandle>>,
     hubs: DashMap<LicenseId, Arc<Hub>>,
+    counts: SessionCounts,
+    /// Sessions that have not logged in.
+    unauthorized: AtomicUsize,
     metrics: Arc<Metrics>,
 }
 
 impl Registry {
     /// A registry without sessions.
-    pub fn new(metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(counts: SessionCounts, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
+            counts,
+            unauthorized: AtomicUsize::new(0),
             started: Instant::now(),
             next: AtomicU64::new(1),
             all: DashMap::new(),
@@ -221,28 +238,49 @@ impl Registry {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A socket was opened.
+    /// A socket was opened. One too many without login is told to go.
     pub fn opened(&self, session: Arc<SessionHandle>) {
+        let before = self.unauthorized.fetch_add(1, Ordering::AcqRel);
+        if before >= self.counts.unauthorized {
+            session.wake(Wake::Disconnect("too_many_unauthorized_connections"));
+        }
         self.all.insert(session.id, session);
     }
 
-    /// Its user is known now; from here on it gets pushes.
-    pub fn logged_in(&self, session: &Arc<SessionHandle>, user: &SessionUser) {
-        session.logged_in.store(true, Ordering::Release);
-        *session.user.lock() = Some(user.clone());
+    /// Its user is known now; from here on it gets pushes. Says false, and changes nothing, if it is one too many.
+    #[must_use]
+    pub fn logged_in(&self, session: &Arc<SessionHandle>, user: &SessionUser) -> bool {
         match user {
             SessionUser::Agent(license, agent) => {
-                add(&mut self.hub(*license).agents.write(), agent.clone(), session);
+                let hub = self.hub(*license);
+                let mut agents = hub.agents.write();
+                let sessions = agents.entry(agent.clone()).or_default();
+                if sessions.len() >= self.counts.agent {
+                    sessions.remove(0).wake(Wake::Disconnect("connection_evicted"));
+                }
+                sessions.push(session.clone());
             }
             SessionUser::Customer(license, customer) => {
-                add(&mut self.hub(*license).customers.write(), customer.clone(), session);
+                let hub = self.hub(*license);
+                let mut customers = hub.customers.write();
+                let sessions = customers.entry(customer.clone()).or_default();
+                if sessions.len() >= self.counts.customer {
+                    return false;
+                }
+                sessions.push(session.clone());
             }
         }
+        *session.user.lock() = Some(user.clone());
+        session.logged_in.store(true, Ordering::Release);
+        self.unauthorized.fetch_sub(1, Ordering::AcqRel);
+        true
     }
 
     /// Its login failed after all, or it is over. Says whose it was.
     pub fn logged_out(&self, session: &SessionHandle) -> Option<SessionUser> {
-        session.logged_in.store(false, Ordering::Release);
+        if session.logged_in.swap(false, Ordering::AcqRel) {
+            self.unauthorized.fetch_add(1, Ordering::AcqRel);
+        }
         let user = session.user.lock().take();
         match &user {
             Some(SessionUser::Agent(license, agent)) => {
@@ -260,7 +298,9 @@ impl Registry {
     pub fn closed(&self, session: &SessionHandle) -> Option<SessionUser> {
         session.outbox.close();
         self.all.remove(&session.id);
-        self.logged_out(session)
+        let user = self.logged_out(session);
+        self.unauthorized.fetch_sub(1, Ordering::AcqRel);
+        user
     }
 
     /// Every session, logged in or not.
@@ -276,11 +316,6 @@ impl Registry {
     /// True if no session is open.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
-    }
-
-    /// How many sessions a user has here.
-    pub fn sessions_of(&self, user: &SessionUser) -> usize {
-        self.handles_of(user).len()
     }
 
     /// Ends the sessions that logged in with a token.
@@ -315,10 +350,6 @@ impl Registry {
         }
         self.hubs.entry(license).or_default().clone()
     }
-}
-
-fn add<K: Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: K, session: &Arc<SessionHandle>) {
-    sessions.entry(user).or_default().push(session.clone());
 }
 
 fn remove<K: Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: &K, id: u64) {

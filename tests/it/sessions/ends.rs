@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Plan, TestAgent, TestNode, eventually, shared};
@@ -73,6 +73,84 @@ async fn a_customer_whose_token_is_revoked_is_told_so() {
     revoked.closed().await;
     assert_eq!(revoked.web.refused("list_chats", json!({})).await.kind, "authentication");
     other.call("list_chats", json!({})).await;
+}
+
+#[tokio::test]
+async fn an_agent_whose_token_is_revoked_is_told_so() {
+    let node = TestNode::start(&[]).await;
+    let license = node.license();
+    let (revoked, other) = (license.agent(1).logs_in().await, license.agent(2).logs_in().await);
+    let number = license.prepared.credentials.license_id.to_string();
+    let listed = ["token", "list", "--license", &number, "--agent", &license.agent(1).id, "--json"];
+    let listed: Value = serde_json::from_str(&node.operates(&listed).await).expect("JSON");
+    for token in listed.as_array().expect("tokens") {
+        node.operates(&["token", "revoke", "--license", &number, token["id"].as_str().expect("an id")]).await;
+    }
+    revoked.expect_push("agent_disconnected", |push| push["reason"] == "access_token_revoked").await;
+    revoked.closed().await;
+    assert_eq!(revoked.web.refused("list_chats", json!({})).await.kind, "authentication");
+    let again = license.agent(1).connects().await;
+    let error = again.refused("login", json!({ "token": license.agent(1).token })).await;
+    assert_eq!(error.kind, "authentication");
+    other.call("list_chats", json!({})).await;
+}
+
+#[tokio::test]
+async fn an_agent_with_too_many_sessions_loses_the_oldest() {
+    let node = TestNode::start(&[("limits.agent_sessions", "2")]).await;
+    let license = node.license();
+    let watching = license.agent(2).logs_in_away().await;
+    let (first, second) = (license.agent(1).logs_in().await, license.agent(1).logs_in().await);
+    watching.forget_pushes().await;
+    let third = license.agent(1).logs_in().await;
+    first.expect_push("agent_disconnected", |push| push["reason"] == "connection_evicted").await;
+    first.closed().await;
+    second.call("list_chats", json!({})).await;
+    let chat = license.customer().await.logs_in().await.starts_chat("hello").await;
+    third.expect_push("incoming_chat", |push| push["chat"]["id"] == *chat.id).await;
+    watching.expect_no_push_that("routing_status_set", |push| push["agent_id"] == "agent1@example.com").await;
+}
+
+#[tokio::test]
+async fn a_customer_with_too_many_sessions_gets_no_more() {
+    let node = TestNode::start(&[("limits.customer_sessions", "2")]).await;
+    let license = node.license();
+    let login = license.customer().await;
+    let (first, second) = (login.logs_in().await, login.logs_in().await);
+    let third = login.connects().await;
+    let error = third.refused("login", json!({ "token": login.token })).await;
+    assert_eq!(error.kind, "too_many_requests");
+    third.expect_push("customer_disconnected", |push| push["reason"] == "too_many_connections").await;
+    third.closed().await;
+    first.call("list_chats", json!({})).await;
+    second.call("list_chats", json!({})).await;
+    license.customer().await.logs_in().await;
+}
+
+#[tokio::test]
+async fn sessions_without_login_are_bounded() {
+    let node = TestNode::start(&[("limits.unauthorized_sessions", "3")]).await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in().await;
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        waiting.push(license.agent(2).connects().await);
+        waiting.last().expect("one").call("ping", json!({})).await;
+    }
+    let one_more = license.agent(2).connects().await;
+    one_more
+        .expect_push("agent_disconnected", |push| push["reason"] == "too_many_unauthorized_connections")
+        .await;
+    one_more.closed().await;
+    agent.call("list_chats", json!({})).await;
+    let session = waiting.remove(0);
+    session.call("login", json!({ "token": license.agent(2).token })).await;
+    eventually("there is room again", async || {
+        let next = license.agent(3).connects().await;
+        let answer = next.ask("login", json!({ "token": license.agent(3).token })).await;
+        answer.map(drop).map_err(|error| format!("{error:?}"))
+    })
+    .await;
 }
 
 #[tokio::test]

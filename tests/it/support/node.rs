@@ -187,6 +187,15 @@ impl TestNode {
         }
     }
 
+    /// Runs a command of the operator on this server, which has to succeed; says what it printed.
+    pub(crate) async fn operates(&self, line: &[&str]) -> String {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        let output = command.args(line).arg("--data-dir").arg(&self.data_dir).output().await;
+        let output = output.expect("the program runs");
+        assert!(output.status.success(), "{line:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    }
+
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
