@@ -17,7 +17,7 @@ pub enum AskError {
     /// This node does not own the chat (any more); the caller may try again.
     #[error("the chat is being moved, try again")]
     NotOwner,
-    /// The store refused for now; nothing was stored.
+    /// The store took nothing; a later try may succeed.
     #[error("the store cannot take it now, try again")]
     Store(#[from] StoreError),
     /// No answer in time. The command may have been carried out; repeating it with its `custom_id` is safe.

@@ -70,6 +70,8 @@ async fn agent(
         customers: proven.scopes.allows("customers:ro"),
     });
     handle.set_token(proven.token_id.to_string());
+    // A token that was taken back since it was proven did not find this session; from now on it would.
+    shared.gate.agent(token, now).await?;
     let user = SessionUser::Agent(license.id, agent.id.clone());
     if !shared.registry.logged_in(handle, &user) {
         return Err(too_many(handle));
@@ -131,6 +133,7 @@ async fn customer(
     let wanted = wanted_pushes(&login);
     handle.set_filter(PushFilter { wanted, chats: true, agents: true, customers: true });
     handle.set_token(proven.token_id.to_string());
+    shared.gate.customer(organization, &login.token, now).await?;
     let customers = shared.requests.customers();
     let unavailable = |error: crate::store::StoreError| {
         tracing::warn!(%error, "a customer's login could not be read");
