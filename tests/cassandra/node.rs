@@ -74,10 +74,10 @@ struct Running {
 }
 
 impl Running {
+    /// An ended process leaves its id to others, so what has the id is looked at before any signal.
     fn has_ended(&self) -> bool {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-        // The state stands behind the name, which is in brackets.
-        stat.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with('Z'))
+        let command = fs::read_to_string(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        !command.contains("CassandraDaemon")
     }
 }
 
@@ -133,7 +133,9 @@ impl Node {
     }
 
     fn signal(&self, signal: i32) {
-        let pid = self.running.as_ref().expect("a running node").pid;
+        let running = self.running.as_ref().expect("a running node");
+        assert!(!running.has_ended(), "the node ended by itself:\n{}", tail(&self.log(), 40));
+        let pid = running.pid;
         let sent = Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).status();
         assert!(sent.is_ok_and(|status| status.success()), "signal {signal} to {pid}");
     }
@@ -192,10 +194,13 @@ auto_snapshot: false
         let jars = jars::folder();
         let property = |name: &str, value: &str| format!("-D{name}={value}");
         let mut java = Command::new("sh");
-        // The process id goes out first. Then the shell waits for the end of its stdin and ends the node; it keeps a node that
-        // ended earlier as a zombie until then, so that no other process can get its id.
+        // The process id goes out first. Then the shell waits for the end of its stdin and ends the node, if that is still
+        // what has the id.
         java.arg("-c")
-            .arg("\"$@\" </dev/null >\"$0\" 2>&1 & node=$!; echo $node; cat >/dev/null; kill -9 $node; wait $node")
+            .arg(
+                "\"$@\" </dev/null >\"$0\" 2>&1 & node=$!; echo $node; cat >/dev/null; \
+                 grep -q CassandraDaemon /proc/$node/cmdline && kill -9 $node; wait $node",
+            )
             .arg(self.log())
             .arg(jars::java())
             .args(["-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=256m"])
@@ -244,7 +249,7 @@ auto_snapshot: false
 
 impl Drop for Node {
     fn drop(&mut self) {
-        if self.running.is_some() {
+        if self.running.as_ref().is_some_and(|running| !running.has_ended()) {
             // A frozen one is thawed by SIGKILL as well.
             self.kill();
         }
