@@ -50,6 +50,8 @@ struct Measured {
     p99: Duration,
     /// CPU time of this process for each event.
     cpu: Duration,
+    /// CPU time of the database for each event, where it runs on this machine as our child.
+    database_cpu: Option<Duration>,
 }
 
 impl Bench {
@@ -106,7 +108,7 @@ impl Bench {
 
     async fn round(self: &Arc<Self>, way: Way, in_flight: usize) -> Measured {
         let body = Bytes::from(vec![b'x'; 300]);
-        let (began, cpu) = (Instant::now(), cpu_time());
+        let (began, cpu, database_cpu) = (Instant::now(), cpu_time("self"), database_cpu_time());
         let writers = (0..in_flight).map(|_| {
             let (bench, body) = (self.clone(), body.clone());
             let thread = Uuid::new_v4().simple().to_string();
@@ -127,20 +129,32 @@ impl Bench {
         for writer in writers.collect::<Vec<_>>() {
             latencies.extend(writer.await.expect("a writer"));
         }
-        let (took, cpu) = (began.elapsed(), cpu_time().saturating_sub(cpu));
+        let (took, cpu) = (began.elapsed(), cpu_time("self").saturating_sub(cpu));
+        let database_cpu = database_cpu_time().zip(database_cpu).map(|(now, then)| now.saturating_sub(then));
         latencies.sort_unstable();
         Measured {
             per_second: latencies.len() as f64 / took.as_secs_f64(),
             p50: latencies[latencies.len() / 2],
             p99: latencies[latencies.len() * 99 / 100],
             cpu: cpu / latencies.len() as u32,
+            database_cpu: database_cpu.map(|cpu| cpu / latencies.len() as u32),
         }
     }
 }
 
-/// CPU time of this process up to now.
-fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("the state of this process");
+fn database_cpu_time() -> Option<Duration> {
+    cassandra::process_id().map(|pid| cpu_time(&pid.to_string()))
+}
+
+/// Share of the machine's time that other machines on the same hardware took, up to now, in hundredths of a second.
+fn stolen() -> u64 {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    stat.split_whitespace().nth(8).and_then(|ticks| ticks.parse().ok()).unwrap_or_default()
+}
+
+/// CPU time of a process up to now.
+fn cpu_time(process: &str) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("the state of a process");
     // User and system time, in hundredths of a second, are the 12th and 13th field behind the name in brackets.
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
     let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap_or_default()).sum();
@@ -158,9 +172,9 @@ async fn main() {
     for way in WAYS {
         bench.round(way, 64).await;
     }
-    println!("in flight  way              events/s  of bare      p50      p99  own CPU an event");
+    println!("in flight  way              events/s  of bare      p50      p99   CPU an event: own, database");
     for in_flight in [1, 64, 256, 512] {
-        let mut rounds = WAYS.map(|_| Vec::new());
+        let (mut rounds, stolen_before, began) = (WAYS.map(|_| Vec::new()), stolen(), Instant::now());
         for _ in 0..ROUNDS {
             for (way, rounds) in WAYS.into_iter().zip(&mut rounds) {
                 rounds.push(bench.round(way, in_flight).await);
@@ -169,14 +183,17 @@ async fn main() {
         let medians = rounds.map(median);
         for (way, measured) in WAYS.into_iter().zip(medians) {
             println!(
-                "{in_flight:9}  {:15} {:9.0} {:7.0}% {:8.2?} {:8.2?} {:8.0?}",
+                "{in_flight:9}  {:15} {:9.0} {:7.0}% {:8.2?} {:8.2?} {:8.0?} {:8.0?}",
                 format!("{way:?}"),
                 measured.per_second,
                 100.0 * measured.per_second / medians[0].per_second,
                 measured.p50,
                 measured.p99,
-                measured.cpu
+                measured.cpu,
+                measured.database_cpu.unwrap_or_default()
             );
         }
+        let stolen = (stolen() - stolen_before) as f64 / 100.0;
+        println!("           {stolen:.1} s of CPU time stolen in {:.0?}", began.elapsed());
     }
 }

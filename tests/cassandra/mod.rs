@@ -14,9 +14,11 @@ use std::sync::OnceLock;
 
 pub(crate) use node::{Cluster, Node};
 
+/// The server that all tests of this binary share, and how it is reached.
+static SHARED: OnceLock<(String, Option<Node>)> = OnceLock::new();
+
 /// The contact point of a server that all tests of this binary share.
 pub(crate) fn contact_point() -> &'static str {
-    static SHARED: OnceLock<(String, Option<Node>)> = OnceLock::new();
     let (contact_point, _running) = SHARED.get_or_init(|| match std::env::var("SWITCHBOARD_TEST_CQL") {
         Ok(contact_point) => (contact_point, None),
         Err(_) => {
@@ -25,4 +27,9 @@ pub(crate) fn contact_point() -> &'static str {
         }
     });
     contact_point
+}
+
+/// The process of that server, if it is one of ours that runs.
+pub(crate) fn process_id() -> Option<i32> {
+    SHARED.get()?.1.as_ref()?.process_id()
 }

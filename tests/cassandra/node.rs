@@ -106,6 +106,11 @@ impl Node {
         format!("{}:{}", self.place.address, self.place.native_port)
     }
 
+    /// The process, while it runs.
+    pub(crate) fn process_id(&self) -> Option<i32> {
+        self.running.as_ref().map(|running| running.pid)
+    }
+
     /// Starts the process and waits until it takes clients.
     pub(crate) fn start(&mut self) {
         assert!(self.running.is_none(), "the node runs already");
