@@ -24,6 +24,10 @@ pub(super) fn of_store(error: &StoreError) -> WireError {
             tracing::warn!(%error, "the store refused");
             WireError::of(ErrorType::ServiceUnavailable)
         }
+        StoreError::Overloaded(_) => {
+            tracing::debug!(%error, "the store refused");
+            WireError::of(ErrorType::TooManyRequests)
+        }
         StoreError::TooLarge { .. } => WireError::of(ErrorType::Validation),
         StoreError::Corrupt { .. }
         | StoreError::Failed(_)

@@ -15,6 +15,9 @@ pub enum StoreError {
     /// Nothing was written or read; the same call may be made again.
     #[error("the store cannot be reached now; nothing was written, try again")]
     Unavailable(#[source] Cause),
+    /// More is asked of the store than it finishes; nothing was written. The same call may be made again, later.
+    #[error("the store is too slow for this load; nothing was written, try again later")]
+    Overloaded(#[source] Cause),
     /// The write may or may not have happened. An append, an index write and a read may be repeated as they are;
     /// after a compare-and-set the cell must be read first.
     #[error("the store did not confirm a write in time; it may or may not have happened")]
@@ -68,7 +71,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call may simply be made again later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Full { .. })
+        matches!(self, Self::Unavailable(_) | Self::Overloaded(_) | Self::Full { .. })
     }
 
     /// A damaged record that the store itself noticed.
@@ -91,9 +94,10 @@ pub enum AppendError {
 impl From<StoreError> for TableError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_) | StoreError::Full { .. } => {
-                Self::Unavailable(Arc::new(error))
-            }
+            StoreError::Unavailable(_)
+            | StoreError::Overloaded(_)
+            | StoreError::OutcomeUnknown(_)
+            | StoreError::Full { .. } => Self::Unavailable(Arc::new(error)),
             _ => Self::Broken(Arc::new(error)),
         }
     }

@@ -30,8 +30,10 @@ pub struct Append {
     pub first_seq: u64,
     /// The rows; at least one, at most [`Append::MAX_ROWS`], together at most [`Append::MAX_BYTES`].
     pub rows: Vec<Bytes>,
-    /// Index rows that follow from these rows. The embedded store writes them in the same transaction; on CQL they
-    /// are written after the rows, and a failure there does not fail the append: projections are retryable.
+    /// Index rows that follow from these rows. The embedded store writes them in the same transaction. On CQL those that
+    /// say that something is there are written before the rows, and a failure there fails the append; those that say that
+    /// something is gone are written after, and are tried again by themselves. So after a crash there may be index rows too
+    /// many, never too few.
     pub index: Vec<IndexWrite>,
 }
 

@@ -29,7 +29,7 @@ fn blob(write: &IndexWrite) -> Vec<u8> {
 #[async_trait]
 impl Indexes for CqlStore {
     async fn write_index(&self, epoch: Epoch, writes: Vec<IndexWrite>) -> Result<(), StoreError> {
-        self.inner.write_rows(epoch, &writes).await
+        self.inner.write_rows(epoch, &writes.iter().collect::<Vec<_>>()).await
     }
 
     async fn scan_index(&self, scan: IndexScan) -> Result<Vec<IndexRow>, StoreError> {
@@ -70,7 +70,10 @@ impl Indexes for CqlStore {
 
 impl Inner {
     /// Writes each row into its own partition. Rows of one call may be written in any order: their versions decide.
-    pub(super) async fn write_rows(&self, epoch: Epoch, writes: &[IndexWrite]) -> Result<(), StoreError> {
+    pub(super) async fn write_rows(&self, epoch: Epoch, writes: &[&IndexWrite]) -> Result<(), StoreError> {
+        if writes.is_empty() {
+            return Ok(());
+        }
         self.check_connected()?;
         let writes: Vec<_> = writes.iter().map(|write| self.write_row(epoch, write)).collect();
         stream::iter(writes).buffer_unordered(AT_ONCE).try_for_each(|()| async { Ok(()) }).await

@@ -127,7 +127,7 @@ impl CqlStore {
 impl Inner {
     /// A place among the writes in flight. Refusing early keeps memory bounded when the database is slow.
     async fn admit(&self) -> Result<SemaphorePermit<'_>, StoreError> {
-        let overloaded = || StoreError::Unavailable(Arc::new(Overloaded(self.max_in_flight)));
+        let overloaded = || StoreError::Overloaded(Arc::new(Overloaded(self.max_in_flight)));
         match tokio::time::timeout(ADMISSION, self.in_flight.acquire()).await {
             Ok(permit) => permit.map_err(|_| overloaded()),
             Err(_) => Err(overloaded()),

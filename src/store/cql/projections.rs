@@ -1,7 +1,7 @@
-//! Index rows that could not be written with their append: tried again until they are there.
+//! Index rows that say that something is gone and could not be written with their append: tried again until they are there.
 //!
-//! The logs are the truth and these rows follow from them, so an append does not fail for their sake. The queue is bounded;
-//! what does not fit is dropped with a message, and made again when the chat is loaded next.
+//! Whoever finds a row that should be gone looks at the log and passes it over, so an append does not fail for their sake.
+//! The queue is bounded; what does not fit is dropped with a message.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -23,6 +23,12 @@ pub(super) struct Projection {
     pub(super) writes: Vec<IndexWrite>,
 }
 
+impl Projection {
+    fn rows(&self) -> Vec<&IndexWrite> {
+        self.writes.iter().collect()
+    }
+}
+
 /// Starts the task that tries again. It ends with the store.
 pub(super) fn start(store: Weak<Inner>) -> mpsc::Sender<Projection> {
     let (sender, receiver) = mpsc::channel(QUEUE);
@@ -35,7 +41,7 @@ async fn run(store: Weak<Inner>, mut waiting: mpsc::Receiver<Projection>) {
         let mut pause = FIRST_PAUSE;
         loop {
             let Some(store) = store.upgrade() else { return };
-            match store.write_rows(projection.epoch, &projection.writes).await {
+            match store.write_rows(projection.epoch, &projection.rows()).await {
                 Ok(()) => break,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "index rows wait to be written");
@@ -51,12 +57,12 @@ async fn run(store: Weak<Inner>, mut waiting: mpsc::Receiver<Projection>) {
 impl CqlStore {
     /// Writes index rows now if possible, else later.
     pub(super) async fn project(&self, projection: Projection) {
-        let Err(error) = self.inner.write_rows(projection.epoch, &projection.writes).await else { return };
+        let Err(error) = self.inner.write_rows(projection.epoch, &projection.rows()).await else { return };
         let error: Arc<dyn std::error::Error + Send + Sync> = Arc::new(error);
         tracing::warn!(error = &*error as &dyn std::error::Error, "index rows could not be written at once");
         if self.projections.try_send(projection).is_err() {
             tracing::error!(
-                "too many index rows wait to be written; some are left to the next load of their chats"
+                "too many index rows wait to be written; some that should be gone stay, and are passed over"
             );
         }
     }
