@@ -12,6 +12,13 @@ pub fn day(at: Timestamp) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
+/// The days from one moment to another, oldest first; none if the second lies before the first.
+pub fn days(from: Timestamp, to: Timestamp) -> Vec<String> {
+    (from.0.div_euclid(DAY_US)..=to.0.div_euclid(DAY_US))
+        .map(|number| day(Timestamp(number * DAY_US)))
+        .collect()
+}
+
 /// `2026-11`: the month of a moment, UTC.
 pub fn month(at: Timestamp) -> String {
     let (year, month, _) = civil(at);
@@ -52,6 +59,15 @@ mod tests {
     fn periods_have_their_usual_names() {
         assert_eq!((day(AT).as_str(), month(AT).as_str()), ("2026-11-21", "2026-11"));
         assert_eq!(minute(Timestamp(61_000_000)), "1");
+    }
+
+    #[test]
+    fn days_are_walked_over_the_ends_of_months() {
+        let later = Timestamp(AT.0 + 10 * DAY_US);
+        let found = days(AT, later);
+        assert_eq!((found.len(), found[0].as_str(), found[10].as_str()), (11, "2026-11-21", "2026-12-01"));
+        assert_eq!(days(AT, AT), ["2026-11-21"]);
+        assert!(days(later, AT).is_empty());
     }
 
     #[test]

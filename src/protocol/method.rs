@@ -72,13 +72,15 @@ pub enum ParamKind {
     Bool,
     /// Object whose inside has rows of its own, or is free.
     Object,
+    /// Object, or array of objects.
+    ObjectOrObjects,
     /// Object of texts.
     StringMap,
     /// Array of texts.
     Strings,
     /// Array of whole numbers.
     Ints,
-    /// Array of whole numbers or of texts, depending on a sibling.
+    /// Array of whole numbers or of texts.
     IntsOrStrings,
     /// Array of property values.
     Values,
@@ -100,6 +102,7 @@ impl ParamKind {
             Self::Int => "int",
             Self::Bool => "bool",
             Self::Object | Self::Event => "object",
+            Self::ObjectOrObjects => "object or array of objects",
             Self::StringMap => "object of strings",
             Self::Strings => "array of strings",
             Self::Ints => "array of ints",

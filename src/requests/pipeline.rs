@@ -143,6 +143,7 @@ impl Requests {
             }
             Request::ListChats(list) => Box::pin(self.list_chats(&call, list)).await,
             Request::ListThreads(list) => Box::pin(self.list_threads(&call, list)).await,
+            Request::ListArchives(list) => Box::pin(self.list_archives(&call, *list)).await,
             Request::GetChat { chat, thread } => Box::pin(self.get_chat(&call, &chat, thread.as_ref())).await,
             Request::SetRoutingStatus { status, agent } => {
                 self.set_routing_status(&call, status, agent).await

@@ -40,6 +40,21 @@ fn a_chat_is_as_documented() {
 }
 
 #[test]
+fn an_archived_chat_is_as_documented() {
+    let (license, chat, events) = (fixture::license(), fixture::chat(), fixture::events());
+    let next = ThreadId::from("NEXT");
+    let parts =
+        ThreadParts { thread: thread(&chat), events: &events, next_thread_id: Some(&next), queue: None };
+    let view = fixture::view(Surface::Agent, &license);
+    let value = parsed(&view.archived_chat(&chat, parts, None));
+    Tables::load("agent").assert_structure("Chat", &value);
+    assert_eq!(value["thread"]["next_accessible_thread_id"], "NEXT");
+    assert_eq!(value["thread"]["previous_accessible_thread_id"], "K600PKZOM8000000");
+    let answer = json!({"chats": [value], "found_chats": 1, "next_page_id": "x", "previous_page_id": "y"});
+    Tables::load("agent").assert_response("list_archives", &answer);
+}
+
+#[test]
 fn a_chat_without_a_thread_has_none() {
     let license = fixture::license();
     let chat = Chat::new(fixture::chat_id(), LicenseId(1_001));

@@ -52,7 +52,9 @@ pub(super) fn opened(key: &ChatKey, shard: Shard, before: &Chat, after: &Chat, s
         i64::from(thread.number),
         thread.id.as_str(),
     );
-    let mut writes = vec![write(by_chat, version, entry)];
+    let at = thread.created_at;
+    let by_day = row(IndexTable::ThreadsByDay, license, period::day(at), at.0, thread.id.as_str());
+    let mut writes = vec![write(by_chat, version, entry), write(by_day, version, PRESENT)];
     if let Some(previous) = &before.thread {
         let gone = lists(key, before, previous).into_iter().map(|key| write(key, version, Bytes::new()));
         writes.extend(gone);

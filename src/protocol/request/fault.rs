@@ -124,6 +124,7 @@ fn fits(kind: ParamKind, value: &Value) -> bool {
         ParamKind::Int => value.is_i64(),
         ParamKind::Bool => value.is_boolean(),
         ParamKind::Object | ParamKind::Event => value.is_object(),
+        ParamKind::ObjectOrObjects => value.is_object() || all(Value::is_object),
         ParamKind::StringMap => is_string_map(value),
         ParamKind::Strings => all(Value::is_string),
         ParamKind::Ints => all(Value::is_i64),

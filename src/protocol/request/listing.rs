@@ -124,7 +124,7 @@ struct WireChatFilters {
 }
 
 #[derive(Deserialize)]
-struct WirePropertyFilter {
+pub(super) struct WirePropertyFilter {
     exists: Option<bool>,
     values: Option<Vec<PropertyValue>>,
     exclude_values: Option<Vec<PropertyValue>>,
@@ -157,7 +157,7 @@ pub(super) fn list_chats(payload: Payload<'_>) -> Result<Request, WireError> {
         ("limit", wire.limit.is_some()),
         ("sort_order", wire.sort_order.is_some()),
     ];
-    check_page_id(wire.page_id.as_deref(), &given)?;
+    check_page_id(wire.page_id.as_deref(), MAX_PAGE_ID, &given)?;
     Ok(Request::ListChats(ListChats {
         filters: wire.filters.map(chat_filters).transpose()?.unwrap_or_default(),
         limit: count("limit", wire.limit.unwrap_or(10), max)?,
@@ -203,7 +203,7 @@ pub(super) fn list_threads(payload: Payload<'_>) -> Result<Request, WireError> {
     let (has_filters, has_limit) = (wire.filters.is_some(), wire.limit.is_some());
     let has_order = wire.sort_order.is_some();
     let given = [("filters", has_filters), ("limit", has_limit), ("sort_order", has_order)];
-    check_page_id(wire.page_id.as_deref(), &given)?;
+    check_page_id(wire.page_id.as_deref(), MAX_PAGE_ID, &given)?;
     let size = match wire.min_events_count {
         None => PageSize::Threads(count("limit", wire.limit.unwrap_or(3), 100)?),
         Some(_) if has_limit => return Err(excludes("min_events_count", "limit")),
@@ -226,19 +226,27 @@ pub(super) fn list_threads(payload: Payload<'_>) -> Result<Request, WireError> {
 
 fn chat_filters(wire: WireChatFilters) -> Result<ChatFilters, WireError> {
     check_groups("filters.group_ids", wire.group_ids.as_deref().unwrap_or_default())?;
-    let mut properties = Vec::new();
-    for (namespace, filters) in wire.properties.unwrap_or_default() {
-        for (name, filter) in filters {
-            let test = property_test(&format!("filters.properties.{namespace}.{name}"), filter)?;
-            properties.push(PropertyFilter { namespace: namespace.clone(), name, test });
-        }
-    }
+    let properties = property_filters(wire.properties)?;
     Ok(ChatFilters {
         active: wire.active,
         include_chats_without_threads: wire.include_chats_without_threads.unwrap_or(true),
         group_ids: wire.group_ids,
         properties,
     })
+}
+
+/// The conditions on properties, one a property.
+pub(super) fn property_filters(
+    wire: Option<BTreeMap<String, BTreeMap<String, WirePropertyFilter>>>,
+) -> Result<Vec<PropertyFilter>, WireError> {
+    let mut properties = Vec::new();
+    for (namespace, filters) in wire.unwrap_or_default() {
+        for (name, filter) in filters {
+            let test = property_test(&format!("filters.properties.{namespace}.{name}"), filter)?;
+            properties.push(PropertyFilter { namespace: namespace.clone(), name, test });
+        }
+    }
+    Ok(properties)
 }
 
 fn property_test(path: &str, filter: WirePropertyFilter) -> Result<PropertyTest, WireError> {
@@ -265,9 +273,13 @@ fn property_test(path: &str, filter: WirePropertyFilter) -> Result<PropertyTest,
 }
 
 /// A further page repeats nothing of what made the first one.
-fn check_page_id(page_id: Option<&str>, given: &[(&str, bool)]) -> Result<(), WireError> {
+pub(super) fn check_page_id(
+    page_id: Option<&str>,
+    max: usize,
+    given: &[(&str, bool)],
+) -> Result<(), WireError> {
     let Some(page_id) = page_id else { return Ok(()) };
-    if page_id.is_empty() || page_id.len() > MAX_PAGE_ID {
+    if page_id.is_empty() || page_id.len() > max {
         return Err(WireError::validation("`page_id` is not a page id"));
     }
     match given.iter().find(|(_, is_given)| *is_given) {
@@ -276,11 +288,11 @@ fn check_page_id(page_id: Option<&str>, given: &[(&str, bool)]) -> Result<(), Wi
     }
 }
 
-fn excludes(one: &str, other: &str) -> WireError {
+pub(super) fn excludes(one: &str, other: &str) -> WireError {
     WireError::validation(format!("`{one}` cannot be combined with `{other}`"))
 }
 
-fn count(name: &str, value: i64, max: u32) -> Result<u32, WireError> {
+pub(super) fn count(name: &str, value: i64, max: u32) -> Result<u32, WireError> {
     u32::try_from(value)
         .ok()
         .filter(|count| (1..=max).contains(count))

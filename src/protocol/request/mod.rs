@@ -5,6 +5,7 @@
 //! may, is for the domain. Fields that the table does not know are ignored; a field that is `null` counts as
 //! absent. Only when decoding fails does `fault` look again, slowly, to name the parameter that is wrong.
 
+mod archives;
 mod chats;
 mod customer;
 mod event;
@@ -19,6 +20,10 @@ mod value;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+pub use archives::{
+    AgentResponseFilter, AgentType, AgentTypesFilter, Among, ArchiveFilters, FormFilter, FormType,
+    ListArchives, SetFilter,
+};
 pub use listing::{
     ChatFilters, ListChats, ListThreads, PageSize, PropertyFilter, PropertyTest, SortOrder, ThreadFilters,
 };
@@ -56,6 +61,7 @@ pub enum Request {
     },
     ListChats(ListChats),
     ListThreads(ListThreads),
+    ListArchives(Box<ListArchives>),
     GetChat {
         chat: ChatId,
         thread: Option<ThreadId>,
@@ -166,6 +172,7 @@ pub fn decode(method: &'static Method, payload: Option<&RawValue>) -> Result<Req
         "send_event" => event::send_event(payload),
         "list_chats" => listing::list_chats(payload),
         "list_threads" => listing::list_threads(payload),
+        "list_archives" => archives::list_archives(payload),
         "get_chat" => chats::get_chat(payload),
         "follow_chat" => chats::follow_chat(payload),
         "unfollow_chat" => chats::unfollow_chat(payload),

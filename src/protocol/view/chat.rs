@@ -77,6 +77,18 @@ impl<'a> View<'a> {
         json(&self.chat_view(chat, thread, reader.is_some_and(|agent| chat.is_followed_by(agent))))
     }
 
+    /// A chat with one of its threads, as archives show it: `list_archives`. Whoever may see a chat may see all its
+    /// threads, so the accessible ones before and after are simply those before and after.
+    pub fn archived_chat(&self, chat: &Chat, thread: ThreadParts<'_>, reader: Option<&AgentId>) -> String {
+        let is_followed = reader.is_some_and(|agent| chat.is_followed_by(agent));
+        let mut view = self.chat_view(chat, Some(thread), is_followed);
+        if let Some(view) = &mut view.thread {
+            view.previous_accessible_thread_id = thread.thread.previous_thread_id.as_ref();
+            view.next_accessible_thread_id = thread.next_thread_id;
+        }
+        json(&view)
+    }
+
     pub(super) fn chat_view<'c>(
         &self,
         chat: &'c Chat,

@@ -42,6 +42,11 @@ pub(super) struct ThreadView<'a> {
     previous_thread_id: Option<&'a ThreadId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_thread_id: Option<&'a ThreadId>,
+    /// `list_archives` alone has these two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) previous_accessible_thread_id: Option<&'a ThreadId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_accessible_thread_id: Option<&'a ThreadId>,
 }
 
 /// A thread without its events.
@@ -137,6 +142,8 @@ impl<'a> View<'a> {
             queues_duration: thread.queues_duration.filter(|_| !self.is_for_customers()),
             previous_thread_id: thread.previous_thread_id.as_ref(),
             next_thread_id,
+            previous_accessible_thread_id: None,
+            next_accessible_thread_id: None,
         }
     }
 

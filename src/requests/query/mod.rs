@@ -1,5 +1,6 @@
 //! The methods that read.
 
+mod archives;
 mod get_chat;
 mod list_chats;
 mod list_threads;

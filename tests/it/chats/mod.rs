@@ -1,5 +1,7 @@
 //! Chats and their threads, as their users see them.
 
+mod archive_scenes;
+mod archives;
 mod customers;
 mod lists;
 mod members;

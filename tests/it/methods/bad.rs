@@ -67,7 +67,8 @@ fn wrong(kind: ParamKind) -> Value {
         ParamKind::String => json!(7),
         ParamKind::Int | ParamKind::Bool => json!("7"),
         ParamKind::Object | ParamKind::StringMap | ParamKind::Event => json!([]),
-        ParamKind::Strings
+        ParamKind::ObjectOrObjects
+        | ParamKind::Strings
         | ParamKind::Ints
         | ParamKind::IntsOrStrings
         | ParamKind::Values

@@ -55,6 +55,16 @@ pub(super) async fn good(method: &Method, world: &World, scene: &Scene) -> Value
             "filters": { "from": "2020-01-01T00:00:00.000000Z", "to": "2100-01-01T00:00:00.000000Z" },
         }),
         "list_threads" => json!({ "chat_id": id, "limit": 5, "sort_order": "asc" }),
+        "list_archives" => json!({
+            "filters": {
+                "from": "2020-01-01T00:00:00.000000Z", "to": "2100-01-01T00:00:00.000000Z", "chat_ids": [id],
+                "group_ids": [0], "agents": { "exists": true }, "tags": { "exists": false },
+                "event_types": { "values": ["message"], "require_every_value": true },
+                "forms": { "exists": false }, "agent_response": { "exists": true, "first": true },
+                "agent_types": { "any_values": ["human"] }, "customer_id": scene.customer.id(),
+            },
+            "limit": 5, "sort_order": "asc",
+        }),
         "get_chat" => json!({ "chat_id": id, "thread_id": chat.thread_id }),
         // A member of the chat cannot unfollow it, so somebody else does both.
         "follow_chat" | "unfollow_chat" => json!({ "id": id }),

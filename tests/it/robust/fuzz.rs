@@ -92,6 +92,7 @@ fn plausible(method: &Method) -> Value {
             ParamKind::Users => json!([{ "id": "a@example.com", "type": "agent" }]),
             ParamKind::Strings | ParamKind::Values | ParamKind::IntsOrStrings => json!(["a"]),
             ParamKind::Ints => json!([1]),
+            ParamKind::ObjectOrObjects => json!([{}]),
             ParamKind::SessionFields => json!([{ "a": "b" }]),
         };
         let mut place = &mut payload;

@@ -70,6 +70,7 @@ fn full_payloads(method: &Method) -> Vec<Value> {
             let events = json!({"chat_id": "C", "min_events_count": 7});
             vec![first, events, json!({"chat_id": "C", "page_id": "x"})]
         }
+        (_, "list_archives") => archives(),
         (_, "get_chat") => vec![json!({"chat_id": "C", "thread_id": "T"})],
         (_, "follow_chat" | "unfollow_chat") => vec![json!({"id": "C"})],
         (_, "transfer_chat") => vec![json!({
@@ -110,6 +111,53 @@ fn full_payloads(method: &Method) -> Vec<Value> {
         }
         (surface, action) => panic!("no payload for {surface:?} {action}"),
     }
+}
+
+/// Filters of archives, a payload for those that exclude each other.
+fn archives() -> Vec<Value> {
+    let time = "2024-01-01T00:00:00.000000+01:00";
+    let groups = json!({"values": [1], "exclude_values": [2]});
+    let agents = json!({"values": ["a@b.c"], "exclude_values": ["d@e.f"]});
+    let set = |name: &str, values: &Value| json!({name: values, "require_every_value": true});
+    let sets = |name: &str| {
+        let (texts, numbers) = (json!(["x"]), json!([1]));
+        json!({
+            "filters": {
+                "properties": {"test": {"p": {name: texts}}}, "agents": set(name, &texts),
+                "tags": set(name, &texts), "sales": set(name, &numbers), "goals": set(name, &texts),
+                "event_types": set(name, &json!(["message"])), "customer_countries": set(name, &json!(["PL"])),
+            },
+        })
+    };
+    let exists = json!({"exists": true});
+    vec![
+        json!({
+            "filters": {
+                "query": "q", "from": time, "to": time, "chat_ids": ["C"], "group_ids": [0],
+                "properties": {"test": {"p": exists}}, "agents": exists, "tags": exists, "sales": exists,
+                "goals": exists, "customer_countries": exists,
+                "forms": {
+                    "type": "pre_chat", "from": time, "to": time, "exists": true, "values": ["x"],
+                    "exclude_values": ["y"], "groups": groups, "answer_id": "z",
+                },
+                "greetings": {
+                    "from": time, "to": time, "exists": true, "values": [1], "exclude_values": [2],
+                    "groups": groups,
+                },
+                "agent_response": {"exists": true, "first": true, "agents": agents, "groups": groups},
+                "agent_types": {
+                    "all_values": ["human"], "any_values": ["chatbot"], "exclude_values": ["ai_agent"],
+                },
+                "customer_id": "U", "customer_email": "a@b.c",
+            },
+            "limit": 5, "sort_order": "asc", "highlights": {"pre_tag": "<b>", "post_tag": "</b>"},
+        }),
+        sets("values"),
+        sets("exclude_values"),
+        json!({"filters": {"thread_ids": ["T"]}}),
+        json!({"filters": {"forms": [{"type": "post_chat", "answer_id": "x"}]}}),
+        json!({"page_id": "x"}),
+    ]
 }
 
 /// The place of a parameter in a payload that has it; `<name>` is any key, lists stand for their first
@@ -155,6 +203,7 @@ fn a_parameter_of_another_type_is_named() {
         for param in method.params {
             let wrong = match param.kind {
                 ParamKind::Object | ParamKind::Event | ParamKind::StringMap => json!([1]),
+                ParamKind::ObjectOrObjects => json!(7),
                 _ => json!({"wrong": [{}]}),
             };
             let mut payload = payload_with(method, param);
@@ -162,7 +211,7 @@ fn a_parameter_of_another_type_is_named() {
             let message = refused(method.surface, method.action, &payload);
             let kind = match param.kind {
                 // The payload's target is a group.
-                ParamKind::IntsOrStrings => "array of ints",
+                ParamKind::IntsOrStrings if method.action == "transfer_chat" => "array of ints",
                 kind => kind.as_str(),
             };
             let expected = format!("`{}` must be of type {kind}", param.name);

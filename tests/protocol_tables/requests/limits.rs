@@ -221,3 +221,61 @@ fn a_thread_is_opened_with_what_was_asked() {
     let crowd = json!({"chat": {"users": users}});
     assert_eq!(refused(Surface::Agent, "start_chat", &crowd), "`chat.users` must have at most 16 elements");
 }
+
+#[test]
+fn filters_of_archives_have_their_limits_and_exclude_each_other() {
+    let many = |count: usize| vec!["X"; count];
+    let time = "2024-01-01T00:00:00Z";
+    let cases = [
+        (json!({"chat_ids": many(1_001)}), "`filters.chat_ids` must have at most 1000 elements"),
+        (json!({"thread_ids": many(21)}), "`filters.thread_ids` must have at most 20 elements"),
+        (json!({"group_ids": vec![1; 201]}), "`filters.group_ids` must have at most 200 elements"),
+        (
+            json!({"thread_ids": ["T"], "from": time}),
+            "`filters.thread_ids` cannot be combined with other filters",
+        ),
+        (
+            json!({"tags": {"exists": true, "values": ["x"]}}),
+            "`filters.tags` must have one of exists, values, exclude_values",
+        ),
+        (
+            json!({"agents": {"values": [], "exclude_values": []}}),
+            "`filters.agents` must have one of exists, values, exclude_values",
+        ),
+        (
+            json!({"agent_types": {"all_values": ["human"], "exclude_values": ["human"]}}),
+            "`filters.agent_types` must name each type once",
+        ),
+        (json!({"from": "today"}), "`filters.from` must be a date-time as of RFC 3339"),
+        (json!({"tags": {"values": many(101)}}), "`filters.tags` must have at most 100 elements"),
+    ];
+    for (filters, expected) in cases {
+        assert_eq!(refused(Surface::Agent, "list_archives", &json!({"filters": filters})), expected);
+    }
+    let payload = json!({"filters": {"thread_ids": ["T"]}, "limit": 1});
+    let message = refused(Surface::Agent, "list_archives", &payload);
+    assert_eq!(message, "`filters.thread_ids` cannot be combined with `limit`");
+    let message = refused(Surface::Agent, "list_archives", &json!({"limit": 101}));
+    assert_eq!(message, "`limit` must be from 1 to 100");
+    let message = refused(Surface::Agent, "list_archives", &json!({"highlights": {"pre_tag": 1}}));
+    assert_eq!(message, "`highlights.pre_tag` must be of type string");
+    let Request::ListArchives(list) = decoded(Surface::Agent, "list_archives", &json!({})) else {
+        panic!("list_archives")
+    };
+    assert_eq!((list.limit, list.sort_order), (10, SortOrder::Desc));
+    // No thread has a sale, a goal or a greeting: asking for none of them asks nothing.
+    for (filters, wanted) in [
+        (json!({"sales": {"exists": true}}), true),
+        (json!({"goals": {"values": [1, "x"]}}), true),
+        (json!({"greetings": {"from": time}}), true),
+        (json!({"greetings": {"groups": {"values": [1]}}}), true),
+        (json!({"sales": {"exists": false}, "goals": {"exclude_values": [1]}}), false),
+        (json!({"greetings": {"exists": false, "exclude_values": [1]}}), false),
+    ] {
+        let payload = json!({"filters": filters});
+        let Request::ListArchives(list) = decoded(Surface::Agent, "list_archives", &payload) else {
+            panic!("list_archives")
+        };
+        assert_eq!(list.filters.wants_unrecorded, wanted, "{payload}");
+    }
+}

@@ -1,0 +1,585 @@
+//! `list_archives`: which threads of all chats, by what happened in them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::listing::{
+    PropertyFilter, SortOrder, WirePropertyFilter, check_page_id, count, excludes, property_filters,
+};
+use super::value::{IncomingId, check_groups, moment};
+use super::{Payload, Request};
+use crate::domain::event::EventKind;
+use crate::domain::id::{AgentId, ChatId, CustomerId, GroupId, ThreadId};
+use crate::domain::time::Timestamp;
+use crate::protocol::error::WireError;
+
+/// Limits of the table.
+const MAX_CHATS: usize = 1_000;
+const MAX_THREADS: usize = 20;
+/// Values that any other filter may list.
+const MAX_VALUES: usize = 100;
+/// Bytes of one value: longer than any tag, name or id.
+const MAX_VALUE: usize = 255;
+/// Bytes of a page id: room for filters at their limits.
+const MAX_PAGE_ID: usize = 64 * 1024;
+
+/// What `list_archives` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListArchives {
+    /// Which threads. Nothing, where a page id is given: the page id remembers them.
+    pub filters: ArchiveFilters,
+    /// Threads a page.
+    pub limit: u32,
+    /// By creation of the thread.
+    pub sort_order: SortOrder,
+    /// A further page.
+    pub page_id: Option<String>,
+}
+
+/// Which threads to list: those for which all of these hold. A page id carries it, so it has a JSON form.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ArchiveFilters {
+    /// Words to look for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// Opened not before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// Opened not after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
+    /// Of these chats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat_ids: Option<Vec<ChatId>>,
+    /// These, and nothing else is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread_ids: Option<Vec<ThreadId>>,
+    /// Open to one of these groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_ids: Option<Vec<GroupId>>,
+    /// The thread's properties; the chat's where the thread does not have one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub properties: Vec<PropertyFilter>,
+    /// The agents whom the thread was assigned to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agents: Option<SetFilter<AgentId>>,
+    /// Its tags.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<SetFilter<String>>,
+    /// The kinds of its events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_types: Option<SetFilter<EventKind>>,
+    /// The forms that were filled in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub forms: Vec<FormFilter>,
+    /// What agents said to the customer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_response: Option<AgentResponseFilter>,
+    /// The kinds of agents who took part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_types: Option<AgentTypesFilter>,
+    /// The country of the customer's address, as a code of ISO 3166-1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_countries: Option<SetFilter<String>>,
+    /// Of this customer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<CustomerId>,
+    /// Of a customer with this e-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_email: Option<String>,
+    /// A sale, a goal or a greeting is asked for. This server records none, so no thread has any.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub wants_unrecorded: bool,
+}
+
+/// A condition on a set that a thread has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SetFilter<T> {
+    /// It has elements, or it has none.
+    Exists(bool),
+    /// One of these is in it, or every one.
+    Values {
+        /// Which.
+        values: Vec<T>,
+        /// All of them.
+        every: bool,
+    },
+    /// None of these is in it, or not all of them together.
+    ExcludeValues {
+        /// Which.
+        values: Vec<T>,
+        /// All of them.
+        every: bool,
+    },
+}
+
+impl<T: PartialEq> SetFilter<T> {
+    /// Whether it holds for a set.
+    pub fn holds(&self, set: &[T]) -> bool {
+        let meets = |values: &[T], every: bool| {
+            let mut found = values.iter().map(|value| set.contains(value));
+            if every { found.all(|found| found) } else { found.any(|found| found) }
+        };
+        match self {
+            Self::Exists(wanted) => *wanted != set.is_empty(),
+            Self::Values { values, every } => meets(values, *every),
+            Self::ExcludeValues { values, every } => values.is_empty() || !meets(values, *every),
+        }
+    }
+}
+
+/// Some of these, none of those; what is absent asks nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Among<T> {
+    /// One of these.
+    pub values: Option<Vec<T>>,
+    /// None of these.
+    pub exclude_values: Option<Vec<T>>,
+}
+
+impl<T> Default for Among<T> {
+    fn default() -> Self {
+        Self { values: None, exclude_values: None }
+    }
+}
+
+impl<T: PartialEq> Among<T> {
+    /// Whether it asks nothing.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_none() && self.exclude_values.is_none()
+    }
+
+    /// Whether it holds for a set.
+    pub fn holds(&self, set: &[T]) -> bool {
+        let meets = |values: &Vec<T>| values.iter().any(|value| set.contains(value));
+        self.values.as_ref().is_none_or(meets) && !self.exclude_values.as_ref().is_some_and(meets)
+    }
+}
+
+/// A condition on the forms that were filled in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FormFilter {
+    /// Only forms of this type count.
+    pub kind: Option<FormType>,
+    /// Only those filled in not before.
+    pub from: Option<Timestamp>,
+    /// Only those filled in not after.
+    pub to: Option<Timestamp>,
+    /// There is one, or there is none.
+    pub exists: Option<bool>,
+    /// Ids of the options that were chosen.
+    pub answers: Among<String>,
+    /// Groups that were chosen.
+    pub groups: Among<GroupId>,
+}
+
+/// The types of forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub enum FormType {
+    PreChat,
+    PostChat,
+}
+
+/// A condition on what agents said to the customer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AgentResponseFilter {
+    /// Somebody answered, or nobody did.
+    pub exists: Option<bool>,
+    /// Only the first answer counts.
+    pub first: bool,
+    /// Who answered.
+    pub agents: Among<AgentId>,
+    /// The groups of those who answered.
+    pub groups: Among<GroupId>,
+}
+
+/// A condition on the kinds of agents who took part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AgentTypesFilter {
+    /// Each of these.
+    pub all: Vec<AgentType>,
+    /// One of these, where there are any.
+    pub any: Vec<AgentType>,
+    /// None of these.
+    pub exclude: Vec<AgentType>,
+}
+
+/// The kinds of agents. This server has no `ai_agent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub enum AgentType {
+    Human,
+    Chatbot,
+    AiAgent,
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    filters: Option<WireFilters<'a>>,
+    sort_order: Option<SortOrder>,
+    limit: Option<i64>,
+    page_id: Option<String>,
+    #[expect(dead_code, reason = "they mark what `filters.query` found; only their form is looked at")]
+    highlights: Option<Highlights>,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only their types are looked at")]
+struct Highlights {
+    pre_tag: Option<String>,
+    post_tag: Option<String>,
+}
+
+type Text<'a> = Option<Cow<'a, str>>;
+
+#[derive(Deserialize)]
+struct WireFilters<'a> {
+    query: Option<String>,
+    #[serde(borrow)]
+    from: Text<'a>,
+    #[serde(borrow)]
+    to: Text<'a>,
+    chat_ids: Option<Vec<ChatId>>,
+    thread_ids: Option<Vec<ThreadId>>,
+    group_ids: Option<Vec<GroupId>>,
+    properties: Option<BTreeMap<String, BTreeMap<String, WirePropertyFilter>>>,
+    agents: Option<WireSet<AgentId>>,
+    tags: Option<WireSet<String>>,
+    sales: Option<WireSet<Tracked>>,
+    goals: Option<WireSet<Tracked>>,
+    forms: Option<WireForms<'a>>,
+    event_types: Option<WireSet<EventKind>>,
+    greetings: Option<WireGreetings<'a>>,
+    agent_response: Option<WireAgentResponse>,
+    agent_types: Option<WireAgentTypes>,
+    customer_countries: Option<WireSet<String>>,
+    customer_id: Option<CustomerId>,
+    customer_email: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WireSet<T> {
+    exists: Option<bool>,
+    values: Option<Vec<T>>,
+    exclude_values: Option<Vec<T>>,
+    require_every_value: Option<bool>,
+}
+
+/// The id of a sale or a goal.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Tracked {
+    Number(#[expect(dead_code, reason = "only its type is looked at")] i64),
+    Text(#[expect(dead_code, reason = "only its type is looked at")] String),
+}
+
+#[derive(Deserialize)]
+struct WireAmong<T> {
+    values: Option<Vec<T>>,
+    exclude_values: Option<Vec<T>>,
+}
+
+/// The two transports' pages disagree on the shape; both are taken on both.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WireForms<'a> {
+    Rows(Vec<WireFormRow>),
+    One(#[serde(borrow)] WireForm<'a>),
+}
+
+#[derive(Deserialize)]
+struct WireFormRow {
+    #[serde(rename = "type")]
+    kind: Option<FormType>,
+    answer_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WireForm<'a> {
+    #[serde(rename = "type")]
+    kind: Option<FormType>,
+    answer_id: Option<String>,
+    #[serde(borrow)]
+    from: Text<'a>,
+    #[serde(borrow)]
+    to: Text<'a>,
+    exists: Option<bool>,
+    values: Option<Vec<String>>,
+    exclude_values: Option<Vec<String>>,
+    groups: Option<WireAmong<GroupId>>,
+}
+
+#[derive(Deserialize)]
+struct WireGreetings<'a> {
+    #[serde(borrow)]
+    from: Text<'a>,
+    #[serde(borrow)]
+    to: Text<'a>,
+    exists: Option<bool>,
+    values: Option<Vec<i64>>,
+    exclude_values: Option<Vec<i64>>,
+    groups: Option<WireAmong<GroupId>>,
+}
+
+#[derive(Deserialize)]
+struct WireAgentResponse {
+    exists: Option<bool>,
+    first: Option<bool>,
+    agents: Option<WireAmong<AgentId>>,
+    groups: Option<WireAmong<GroupId>>,
+}
+
+#[derive(Deserialize)]
+struct WireAgentTypes {
+    all_values: Option<Vec<AgentType>>,
+    any_values: Option<Vec<AgentType>>,
+    exclude_values: Option<Vec<AgentType>>,
+}
+
+/// `list_archives`.
+pub(super) fn list_archives(payload: Payload<'_>) -> Result<Request, WireError> {
+    let wire: Wire<'_> = payload.read()?;
+    let given = [
+        ("filters", wire.filters.is_some()),
+        ("limit", wire.limit.is_some()),
+        ("sort_order", wire.sort_order.is_some()),
+    ];
+    check_page_id(wire.page_id.as_deref(), MAX_PAGE_ID, &given)?;
+    let filters = wire.filters.map(filters).transpose()?.unwrap_or_default();
+    if filters.thread_ids.is_some() && wire.limit.is_some() {
+        return Err(excludes("filters.thread_ids", "limit"));
+    }
+    Ok(Request::ListArchives(Box::new(ListArchives {
+        filters,
+        limit: count("limit", wire.limit.unwrap_or(10), 100)?,
+        sort_order: wire.sort_order.unwrap_or_default(),
+        page_id: wire.page_id,
+    })))
+}
+
+fn filters(wire: WireFilters<'_>) -> Result<ArchiveFilters, WireError> {
+    let groups = wire.group_ids.as_deref().unwrap_or_default();
+    check_groups("filters.group_ids", groups)?;
+    if let Some(text) = wire.query.as_ref().or(wire.customer_email.as_ref())
+        && text.len() > MAX_PAGE_ID / 8
+    {
+        return Err(WireError::validation("`filters` has a text that is too long"));
+    }
+    let wants_unrecorded = wants(wire.sales, "filters.sales")?
+        | wants(wire.goals, "filters.goals")?
+        | wire.greetings.map(wants_greeting).transpose()?.unwrap_or(false);
+    let read = ArchiveFilters {
+        query: wire.query,
+        from: time("filters.from", wire.from)?,
+        to: time("filters.to", wire.to)?,
+        chat_ids: ids("filters.chat_ids", wire.chat_ids, MAX_CHATS)?,
+        thread_ids: ids("filters.thread_ids", wire.thread_ids, MAX_THREADS)?,
+        group_ids: wire.group_ids,
+        properties: property_filters(wire.properties)?,
+        agents: set("filters.agents", wire.agents)?,
+        tags: set("filters.tags", wire.tags)?,
+        event_types: set("filters.event_types", wire.event_types)?,
+        forms: wire.forms.map(forms).transpose()?.unwrap_or_default(),
+        agent_response: wire.agent_response.map(agent_response).transpose()?,
+        agent_types: wire.agent_types.map(agent_types).transpose()?,
+        customer_countries: set("filters.customer_countries", wire.customer_countries)?,
+        customer_id: wire.customer_id.map(|id| id.checked("filters.customer_id")).transpose()?,
+        customer_email: wire.customer_email,
+        wants_unrecorded,
+    };
+    let alone = ArchiveFilters { thread_ids: read.thread_ids.clone(), ..ArchiveFilters::default() };
+    if read.thread_ids.is_some() && read != alone {
+        return Err(WireError::validation("`filters.thread_ids` cannot be combined with other filters"));
+    }
+    Ok(read)
+}
+
+fn time(path: &str, text: Text<'_>) -> Result<Option<Timestamp>, WireError> {
+    text.map(|text| moment(path, &text)).transpose()
+}
+
+fn bounded(path: &str, length: usize, max: usize) -> Result<(), WireError> {
+    if length > max {
+        return Err(WireError::validation(format!("`{path}` must have at most {max} elements")));
+    }
+    Ok(())
+}
+
+fn ids<T: IncomingId>(path: &str, ids: Option<Vec<T>>, max: usize) -> Result<Option<Vec<T>>, WireError> {
+    let Some(ids) = ids else { return Ok(None) };
+    bounded(path, ids.len(), max)?;
+    let checked: Result<Vec<T>, WireError> = ids.into_iter().map(|id| id.checked(path)).collect();
+    checked.map(Some)
+}
+
+/// What a filter may list.
+trait Listed {
+    /// Bytes that it takes in a page id.
+    fn size(&self) -> usize {
+        8
+    }
+}
+
+impl Listed for EventKind {}
+impl Listed for GroupId {}
+impl Listed for Tracked {}
+impl Listed for i64 {}
+
+impl Listed for String {
+    fn size(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Listed for AgentId {
+    fn size(&self) -> usize {
+        self.as_str().len()
+    }
+}
+
+fn listed<T: Listed>(path: &str, values: &[T]) -> Result<(), WireError> {
+    bounded(path, values.len(), MAX_VALUES)?;
+    if values.iter().any(|value| value.size() > MAX_VALUE) {
+        return Err(WireError::validation(format!("`{path}` has a value of more than {MAX_VALUE} bytes")));
+    }
+    Ok(())
+}
+
+fn set<T: Listed>(path: &str, wire: Option<WireSet<T>>) -> Result<Option<SetFilter<T>>, WireError> {
+    let Some(WireSet { exists, values, exclude_values, require_every_value }) = wire else { return Ok(None) };
+    let every = require_every_value.unwrap_or_default();
+    for values in values.iter().chain(&exclude_values) {
+        listed(path, values)?;
+    }
+    match (exists, values, exclude_values) {
+        (Some(exists), None, None) => Ok(Some(SetFilter::Exists(exists))),
+        (None, Some(values), None) => Ok(Some(SetFilter::Values { values, every })),
+        (None, None, Some(values)) => Ok(Some(SetFilter::ExcludeValues { values, every })),
+        (None, None, None) => Ok(None),
+        _ => {
+            let message = format!("`{path}` must have one of exists, values, exclude_values");
+            Err(WireError::validation(message))
+        }
+    }
+}
+
+/// Whether a filter of something that is never recorded can hold for nothing.
+fn wants<T: Listed + PartialEq>(wire: Option<WireSet<T>>, path: &str) -> Result<bool, WireError> {
+    Ok(set(path, wire)?.is_some_and(|filter| !filter.holds(&[])))
+}
+
+impl PartialEq for Tracked {
+    /// Nothing is recorded, so nothing is ever compared.
+    fn eq(&self, _: &Self) -> bool {
+        false
+    }
+}
+
+fn wants_greeting(wire: WireGreetings<'_>) -> Result<bool, WireError> {
+    let (from, to) = (time("filters.greetings.from", wire.from)?, time("filters.greetings.to", wire.to)?);
+    let ids = Among { values: wire.values, exclude_values: wire.exclude_values };
+    let groups = among("filters.greetings.groups", wire.groups)?;
+    among_checked("filters.greetings", &ids)?;
+    let only_time = wire.exists.is_none() && ids.is_empty() && groups.is_empty();
+    let wanted = wire.exists == Some(true) || (only_time && (from.is_some() || to.is_some()));
+    Ok(wanted || !ids.holds(&[]) || !groups.holds(&[]))
+}
+
+fn among<T: Listed>(path: &str, wire: Option<WireAmong<T>>) -> Result<Among<T>, WireError> {
+    let Some(WireAmong { values, exclude_values }) = wire else { return Ok(Among::default()) };
+    let among = Among { values, exclude_values };
+    among_checked(path, &among)?;
+    Ok(among)
+}
+
+fn among_checked<T: Listed>(path: &str, among: &Among<T>) -> Result<(), WireError> {
+    among.values.iter().chain(&among.exclude_values).try_for_each(|values| listed(path, values))
+}
+
+fn forms(wire: WireForms<'_>) -> Result<Vec<FormFilter>, WireError> {
+    const PATH: &str = "filters.forms";
+    let filters = match wire {
+        WireForms::Rows(rows) => {
+            bounded(PATH, rows.len(), MAX_VALUES)?;
+            let answers = |id: Option<String>| Among { values: id.map(|id| vec![id]), exclude_values: None };
+            let filter = |row: WireFormRow| FormFilter {
+                kind: row.kind,
+                answers: answers(row.answer_id),
+                ..Default::default()
+            };
+            rows.into_iter().map(filter).collect()
+        }
+        WireForms::One(form) => vec![FormFilter {
+            kind: form.kind,
+            from: time("filters.forms.from", form.from)?,
+            to: time("filters.forms.to", form.to)?,
+            exists: form.exists,
+            answers: Among {
+                values: form.values.or(form.answer_id.map(|id| vec![id])),
+                exclude_values: form.exclude_values,
+            },
+            groups: among("filters.forms.groups", form.groups)?,
+        }],
+    };
+    for filter in &filters {
+        among_checked(PATH, &filter.answers)?;
+    }
+    Ok(filters)
+}
+
+fn agent_response(wire: WireAgentResponse) -> Result<AgentResponseFilter, WireError> {
+    Ok(AgentResponseFilter {
+        exists: wire.exists,
+        first: wire.first.unwrap_or_default(),
+        agents: among("filters.agent_response.agents", wire.agents)?,
+        groups: among("filters.agent_response.groups", wire.groups)?,
+    })
+}
+
+fn agent_types(wire: WireAgentTypes) -> Result<AgentTypesFilter, WireError> {
+    let filter = AgentTypesFilter {
+        all: wire.all_values.unwrap_or_default(),
+        any: wire.any_values.unwrap_or_default(),
+        exclude: wire.exclude_values.unwrap_or_default(),
+    };
+    let mut named = Vec::new();
+    for kind in filter.all.iter().chain(&filter.any).chain(&filter.exclude) {
+        if named.contains(&kind) {
+            return Err(WireError::validation("`filters.agent_types` must name each type once"));
+        }
+        named.push(kind);
+    }
+    Ok(filter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_filter_asks_for_some_for_all_or_for_none() {
+        let values = |every| SetFilter::Values { values: vec![1, 2], every };
+        let excluded = |every| SetFilter::ExcludeValues { values: vec![1, 2], every };
+        let held =
+            |filter: SetFilter<i32>| [&[][..], &[1], &[1, 2], &[3]].map(|set: &[i32]| filter.holds(set));
+        assert_eq!(held(SetFilter::Exists(true)), [false, true, true, true]);
+        assert_eq!(held(SetFilter::Exists(false)), [true, false, false, false]);
+        assert_eq!(held(values(false)), [false, true, true, false]);
+        assert_eq!(held(values(true)), [false, false, true, false]);
+        assert_eq!(held(excluded(false)), [true, false, false, true]);
+        assert_eq!(held(excluded(true)), [true, true, false, true]);
+        let nothing = SetFilter::ExcludeValues { values: Vec::new(), every: true };
+        assert_eq!(held(nothing), [true; 4], "nothing is excluded");
+    }
+}

@@ -1,0 +1,277 @@
+//! `list_archives` (agents, 3.6): threads of all chats, by what happened in them.
+//!
+//! The index names the threads of each day; what they are is read from their logs, so that filters never see something
+//! stale. One call reads at most [`MAX_READ`] logs; where filters match little its page is short, or empty, and the next
+//! page goes on behind it.
+
+mod matches;
+mod walk;
+
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use self::matches::{Matcher, needs_logs};
+use self::walk::{Place, Walk};
+use crate::actors::ChatKey;
+use crate::actors::chat::Snapshot;
+use crate::actors::chat::history::History;
+use crate::domain::chat::Chat;
+use crate::domain::command::can_see;
+use crate::domain::id::{ChatId, ThreadId};
+use crate::protocol::error::WireError;
+use crate::protocol::request::{ArchiveFilters, ListArchives, SortOrder};
+use crate::protocol::view::ThreadParts;
+use crate::requests::error::{of_ask, of_store};
+use crate::requests::pipeline::{Call, Requests};
+
+/// Logs that one call reads, those of its answer apart.
+const MAX_READ: usize = 500;
+/// Logs read at the same time.
+const AT_ONCE: usize = 8;
+/// Found threads are counted up to here, where no log must be read for it.
+const MAX_COUNTED: usize = 1_000;
+/// A page that has grown to this many bytes ends early, so that it fits into the reader's outbox.
+const MAX_PAGE_BYTES: usize = 256 * 1024;
+
+/// Where a page begins and what it shows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Cursor {
+    /// The thread before the page; none at the beginning.
+    after: Option<Place>,
+    descending: bool,
+    limit: usize,
+    filters: ArchiveFilters,
+    /// The page lies before `after`: the list is walked the other way round.
+    backwards: bool,
+    /// What the first page counted.
+    found: Option<usize>,
+}
+
+/// A thread for the answer.
+struct Item {
+    place: Place,
+    json: String,
+}
+
+/// What one call saw.
+#[derive(Default)]
+struct Page {
+    items: Vec<Item>,
+    /// Where the walk goes on; none if it came to the end.
+    next: Option<Place>,
+    /// Threads that the filters let through.
+    found: usize,
+}
+
+impl Requests {
+    pub(in crate::requests) async fn list_archives(
+        &self,
+        call: &Call<'_>,
+        list: ListArchives,
+    ) -> Result<String, WireError> {
+        if list.filters.query.is_some() {
+            return Err(WireError::validation(
+                "`filters.query`: this server has no full-text search; use the other filters",
+            ));
+        }
+        if let Some(threads) = &list.filters.thread_ids {
+            return self.named_threads(call, threads, list.sort_order).await;
+        }
+        let reader = call.who.agent().map_or("", |agent| agent.as_str());
+        let scope = format!("list_archives/{}/{reader}", call.who.license_id());
+        let now = self.parts.actors.clock().now();
+        let mut cursor = match &list.page_id {
+            Some(page) => self.parts.pages.open(&scope, page, now)?,
+            None => Cursor {
+                after: None,
+                descending: list.sort_order == SortOrder::Desc,
+                limit: list.limit as usize,
+                filters: list.filters,
+                backwards: false,
+                found: None,
+            },
+        };
+        let page = self.archives_page(call, &cursor).await?;
+        let found = match cursor.found {
+            Some(found) => found,
+            None if needs_logs(&cursor.filters) => page.found,
+            None => self.count_archives(call, &cursor).await?,
+        };
+        cursor.found = Some(found);
+        let seal = |after: &Place, backwards| {
+            let cursor = Cursor { after: Some(after.clone()), backwards, ..cursor.clone() };
+            self.parts.pages.seal(&scope, &cursor, now)
+        };
+        let first = page.items.first().map(|item| &item.place);
+        let last = page.items.last().map(|item| &item.place);
+        let (next, previous) = match cursor.backwards {
+            true => (last, page.next.as_ref()),
+            false => (page.next.as_ref(), first.or(cursor.after.as_ref()).filter(|_| cursor.after.is_some())),
+        };
+        let mut json = answer(&page.items, found);
+        for (name, after, backwards) in [("next", next, false), ("previous", previous, true)] {
+            if let Some(after) = after {
+                json.push_str(&format!(",\"{name}_page_id\":\"{}\"", seal(after, backwards)));
+            }
+        }
+        json.push('}');
+        Ok(json)
+    }
+
+    /// The threads of a page, in the order asked for.
+    async fn archives_page(&self, call: &Call<'_>, cursor: &Cursor) -> Result<Page, WireError> {
+        let descending = cursor.descending != cursor.backwards;
+        let mut page = Page::default();
+        if cursor.filters.wants_unrecorded {
+            return Ok(page);
+        }
+        let counts = cursor.found.is_none() && needs_logs(&cursor.filters);
+        let matcher = Matcher { filters: &cursor.filters, license: &call.who.license };
+        let mut walk = Walk::new(self, call, &cursor.filters, descending, cursor.after.clone()).await?;
+        let (mut read, mut bytes, mut last) = (0, 0, cursor.after.clone());
+        'walk: loop {
+            let wanted = if counts { AT_ONCE } else { AT_ONCE.min(cursor.limit + 1 - page.items.len()) };
+            let places = walk.take(self, wanted).await?;
+            if places.is_empty() {
+                break;
+            }
+            let threads = places.iter().map(|place| self.archived(call, &place.thread));
+            for (place, history) in places.iter().zip(try_join_all(threads).await?) {
+                let is_full = page.items.len() == cursor.limit || bytes >= MAX_PAGE_BYTES;
+                if is_full && page.next.is_none() {
+                    page.next.clone_from(&last);
+                }
+                if (is_full && !counts) || read == MAX_READ {
+                    page.next = page.next.or(last);
+                    break 'walk;
+                }
+                read += 1;
+                if !is_full {
+                    last = Some(place.clone());
+                }
+                let Some(history) = history.filter(|history| matcher.holds(history)) else { continue };
+                if is_full {
+                    let visible = can_see(&history.chat, &call.who.reader(), &call.who.license).is_ok();
+                    page.found += usize::from(visible);
+                } else if let Some(json) = self.archive_item(call, history, &matcher).await? {
+                    bytes += json.len();
+                    page.found += 1;
+                    page.items.push(Item { place: place.clone(), json });
+                }
+            }
+        }
+        if cursor.backwards {
+            page.items.reverse();
+        }
+        Ok(page)
+    }
+
+    /// How many threads there are, up to a bound, by the index alone; what access takes away is not counted out.
+    async fn count_archives(&self, call: &Call<'_>, cursor: &Cursor) -> Result<usize, WireError> {
+        let mut walk = Walk::new(self, call, &cursor.filters, cursor.descending, None).await?;
+        let mut count = 0;
+        while count < MAX_COUNTED {
+            let places = walk.take(self, MAX_COUNTED - count).await?.len();
+            if places == 0 {
+                break;
+            }
+            count += places;
+        }
+        Ok(count)
+    }
+
+    /// The threads that a request names, as far as there are such and the requester may see them.
+    async fn named_threads(
+        &self,
+        call: &Call<'_>,
+        threads: &[ThreadId],
+        order: SortOrder,
+    ) -> Result<String, WireError> {
+        let filters = ArchiveFilters::default();
+        let matcher = Matcher { filters: &filters, license: &call.who.license };
+        let mut items: Vec<Item> = Vec::new();
+        for id in threads {
+            if items.iter().any(|item| item.place.thread == *id) {
+                continue;
+            }
+            let Some(history) = self.archived(call, id).await? else { continue };
+            let created_at = history.chat.thread.as_ref().map_or(0, |thread| thread.created_at.0);
+            if let Some(json) = self.archive_item(call, history, &matcher).await? {
+                items.push(Item { place: Place { created_at, thread: id.clone() }, json });
+            }
+        }
+        items.sort_by(|one, other| one.place.cmp(&other.place));
+        if order == SortOrder::Desc {
+            items.reverse();
+        }
+        Ok(answer(&items, items.len()) + "}")
+    }
+
+    /// A thread of the license by its log alone.
+    async fn archived(&self, call: &Call<'_>, thread: &ThreadId) -> Result<Option<History>, WireError> {
+        let license = call.who.license_id();
+        History::read(&self.parts.actors, license, thread, None).await.map_err(|error| of_store(&error))
+    }
+
+    /// The chat with the thread, if the requester may see it.
+    async fn archive_item(
+        &self,
+        call: &Call<'_>,
+        history: History,
+        matcher: &Matcher<'_>,
+    ) -> Result<Option<String>, WireError> {
+        let Some(snapshot) = self.visible_now(call, &history.chat.id).await? else { return Ok(None) };
+        let Some(thread) = &history.chat.thread else { return Ok(None) };
+        let is_last = snapshot.chat.thread.as_ref().is_some_and(|last| last.id == thread.id);
+        // The end of the last log may not be confirmed yet; the snapshot's is.
+        let history = match is_last {
+            true => self.thread(call, &snapshot, &thread.id.clone()).await?,
+            false => history,
+        };
+        let Some(thread) = history.chat.thread.as_ref().filter(|_| matcher.holds(&history)) else {
+            return Ok(None);
+        };
+        let queue = if is_last { self.queue_place(call, &snapshot.chat).await } else { None };
+        let next = self.next_thread(call, &snapshot, thread).await?;
+        let parts = ThreadParts { thread, events: &history.events, next_thread_id: next.as_ref(), queue };
+        let chat = with_users_of(&snapshot.chat, &history.chat);
+        Ok(Some(self.view(call).archived_chat(&chat, parts, call.who.agent())))
+    }
+
+    /// A chat as it is now, if the requester may see it.
+    async fn visible_now(&self, call: &Call<'_>, chat: &ChatId) -> Result<Option<Arc<Snapshot>>, WireError> {
+        let key = ChatKey { license: call.who.license_id(), chat: chat.clone() };
+        let snapshot = self.parts.actors.inspect(&key).await;
+        let snapshot = snapshot.map_err(|error| of_ask(error, call.who.surface()))?;
+        let visible = can_see(&snapshot.chat, &call.who.reader(), &call.who.license).is_ok();
+        Ok(visible.then_some(snapshot))
+    }
+}
+
+/// The chat as it is now, and with everybody who was in it then: the thread's events name them.
+fn with_users_of(now: &Chat, then: &Chat) -> Chat {
+    let mut chat = now.clone();
+    for user in &then.users {
+        if chat.user(&user.id).is_none() {
+            let mut user = user.clone();
+            user.present = false;
+            chat.users.push(user);
+        }
+    }
+    chat
+}
+
+/// The answer, but for its page ids and its end.
+fn answer(items: &[Item], found: usize) -> String {
+    let mut json = String::from("{\"chats\":[");
+    for (number, item) in items.iter().enumerate() {
+        if number > 0 {
+            json.push(',');
+        }
+        json.push_str(&item.json);
+    }
+    json.push_str(&format!("],\"found_chats\":{found}"));
+    json
+}
