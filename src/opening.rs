@@ -10,6 +10,8 @@ use rustls_pki_types::pem::PemObject as _;
 use tokio::task;
 
 use crate::config::{Config, Cql, StoreKind};
+use crate::domain::id::IdSource as _;
+use crate::id_source::OsIds;
 use crate::store::Store;
 use crate::store::cql::{self, CqlOptions, CqlStore, Login, Replication};
 use crate::store::embedded::{self, EmbeddedOptions, EmbeddedStore};
@@ -76,11 +78,32 @@ pub async fn open_store(config: &Config, patience: Patience) -> Result<Arc<dyn S
                 Patience::GiveUp => CqlStore::open(&options).await?,
                 Patience::Wait => {
                     let waiting = |error: &cql::OpenError| tracing::warn!(%error, "waiting for the database");
+                    if config.cql.migrate {
+                        migrate_when_reachable(&options, waiting).await?;
+                    }
                     CqlStore::open_when_reachable(&options, waiting).await?
                 }
             };
             Ok(Arc::new(opened))
         }
+    }
+}
+
+/// Brings the schema up to date; goes on trying for as long as waiting may help.
+async fn migrate_when_reachable(
+    options: &CqlOptions,
+    waiting: impl Fn(&cql::OpenError),
+) -> Result<(), cql::OpenError> {
+    loop {
+        match cql::migrate(options, OsIds.uuid()).await {
+            Ok(migrated) => {
+                tracing::info!(applied = migrated.applied.len(), "the schema is up to date");
+                return Ok(());
+            }
+            Err(error) if error.may_pass() => waiting(&error),
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(options.reconnect_every).await;
     }
 }
 

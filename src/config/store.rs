@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::kind::{FilePath, Key, ListOf, Maybe, Span, Text, Whole, key, span};
+use super::kind::{FilePath, Key, ListOf, Maybe, Span, Switch, Text, Whole, key, span};
 use super::reader::Reader;
 use super::text;
 
@@ -23,6 +23,7 @@ const PASSWORD: Key<Maybe<Text>> = key("cql.password", "", Maybe(ANYTHING));
 const TLS_CA: Key<Maybe<FilePath>> = key("cql.tls_ca", "", Maybe(FilePath));
 const DATACENTER: Key<Maybe<Text>> = key("cql.datacenter", "", Maybe(ANYTHING));
 const REPLICATION_FACTOR: Key<Whole<u16>> = key("cql.replication_factor", "3", Whole { min: 1, max: 15 });
+const MIGRATE: Key<Switch> = key("cql.migrate", "false", Switch);
 const REQUEST_TIMEOUT: Key<Span> = key("cql.request_timeout", "4s", span(100, 60_000));
 const SPECULATE_AFTER: Key<Span> = key("cql.speculate_after", "750ms", span(10, 60_000));
 const MAX_IN_FLIGHT: Key<Whole<u32>> = key("cql.max_in_flight", "2048", Whole { min: 1, max: 65_536 });
@@ -43,6 +44,8 @@ pub struct Cql {
     pub datacenter: Option<String>,
     /// Copies of the data, for the moment when the keyspace is made. One loses data with a machine. Default 3.
     pub replication_factor: u16,
+    /// A server brings the schema up to date when it starts, as `switchboard migrate` does. Default: it does not.
+    pub migrate: bool,
     /// How long a request may take in all. Too short, and a slow server is taken for a lost one. Default 4 s.
     pub request_timeout: Duration,
     /// After how long a request that may be repeated is sent to another machine as well. Default 750 ms.
@@ -84,6 +87,7 @@ impl Cql {
             tls_ca: reader.get(&TLS_CA),
             datacenter: reader.get(&DATACENTER),
             replication_factor: reader.get(&REPLICATION_FACTOR),
+            migrate: reader.get(&MIGRATE),
             request_timeout: reader.get(&REQUEST_TIMEOUT),
             speculate_after: reader.get(&SPECULATE_AFTER),
             max_in_flight: reader.get(&MAX_IN_FLIGHT) as usize,

@@ -12,9 +12,11 @@ mod pages;
 mod rtm;
 mod server;
 mod tls;
+mod waiting;
 mod web;
 
 pub use health::Readiness;
 pub use pages::{DemoAgent, DemoConsole, DemoSession};
 pub use server::{EdgeContext, EdgeSettings, RunningServer, start};
 pub use tls::{TlsError, tls_config};
+pub use waiting::WaitingRoom;

@@ -18,7 +18,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, StoreKind};
 use crate::domain::id::IdSource as _;
 use crate::domain::time::Clock as _;
-use crate::edge::{self, EdgeContext, EdgeSettings, Readiness, RunningServer};
+use crate::edge::{self, EdgeContext, EdgeSettings, Readiness, RunningServer, WaitingRoom};
 use crate::id_source::OsIds;
 use crate::observe::Metrics;
 use crate::opening::{OpeningError, Patience, open_store};
@@ -85,7 +85,11 @@ pub fn run(config: Config) -> Result<(), NodeError> {
 }
 
 async fn serve(config: Arc<Config>) -> Result<(), NodeError> {
+    let tls = config.tls.as_ref().map(edge::tls_config).transpose()?;
+    let is_tls = tls.is_some();
+    let waiting = WaitingRoom::open(config.server.listen, tls.clone())?;
     let store = open_store(&config, Patience::Wait).await?;
+    waiting.close().await;
     let clock = Arc::new(SystemClock);
     let ids = Arc::new(OsIds);
     let tenants = Tenants::new(store.clone(), clock.clone(), ids.clone());
@@ -96,8 +100,6 @@ async fn serve(config: Arc<Config>) -> Result<(), NodeError> {
     let pages = PageKey::load(&*store, &*ids).await?;
     let limits = &config.limits;
     let limits = Arc::new(Limits::new(limits.session_rate, limits.ip_login_rate, limits.license_rate));
-    let tls = config.tls.as_ref().map(edge::tls_config).transpose()?;
-    let is_tls = tls.is_some();
     let settings = edge_settings(&config);
     let build = {
         let (config, store, tenants, registry) = (&config, &store, &tenants, &registry);

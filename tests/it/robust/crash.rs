@@ -2,113 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use serde_json::json;
 
+use super::crowd::{Crowd, events};
 use super::door::Door;
-use super::talker::{Line, Login, Talker};
+use super::talker::{Line, Login};
 use super::vitals::{has_not_panicked, serves_a_chat, wait_until};
-use crate::support::{AgentLogin, Plan, TestLicense, TestNode, eventually};
+use crate::support::{Plan, TestNode, eventually};
 
 /// Times that the server is killed.
 const KILLS: u64 = 24;
 const TALKERS: usize = 6;
-
-/// Several talkers, each with a chat.
-pub(super) struct Crowd {
-    talkers: Vec<Talker>,
-    progress: Arc<AtomicU64>,
-    hush: Arc<AtomicBool>,
-}
-
-impl Crowd {
-    pub(super) async fn gather(node: &TestNode, license: &TestLicense, count: usize) -> Self {
-        let door = Door::of(node.link());
-        let progress = Arc::<AtomicU64>::default();
-        let mut talkers = Vec::new();
-        for _ in 0..count {
-            let customer = license.customer().await;
-            let login = Login::customer(&customer.organization, &customer.token);
-            talkers.push(Talker::start(&door, login, progress.clone()).await);
-        }
-        Self { talkers, progress, hush: Arc::default() }
-    }
-
-    /// All talk until their connections end, or until they are hushed and everything is acknowledged.
-    fn talks(&mut self) -> Vec<JoinHandle<Talker>> {
-        self.hush.store(false, Ordering::Relaxed);
-        let talk = |mut talker: Talker| {
-            let hush = self.hush.clone();
-            tokio::spawn(async move {
-                talker.talk(|| hush.load(Ordering::Relaxed)).await;
-                talker
-            })
-        };
-        self.talkers.drain(..).map(talk).collect()
-    }
-
-    /// All talk; after so many acknowledgements something is done to the server.
-    pub(super) async fn talk_until(&mut self, more: u64, node: &TestNode, then: impl AsyncFnOnce()) {
-        let goal = self.progress.load(Ordering::Relaxed) + more;
-        let tasks = self.talks();
-        wait_until("their talk", node, || self.progress.load(Ordering::Relaxed) >= goal).await;
-        then().await;
-        for task in tasks {
-            self.talkers.push(task.await.expect("a talker"));
-        }
-    }
-
-    /// All come back and say again what was not acknowledged, until everything is.
-    pub(super) async fn come_back(&mut self, node: &TestNode) {
-        let door = Door::of(node.link());
-        for talker in &mut self.talkers {
-            talker.reconnect(&door).await;
-        }
-        let tasks = self.talks();
-        self.hush.store(true, Ordering::Relaxed);
-        for task in tasks {
-            self.talkers.push(task.await.expect("a talker"));
-        }
-    }
-
-    /// Every chat holds what was acknowledged, once and in order; its head and the list of chats agree with it.
-    pub(super) async fn check(&self, agent: &AgentLogin) {
-        let listed = agent.web().call("list_chats", json!({ "limit": 100 })).await;
-        let listed = listed["chats_summary"].as_array().expect("chats").clone();
-        for talker in &self.talkers {
-            let events = events(agent, &talker.chat).await;
-            talker.check(&events);
-            let here: Vec<_> = listed.iter().filter(|chat| chat["id"] == *talker.chat).collect();
-            assert_eq!(here.len(), 1, "chat {} is listed once", talker.chat);
-            let last = events.iter().rfind(|event| event["type"] == "message").expect("a message");
-            let head = &here[0]["last_event_per_type"]["message"]["event"];
-            assert_eq!(head["id"], last["id"], "the head of chat {}", talker.chat);
-            let shown = agent.web().call("get_chat", json!({ "chat_id": talker.chat })).await;
-            let shown = shown["thread"]["events"].as_array().expect("events").clone();
-            assert!(events.ends_with(&shown), "get_chat shows the last thread of chat {}", talker.chat);
-        }
-    }
-}
-
-/// All events of a chat, over all its threads, oldest first.
-async fn events(agent: &AgentLogin, chat: &str) -> Vec<Value> {
-    let mut found = Vec::new();
-    let mut payload = json!({ "chat_id": chat, "limit": 50, "sort_order": "asc" });
-    loop {
-        let answer = agent.web().call("list_threads", payload).await;
-        for thread in answer["threads"].as_array().expect("threads") {
-            found.extend(thread["events"].as_array().into_iter().flatten().cloned());
-        }
-        if answer["next_page_id"].is_null() {
-            return found;
-        }
-        payload = json!({ "chat_id": chat, "page_id": answer["next_page_id"] });
-    }
-}
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_every_sigkill_once_and_in_order() {
@@ -131,7 +38,7 @@ async fn what_was_acknowledged_survives_every_sigkill_once_and_in_order() {
     node.kill().await;
     node.launch().await;
     // The timers of the threads survive, too; afterwards customers go on.
-    for talker in &crowd.talkers {
+    for talker in crowd.talkers() {
         eventually("the end of a silent thread", async || {
             let chat = agent.web().call("get_chat", json!({ "chat_id": talker.chat })).await;
             let thread = &chat["thread"];
@@ -175,7 +82,7 @@ async fn nothing_is_acknowledged_after_a_failed_sync_and_the_server_stops() {
     let pid = node.pid();
     let mut strace_child = None;
     let at_failure = AtomicU64::new(0);
-    let progress = crowd.progress.clone();
+    let progress = crowd.progress();
     crowd
         .talk_until(20, &node, async || {
             strace_child = Some(strace(pid, &["trace=fdatasync", "inject=fdatasync:error=EIO:when=1+"]));

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
-use super::crash::Crowd;
+use super::crowd::Crowd;
 use super::door::Door;
 use super::slow_readers::stuck_reader;
 use super::talker::Login;

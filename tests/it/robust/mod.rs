@@ -3,6 +3,7 @@
 mod bad_frames;
 mod bad_http;
 mod crash;
+mod crowd;
 mod door;
 mod drain;
 mod fuzz;

@@ -181,11 +181,17 @@ impl Talker {
                 continue;
             }
             let kind = answer["payload"]["error"]["type"].as_str().unwrap_or_default();
-            assert!(["service_unavailable", "request_timeout", "internal"].contains(&kind), "{answer}");
+            let retryable = ["service_unavailable", "request_timeout", "too_many_requests", "internal"];
+            assert!(retryable.contains(&kind), "{answer}");
             // The server is going down: what is open is sent again later.
             self.line = None;
             return;
         }
+    }
+
+    /// Nothing waits for its acknowledgement.
+    pub(crate) fn has_said_all(&self) -> bool {
+        self.open.is_empty()
     }
 
     async fn send(&mut self, number: u64) -> Result<(), Gone> {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use switchboard::store::Store;
 use tokio::sync::OnceCell;
 
 use super::LIMIT;
@@ -100,11 +101,24 @@ impl TestNode {
 
     /// A node with these settings and these licenses.
     pub(crate) async fn with(settings: &[(&str, &str)], plan: Plan) -> Self {
+        let folder = scratch();
+        let licenses = prepare::licenses(prepare::embedded(&folder.path().join("data/store")), &plan).await;
+        let node = Self::unlaunched(settings, licenses, folder);
+        node.launch().await;
+        node
+    }
+
+    /// A node that does not run yet, whose settings name another store than the embedded one; that store is given to have
+    /// the licenses written into it.
+    pub(crate) async fn over(store: Arc<dyn Store>, settings: &[(&str, &str)], plan: Plan) -> Self {
+        let licenses = prepare::licenses(store, &plan).await;
+        Self::unlaunched(settings, licenses, scratch())
+    }
+
+    fn unlaunched(settings: &[(&str, &str)], licenses: Vec<Prepared>, folder: tempfile::TempDir) -> Self {
         install_crypto();
-        let folder = tempfile::Builder::new().prefix("switchboard-it-").tempdir().expect("a scratch folder");
         let data_dir = folder.path().join("data");
-        let licenses = prepare::licenses(&data_dir.join("store"), &plan).await;
-        let node = Self {
+        Self {
             link: Arc::default(),
             data_dir,
             settings: settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
@@ -112,9 +126,7 @@ impl TestNode {
             licenses,
             taken: AtomicUsize::new(0),
             folder,
-        };
-        node.launch().await;
-        node
+        }
     }
 
     /// Where it is reached.
@@ -158,10 +170,20 @@ impl TestNode {
 
     /// Starts the server again on the same data dir, on another port. Existing licenses follow.
     pub(crate) async fn launch(&self) {
+        self.launch_unready();
+        self.ready().await;
+    }
+
+    /// Starts the process.
+    pub(crate) fn launch_unready(&self) {
         assert!(self.running.lock().is_none(), "the node runs already");
         self.link.base.lock().clear();
         let running = self.spawn();
         *self.running.lock() = Some(running);
+    }
+
+    /// Waits until the server takes clients.
+    pub(crate) async fn ready(&self) {
         let started = Instant::now();
         // Tests of TLS make their certificates themselves.
         let client = reqwest::Client::builder().danger_accept_invalid_certs(true).build().expect("a client");
@@ -287,10 +309,16 @@ fn guard(pid: u32, data_dir: &Path, folder: &Path) -> Child {
 fn variable(key: &str) -> String {
     let key = match key {
         "server.no_demo" => "no_demo",
+        "server.listen" => "listen",
+        "server.store" => "store",
         "server.credentials_file" => "credentials_file",
         key => key,
     };
     format!("SWITCHBOARD_{}", key.to_ascii_uppercase().replace('.', "_"))
+}
+
+fn scratch() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("switchboard-it-").tempdir().expect("a scratch folder")
 }
 
 /// One provider for the TLS of all clients.

@@ -12,6 +12,7 @@ use switchboard::domain::id::{AgentId, GroupId};
 use switchboard::domain::license::{Client, Group, Priority, Settings};
 use switchboard::domain::time::Clock as _;
 use switchboard::id_source::OsIds;
+use switchboard::store::Store;
 use switchboard::store::embedded::{EmbeddedOptions, EmbeddedStore};
 use switchboard::tenants::{Credentials, LicensePlan, NewToken, Tenants, TokenKind, make_license};
 
@@ -60,11 +61,15 @@ pub(crate) struct Prepared {
     pub(crate) short: Option<String>,
 }
 
-/// Writes the licenses.
-pub(crate) async fn licenses(store: &Path, plan: &Plan) -> Vec<Prepared> {
+/// A new embedded store.
+pub(crate) fn embedded(store: &Path) -> Arc<dyn Store> {
     std::fs::create_dir_all(store).expect("a scratch folder");
-    let store = EmbeddedStore::open(&EmbeddedOptions::new(store)).expect("a new store opens");
-    let tenants = Tenants::new(Arc::new(store), Arc::new(SystemClock), Arc::new(OsIds));
+    Arc::new(EmbeddedStore::open(&EmbeddedOptions::new(store)).expect("a new store opens"))
+}
+
+/// Writes the licenses.
+pub(crate) async fn licenses(store: Arc<dyn Store>, plan: &Plan) -> Vec<Prepared> {
+    let tenants = Tenants::new(store, Arc::new(SystemClock), Arc::new(OsIds));
     // Many at once share each sync of the store.
     let making = (0..plan.licenses).map(|_| license(&tenants, plan));
     futures_util::stream::iter(making).buffer_unordered(AT_ONCE).collect().await
