@@ -77,7 +77,9 @@ pub async fn open_store(config: &Config, patience: Patience) -> Result<Arc<dyn S
             let opened = match patience {
                 Patience::GiveUp => CqlStore::open(&options).await?,
                 Patience::Wait => {
-                    let waiting = |error: &cql::OpenError| tracing::warn!(%error, "waiting for the database");
+                    let waiting = |error: &cql::OpenError| {
+                        tracing::warn!(error = error as &dyn std::error::Error, "waiting for the database")
+                    };
                     if config.cql.migrate {
                         migrate_when_reachable(&options, waiting).await?;
                     }

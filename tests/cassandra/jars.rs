@@ -52,5 +52,16 @@ pub(super) fn java() -> PathBuf {
     let output = output.unwrap_or_else(|error| panic!("{need} ({}: {error})", java.display()));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("version \"17"), "{need} (found: {said})");
-    java
+    // A bare name is looked for in the path; the tools beside it are wanted too.
+    match java.is_absolute() {
+        true => java,
+        false => found_in_path(&java),
+    }
+}
+
+fn found_in_path(program: &Path) -> PathBuf {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&paths).map(|folder| folder.join(program)).find(|place| place.exists());
+    let found = found.and_then(|place| place.canonicalize().ok());
+    found.unwrap_or_else(|| program.to_owned())
 }

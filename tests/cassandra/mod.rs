@@ -12,7 +12,7 @@ mod node;
 
 use std::sync::OnceLock;
 
-pub(crate) use node::{Cluster, Node};
+pub(crate) use node::{Cluster, Node, ROLE};
 
 /// The server that all tests of this binary share, and how it is reached.
 static SHARED: OnceLock<(String, Option<Node>)> = OnceLock::new();

@@ -64,7 +64,14 @@ pub(crate) struct Node {
     running: Option<Running>,
     /// Removed with the node, unless a cluster holds the folder.
     _scratch: Option<TempDir>,
+    /// Takes clients by TLS and with a password only.
+    secured: bool,
 }
+
+/// The role that a secured node has, and its password.
+pub(crate) const ROLE: (&str, &str) = ("cassandra", "cassandra");
+/// Guards the key store of a secured node.
+const STORE_PASSWORD: &str = "switchboard";
 
 struct Running {
     shell: Child,
@@ -84,6 +91,15 @@ impl Running {
 impl Node {
     /// Starts a single node on free ports of the loopback address.
     pub(crate) fn start_alone() -> Self {
+        Self::start_one(false)
+    }
+
+    /// The same, with TLS and passwords: clients log in as [`ROLE`] and believe [`Node::authority`].
+    pub(crate) fn start_secured() -> Self {
+        Self::start_one(true)
+    }
+
+    fn start_one(secured: bool) -> Self {
         let scratch = tempfile::tempdir().expect("a scratch folder");
         let [native_port, storage_port, jmx_port] = free_ports("127.0.0.1");
         let place = Place {
@@ -96,7 +112,10 @@ impl Node {
             cluster_size: 1,
         };
         let folder = scratch.path().to_owned();
-        let mut node = Self { place, folder, running: None, _scratch: Some(scratch) };
+        let mut node = Self { place, folder, running: None, _scratch: Some(scratch), secured };
+        if secured {
+            node.make_key();
+        }
         node.start();
         node
     }
@@ -104,6 +123,38 @@ impl Node {
     /// `host:port` for clients.
     pub(crate) fn contact_point(&self) -> String {
         format!("{}:{}", self.place.address, self.place.native_port)
+    }
+
+    /// The certificate of a secured node, PEM.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.folder.join("database.pem")
+    }
+
+    fn key_store(&self) -> PathBuf {
+        self.folder.join("database.p12")
+    }
+
+    /// Makes the key of a secured node by the tool that comes with Java.
+    fn make_key(&self) {
+        let (store, authority) = (self.key_store(), self.authority());
+        let (store, authority) = (store.to_str().expect("a path"), authority.to_str().expect("a path"));
+        let make = "-genkeypair -keyalg EC -groupname secp256r1 -validity 30 -dname CN=localhost \
+                    -ext SAN=IP:127.0.0.1,DNS:localhost";
+        let export = format!("-exportcert -rfc -file {authority}");
+        for arguments in [make, &export] {
+            let said = Command::new(jars::java().with_file_name("keytool"))
+                .args(arguments.split_whitespace())
+                .args(["-alias", "database", "-storetype", "PKCS12", "-keystore", store])
+                .args(["-storepass", STORE_PASSWORD])
+                .output()
+                .expect("keytool, which comes with Java");
+            assert!(said.status.success(), "keytool: {}", String::from_utf8_lossy(&said.stdout));
+        }
+    }
+
+    /// Whether it was started and not killed.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| !running.has_ended())
     }
 
     /// The process, while it runs.
@@ -159,6 +210,15 @@ impl Node {
     fn settings(&self) -> String {
         let Place { address, native_port, storage_port, seed, .. } = &self.place;
         let folder = self.folder.display();
+        let authenticator = if self.secured { "PasswordAuthenticator" } else { "AllowAllAuthenticator" };
+        let encryption = match self.secured {
+            true => format!(
+                "client_encryption_options: {{enabled: true, optional: false, keystore: '{}', \
+                 keystore_password: '{STORE_PASSWORD}', store_type: PKCS12, require_client_auth: false}}",
+                self.key_store().display()
+            ),
+            false => String::new(),
+        };
         format!(
             "cluster_name: switchboard-tests
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
@@ -180,7 +240,8 @@ endpoint_snitch: SimpleSnitch
 seed_provider:
   - class_name: org.apache.cassandra.locator.SimpleSeedProvider
     parameters: [{{seeds: '{seed}'}}]
-authenticator: AllowAllAuthenticator
+authenticator: {authenticator}
+{encryption}
 authorizer: AllowAllAuthorizer
 role_manager: CassandraRoleManager
 memtable_heap_space: 64MiB
@@ -223,6 +284,7 @@ auto_snapshot: false
             .arg(property("cassandra.initial_token", &self.place.token.to_string()))
             .arg(property("cassandra.jmx.local.port", &self.place.jmx_port.to_string()))
             .arg(property("cassandra.available_processors", "2"))
+            .arg(property("cassandra.superuser_setup_delay_ms", "0"))
             .arg("-cp")
             .arg(format!("{}:{}/*", conf.display(), jars.display()))
             .arg("org.apache.cassandra.service.CassandraDaemon")
@@ -242,7 +304,16 @@ auto_snapshot: false
     fn wait_for_clients(&self) {
         let began = Instant::now();
         let address: SocketAddr = self.contact_point().parse().expect("an address");
-        while !answers(address) {
+        // A secured node answers no plain frames; it says when it listens, and when it has made its role.
+        let secured = || {
+            let said = fs::read_to_string(self.log()).unwrap_or_default();
+            let has_role = self.folder.join("has-role");
+            if said.contains("Created default superuser role") {
+                fs::write(&has_role, "").expect("a note");
+            }
+            said.contains("Startup complete") && has_role.exists()
+        };
+        while !(if self.secured { secured() } else { answers(address) }) {
             let ended = self.running.as_ref().expect("a running node").has_ended();
             let said = || tail(&self.log(), 40);
             assert!(!ended, "Cassandra ended at its start:\n{}", said());
@@ -311,7 +382,7 @@ impl Cluster {
             };
             let folder = scratch.path().join(address);
             fs::create_dir_all(&folder).expect("a folder");
-            let mut node = Node { place, folder, running: None, _scratch: None };
+            let mut node = Node { place, folder, running: None, _scratch: None, secured: false };
             node.start();
             nodes.push(node);
         }
@@ -328,6 +399,8 @@ const LOGBACK: &str = r#"<configuration>
   <appender name="out" class="ch.qos.logback.core.ConsoleAppender">
     <encoder><pattern>%-5level %date{ISO8601} %msg%n</pattern></encoder>
   </appender>
+  <logger name="org.apache.cassandra.service.CassandraDaemon" level="INFO"/>
+  <logger name="org.apache.cassandra.auth.CassandraRoleManager" level="INFO"/>
   <root level="WARN"><appender-ref ref="out"/></root>
 </configuration>
 "#;

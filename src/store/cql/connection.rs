@@ -34,10 +34,7 @@ pub(super) async fn connect(options: &CqlOptions) -> Result<Session, OpenError> 
     if let Some(login) = &options.login {
         builder = builder.user(&login.user, &login.password);
     }
-    builder.build().await.map_err(|source| OpenError::Unreachable {
-        contact_points: options.contact_points.clone(),
-        source: Box::new(source),
-    })
+    builder.build().await.map_err(|error| OpenError::of_connecting(&options.contact_points, error))
 }
 
 /// For what may be sent again: retried on other coordinators, and sent to a second one when the first is slow (a frozen node

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scylla::errors::{
-    DbError, ExecutionError, NewSessionError, PagerExecutionError, PrepareError, RequestAttemptError,
+    ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError, ExecutionError,
+    MetadataError, NewSessionError, PagerExecutionError, PrepareError, RequestAttemptError,
     SchemaAgreementError,
 };
 
@@ -21,6 +22,14 @@ pub enum OpenError {
     /// No contact point answers.
     #[error("the database cannot be reached at {}; check that it runs and the contact points are right", .contact_points.join(", "))]
     Unreachable {
+        /// Where it was tried.
+        contact_points: Vec<String>,
+        /// What the driver says.
+        source: Box<NewSessionError>,
+    },
+    /// It is there, and does not know the role, or not by this password.
+    #[error("the database at {} refuses the role or its password; check cql.user and cql.password", .contact_points.join(", "))]
+    LoginRefused {
         /// Where it was tried.
         contact_points: Vec<String>,
         /// What the driver says.
@@ -109,6 +118,15 @@ impl OpenError {
         matches!(self, Self::Unreachable { .. } | Self::NotNow { .. } | Self::Disagreement(_))
     }
 
+    /// Judges a failed attempt to connect.
+    pub(super) fn of_connecting(contact_points: &[String], error: NewSessionError) -> Self {
+        let (contact_points, source) = (contact_points.to_vec(), Box::new(error));
+        match is_login_refused(&source) {
+            true => Self::LoginRefused { contact_points, source },
+            false => Self::Unreachable { contact_points, source },
+        }
+    }
+
     /// Judges a failed statement.
     pub(super) fn of(doing: &'static str, error: ExecutionError) -> Self {
         match Fault::of(&error) {
@@ -126,6 +144,20 @@ impl OpenError {
             _ => Self::NotNow { doing, source: Arc::new(error) },
         }
     }
+}
+
+fn is_login_refused(error: &NewSessionError) -> bool {
+    let NewSessionError::MetadataError(MetadataError::ConnectionPoolError(ConnectionPoolError::Broken {
+        last_connection_error: ConnectionError::ConnectionSetupRequestError(setup),
+    })) = error
+    else {
+        return false;
+    };
+    matches!(
+        &setup.error,
+        ConnectionSetupRequestErrorKind::DbError(DbError::AuthenticationError | DbError::Unauthorized, _)
+            | ConnectionSetupRequestErrorKind::MissingAuthentication
+    )
 }
 
 /// What a failed request tells about its effect, given that it was sent once.

@@ -25,7 +25,7 @@ mod web;
 pub(crate) use answer::{Answer, ApiError};
 pub(crate) use chat::{Chat, customer_message, message};
 pub(crate) use license::{AgentLogin, CustomerLogin, TestLicense};
-pub(crate) use node::{NodeLink, TestNode, shared};
+pub(crate) use node::{NodeLink, TestNode, install_crypto, shared, variable};
 pub(crate) use prepare::{ORIGIN, Plan};
 pub(crate) use session::{Inbox, Push, Session};
 pub(crate) use users::{TestAgent, TestCustomer};

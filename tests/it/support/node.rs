@@ -306,9 +306,10 @@ fn guard(pid: u32, data_dir: &Path, folder: &Path) -> Child {
 }
 
 /// The environment variable of a setting: those of `server` that are flags drop the section.
-fn variable(key: &str) -> String {
+pub(crate) fn variable(key: &str) -> String {
     let key = match key {
         "server.no_demo" => "no_demo",
+        "server.data_dir" => "data_dir",
         "server.listen" => "listen",
         "server.store" => "store",
         "server.credentials_file" => "credentials_file",
