@@ -83,8 +83,15 @@ struct Running {
 impl Running {
     /// An ended process leaves its id to others, so what has the id is looked at before any signal.
     fn has_ended(&self) -> bool {
-        let command = fs::read_to_string(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
-        !command.contains("CassandraDaemon")
+        let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", self.pid)).unwrap_or_default();
+        let command = read("cmdline");
+        if !command.is_empty() {
+            return !command.contains("CassandraDaemon");
+        }
+        // Between two programs a process has no command line for a moment; one that has ended has none for ever.
+        let stat = read("stat");
+        let state = stat.rsplit(") ").next().unwrap_or_default();
+        stat.is_empty() || state.starts_with(['Z', 'X'])
     }
 }
 
@@ -94,7 +101,8 @@ impl Node {
         Self::start_one(false)
     }
 
-    /// The same, with TLS and passwords: clients log in as [`ROLE`] and believe [`Node::authority`].
+    /// The same, with TLS and passwords: clients log in as [`ROLE`], which is there soon after the first start, and believe
+    /// [`Node::authority`].
     pub(crate) fn start_secured() -> Self {
         Self::start_one(true)
     }
@@ -178,9 +186,23 @@ impl Node {
         shell.wait().expect("the end of the node");
     }
 
-    /// SIGSTOP: connections stay, answers do not come.
+    /// SIGSTOP: connections stay, answers do not come. Waits until every thread stands still: a busy machine takes its time.
     pub(crate) fn freeze(&self) {
         self.signal(libc::SIGSTOP);
+        let began = Instant::now();
+        while !self.stands_still() {
+            assert!(began.elapsed() < START, "the node does not stop");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn stands_still(&self) -> bool {
+        let pid = self.running.as_ref().expect("a running node").pid;
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("a running node");
+        threads.filter_map(Result::ok).all(|thread| {
+            let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.is_empty() || stat.rsplit(") ").next().is_some_and(|state| state.starts_with(['T', 'Z']))
+        })
     }
 
     /// SIGCONT.
@@ -304,16 +326,9 @@ auto_snapshot: false
     fn wait_for_clients(&self) {
         let began = Instant::now();
         let address: SocketAddr = self.contact_point().parse().expect("an address");
-        // A secured node answers no plain frames; it says when it listens, and when it has made its role.
-        let secured = || {
-            let said = fs::read_to_string(self.log()).unwrap_or_default();
-            let has_role = self.folder.join("has-role");
-            if said.contains("Created default superuser role") {
-                fs::write(&has_role, "").expect("a note");
-            }
-            said.contains("Startup complete") && has_role.exists()
-        };
-        while !(if self.secured { secured() } else { answers(address) }) {
+        // A secured node answers no plain frames; like any other it opens the port when all else is done.
+        let is_open = || TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
+        while !(if self.secured { is_open() } else { answers(address) }) {
             let ended = self.running.as_ref().expect("a running node").has_ended();
             let said = || tail(&self.log(), 40);
             assert!(!ended, "Cassandra ended at its start:\n{}", said());
@@ -399,8 +414,6 @@ const LOGBACK: &str = r#"<configuration>
   <appender name="out" class="ch.qos.logback.core.ConsoleAppender">
     <encoder><pattern>%-5level %date{ISO8601} %msg%n</pattern></encoder>
   </appender>
-  <logger name="org.apache.cassandra.service.CassandraDaemon" level="INFO"/>
-  <logger name="org.apache.cassandra.auth.CassandraRoleManager" level="INFO"/>
   <root level="WARN"><appender-ref ref="out"/></root>
 </configuration>
 "#;

@@ -1,0 +1,186 @@
+//! The database away at the start, away later, frozen, slow.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::database::database;
+use crate::robust::door::Door;
+use crate::robust::talker::{Line, Login};
+use crate::robust::vitals::{has_not_panicked, resident, serves_a_chat};
+use crate::support::{TestLicense, TestNode, eventually};
+
+/// Limits that are short, so that what does not come need not be waited for.
+const HASTY: [(&str, &str); 3] =
+    [("cql.request_timeout", "1500ms"), ("cql.speculate_after", "500ms"), ("rtm.request_timeout", "8s")];
+
+async fn status(base: &str, path: &str) -> Result<u16, String> {
+    let answer = reqwest::get(format!("{base}{path}")).await.map_err(|error| error.to_string())?;
+    Ok(answer.status().as_u16())
+}
+
+/// A customer with a chat.
+async fn line(node: &TestNode, license: &TestLicense) -> (Line, String) {
+    let customer = license.customer().await;
+    let login = Login::customer(&customer.organization, &customer.token);
+    let mut line = Line::open(&Door::of(node.link()), &login).await;
+    let started = line.ask("start_chat", json!({ "active": true })).await.expect("a connection");
+    let chat = started["payload"]["chat_id"].as_str().unwrap_or_else(|| panic!("{started}")).to_owned();
+    (line, chat)
+}
+
+fn say(chat: &str, text: &str) -> Value {
+    let event = json!({ "type": "message", "text": text, "custom_id": text });
+    json!({ "chat_id": chat, "event": event })
+}
+
+fn refusal(answer: &Value) -> &str {
+    answer["payload"]["error"]["type"].as_str().unwrap_or_default()
+}
+
+/// The texts that the chat's thread holds.
+async fn texts(license: &TestLicense, chat: &str) -> Vec<String> {
+    let read = license.agent(1).web().call("get_chat", json!({ "chat_id": chat })).await;
+    let events = read["thread"]["events"].as_array().expect("events").clone();
+    events.iter().filter_map(|event| Some(event["text"].as_str()?.to_owned())).collect()
+}
+
+/// Says the same until it is acknowledged. Gives the event.
+async fn until_taken(line: &mut Line, chat: &str, text: &str) -> String {
+    let answer = eventually("an acknowledgement", async || {
+        let answer = line.ask("send_event", say(chat, text)).await.expect("a connection");
+        if answer["success"] == true { Ok(answer) } else { Err(answer.to_string()) }
+    })
+    .await;
+    answer["payload"]["event_id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_waits_for_its_database_and_lives_through_its_loss() {
+    let mut database = database().await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
+    let listen = port.to_string();
+    let mut settings = HASTY.to_vec();
+    settings.push(("server.listen", &listen));
+    let node = database.server(&settings).await;
+    let base = format!("http://{listen}");
+
+    // Away at the start: it says so, lives, and takes nobody.
+    database.kill();
+    node.launch_unready();
+    eventually("a live server", async || match status(&base, "/healthz").await? {
+        200 => Ok(()),
+        other => Err(other.to_string()),
+    })
+    .await;
+    assert_eq!(status(&base, "/readyz").await, Ok(503));
+    assert_eq!(status(&base, "/v3.6/agent/action/list_chats").await, Ok(503));
+    eventually("a message", async || {
+        let log = node.link().log();
+        let said =
+            log.contains("waiting for the database") && log.contains("cannot be reached at 127.0.0.1:");
+        if said { Ok(()) } else { Err(log) }
+    })
+    .await;
+    database.start();
+    node.ready().await;
+    assert_eq!(node.base(), base);
+    let license = node.license();
+    let (mut line, chat) = line(&node, &license).await;
+    until_taken(&mut line, &chat, "before").await;
+
+    // Away later: every send is answered, none is acknowledged.
+    database.kill();
+    for number in 0..3 {
+        let answer =
+            line.ask("send_event", say(&chat, &format!("while away {number}"))).await.expect("a connection");
+        let kind = refusal(&answer);
+        assert!(["service_unavailable", "request_timeout", "too_many_requests"].contains(&kind), "{answer}");
+    }
+    eventually("an unready server", async || match status(&base, "/readyz").await? {
+        503 => Ok(()),
+        other => Err(other.to_string()),
+    })
+    .await;
+    assert_eq!(status(&base, "/healthz").await, Ok(200));
+
+    // Back: it goes on by itself, with the same connection.
+    database.start();
+    node.ready().await;
+    until_taken(&mut line, &chat, "after").await;
+    until_taken(&mut line, &chat, "while away 1").await;
+    let texts = texts(&license, &chat).await;
+    for text in ["before", "after", "while away 1"] {
+        assert_eq!(texts.iter().filter(|said| *said == text).count(), 1, "{text} in {texts:?}");
+    }
+    serves_a_chat(&node).await;
+    assert!(node.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_send_whose_write_timed_out_is_one_event_when_it_is_repeated() {
+    let database = database().await;
+    let node = database.server(&HASTY).await;
+    node.launch().await;
+    let license = node.license();
+    let (mut line, chat) = line(&node, &license).await;
+    let first = until_taken(&mut line, &chat, "first").await;
+    for round in 0..3 {
+        let text = format!("of unknown fate {round}");
+        database.freeze();
+        let answer = line.ask("send_event", say(&chat, &text)).await.expect("a connection");
+        assert!(["service_unavailable", "request_timeout"].contains(&refusal(&answer)), "{answer}");
+        database.thaw();
+        let event = until_taken(&mut line, &chat, &text).await;
+        assert_eq!(until_taken(&mut line, &chat, &text).await, event, "the same answer again");
+    }
+    assert_eq!(until_taken(&mut line, &chat, "first").await, first);
+    let said: Vec<String> = texts(&license, &chat).await;
+    let said: Vec<&str> = said.iter().map(String::as_str).filter(|text| text.contains("f")).collect();
+    let wanted = ["first", "of unknown fate 0", "of unknown fate 1", "of unknown fate 2"];
+    assert_eq!(said.iter().filter(|text| wanted.contains(text)).count(), 4, "{said:?}");
+    has_not_panicked(&node);
+    assert!(node.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_database_makes_senders_wait_before_memory_grows() {
+    const SENDERS: usize = 40;
+    let database = database().await;
+    let mut settings = HASTY.to_vec();
+    settings.push(("cql.max_in_flight", "4"));
+    let node = database.server(&settings).await;
+    node.launch().await;
+    let license = node.license();
+    let mut lines = Vec::new();
+    for _ in 0..SENDERS {
+        lines.push(line(&node, &license).await);
+    }
+    let before = resident(node.pid());
+    database.freeze();
+    let senders = lines.iter_mut().map(|(line, chat)| async move {
+        let mut kinds = Vec::new();
+        for round in 0..4 {
+            let event =
+                json!({ "type": "message", "text": "x".repeat(8 * 1024), "custom_id": round.to_string() });
+            let send = json!({ "chat_id": chat, "event": event });
+            let answer = line.ask("send_event", send).await.expect("a connection");
+            assert_eq!(answer["success"], false, "{answer}");
+            kinds.push(refusal(&answer).to_owned());
+        }
+        kinds
+    });
+    let kinds: Vec<String> = join_all(senders).await.into_iter().flatten().collect();
+    // All but the few whose writes are in flight are refused before anything is sent; then their chats cannot be read.
+    let refused_early = kinds.iter().filter(|kind| *kind == "too_many_requests").count();
+    assert!(refused_early > SENDERS / 2, "{refused_early} of {}: {kinds:?}", kinds.len());
+    let grown = resident(node.pid()).saturating_sub(before);
+    assert!(grown < 64 * 1024 * 1024, "it grew by {grown} bytes");
+    database.thaw();
+    for (line, chat) in &mut lines {
+        until_taken(line, chat, "afterwards").await;
+    }
+    tokio::time::timeout(Duration::from_secs(120), serves_a_chat(&node)).await.expect("a chat");
+    assert!(node.terminate().await.success());
+}
