@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::customer::{line, refusal, say, texts, until_taken};
 use crate::database::database;
-use crate::robust::door::Door;
-use crate::robust::talker::{Line, Login};
 use crate::robust::vitals::{has_not_panicked, resident, serves_a_chat};
-use crate::support::{TestLicense, TestNode, eventually};
+use crate::support::eventually;
 
 /// Limits that are short, so that what does not come need not be waited for.
 const HASTY: [(&str, &str); 3] =
@@ -18,42 +17,6 @@ const HASTY: [(&str, &str); 3] =
 async fn status(base: &str, path: &str) -> Result<u16, String> {
     let answer = reqwest::get(format!("{base}{path}")).await.map_err(|error| error.to_string())?;
     Ok(answer.status().as_u16())
-}
-
-/// A customer with a chat.
-async fn line(node: &TestNode, license: &TestLicense) -> (Line, String) {
-    let customer = license.customer().await;
-    let login = Login::customer(&customer.organization, &customer.token);
-    let mut line = Line::open(&Door::of(node.link()), &login).await;
-    let started = line.ask("start_chat", json!({ "active": true })).await.expect("a connection");
-    let chat = started["payload"]["chat_id"].as_str().unwrap_or_else(|| panic!("{started}")).to_owned();
-    (line, chat)
-}
-
-fn say(chat: &str, text: &str) -> Value {
-    let event = json!({ "type": "message", "text": text, "custom_id": text });
-    json!({ "chat_id": chat, "event": event })
-}
-
-fn refusal(answer: &Value) -> &str {
-    answer["payload"]["error"]["type"].as_str().unwrap_or_default()
-}
-
-/// The texts that the chat's thread holds.
-async fn texts(license: &TestLicense, chat: &str) -> Vec<String> {
-    let read = license.agent(1).web().call("get_chat", json!({ "chat_id": chat })).await;
-    let events = read["thread"]["events"].as_array().expect("events").clone();
-    events.iter().filter_map(|event| Some(event["text"].as_str()?.to_owned())).collect()
-}
-
-/// Says the same until it is acknowledged. Gives the event.
-async fn until_taken(line: &mut Line, chat: &str, text: &str) -> String {
-    let answer = eventually("an acknowledgement", async || {
-        let answer = line.ask("send_event", say(chat, text)).await.expect("a connection");
-        if answer["success"] == true { Ok(answer) } else { Err(answer.to_string()) }
-    })
-    .await;
-    answer["payload"]["event_id"].as_str().expect("an id").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,11 +2,7 @@
 
 use std::process::{Child, Command, Output, Stdio};
 
-use scylla::client::session::Session;
-use scylla::client::session_builder::SessionBuilder;
-
-use crate::cassandra::ROLE;
-use crate::database::{Database, database};
+use crate::database::database;
 use crate::support::variable;
 
 /// Migrations of this build.
@@ -47,17 +43,6 @@ fn refused(output: &Output) -> String {
     said(output)
 }
 
-async fn session(database: &Database) -> Session {
-    let options = database.options("system");
-    SessionBuilder::new()
-        .known_nodes(&options.contact_points)
-        .user(ROLE.0, ROLE.1)
-        .tls_context(options.tls)
-        .build()
-        .await
-        .expect("a session")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn migrate_brings_the_schema_up_to_date_once_and_refuses_what_it_does_not_know() {
     let database = database().await;
@@ -68,7 +53,7 @@ async fn migrate_brings_the_schema_up_to_date_once_and_refuses_what_it_does_not_
     let second = ok(&migrate(&settings));
     assert!(second.contains(&format!("0 applied now, {ALL} were there before")), "{second}");
 
-    let session = session(&database).await;
+    let session = database.session().await;
     let run = async |text: &str| drop(session.query_unpaged(text, ()).await.expect("a statement"));
     run("INSERT INTO commands.schema_migrations (number, name, checksum) VALUES (9999, '9999_later', 'x')")
         .await;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
 use switchboard::store::cql::{CqlOptions, CqlStore, Login, OpenError, Replication, migrate};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use uuid::Uuid;
@@ -99,6 +101,13 @@ impl Database {
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .to_vec()
+    }
+
+    /// A session of the bare driver.
+    pub(crate) async fn session(&self) -> Session {
+        let options = self.options("system");
+        let session = SessionBuilder::new().known_nodes(&options.contact_points).user(ROLE.0, ROLE.1);
+        session.tls_context(options.tls).build().await.expect("a session")
     }
 
     /// A server with these settings on top; it does not run yet.
