@@ -71,6 +71,9 @@ impl World {
         let license = license();
         let rules = ChatRules {
             thread_inactivity_timeout: Duration::from_secs(1_800),
+            continuous_inactivity_timeout: Duration::from_secs(1_800),
+            idle_after: Duration::ZERO,
+            customer_gone_after: Duration::ZERO,
             unreplied_transfer_after: Duration::from_secs(300),
             inactive_send: InactiveSend::NewThread,
             events: EventLimits { max_size: 16 * 1024 },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Actors, ChatKey, period};
-use crate::domain::command::{Caller, CloseInactive, Command};
+use crate::domain::command::{Caller, Command, HeedSilence};
 use crate::domain::id::{ChatId, LicenseId};
 use crate::domain::time::Timestamp;
 use crate::store::{IndexScan, IndexTable, Order, StoreError};
@@ -83,7 +83,7 @@ fn chat_key(id: &str) -> Option<ChatKey> {
 
 /// A timer that is early, or of a chat that was closed meanwhile, does nothing; a chat that went on arms it anew.
 async fn wake(actors: &Arc<Actors>, key: &ChatKey) {
-    let command = Command::CloseInactive(CloseInactive);
+    let command = Command::HeedSilence(HeedSilence);
     if let Err(error) = actors.ask(key, command, Caller::Server, None).await {
         tracing::warn!(license.id = %key.license, chat.id = %key.chat, %error, "a timer did not reach its chat");
     }

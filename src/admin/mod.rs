@@ -8,13 +8,14 @@
 mod client;
 mod operation;
 mod outcome;
+mod routing;
 mod server;
 mod socket_path;
 mod wire;
 
 pub use client::{Client, ClientError};
 pub use operation::{ClientChange, LicenseChange, Operation, OperationError, Services, TokenChoice};
-pub use outcome::{AgentView, ClientView, LicenseView, Outcome, TokenView};
+pub use outcome::{AgentView, ClientView, GroupView, LicenseView, Outcome, TokenView};
 pub use server::{AdminServer, BindError, serve};
 
 #[cfg(test)]

@@ -7,13 +7,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::{LicenseView, Outcome, TokenView};
+use crate::actors::{Actors, AskError};
 use crate::config::{OverrideError, set_override};
-use crate::domain::id::{AgentId, ClientId, LicenseId};
+use crate::domain::id::{AgentId, ChatId, ClientId, GroupId, LicenseId};
 use crate::domain::license::{Client, License, Settings};
 use crate::store::StoreError;
 use crate::tenants::{
-    LicensePlan, MAX_NEW_AGENTS, NewToken, Origin, Tenants, TokenError, TokenId, TokenKind, UpdateError,
-    make_license,
+    LicensePlan, MAX_NEW_AGENTS, NewToken, Origin, Tenants, TokenError, TokenId, TokenKind, make_license,
 };
 
 /// Characters of a token's id that an operator has to type at least.
@@ -52,6 +52,28 @@ pub enum Operation {
     ChangeLicense {
         license: Option<LicenseId>,
         change: LicenseChange,
+    },
+    ChangeAgent {
+        license: Option<LicenseId>,
+        agent: AgentId,
+        settings: BTreeMap<String, String>,
+    },
+    RemoveAgent {
+        license: Option<LicenseId>,
+        agent: AgentId,
+    },
+    ChangeGroup {
+        license: Option<LicenseId>,
+        group: GroupId,
+        settings: BTreeMap<String, String>,
+    },
+    RemoveGroup {
+        license: Option<LicenseId>,
+        group: GroupId,
+    },
+    Explain {
+        license: Option<LicenseId>,
+        chat: ChatId,
     },
 }
 
@@ -109,6 +131,29 @@ pub enum OperationError {
     /// The license has no application of that id.
     #[error("the license has no client {0}")]
     NoClient(ClientId),
+    /// The license has no agent of that id.
+    #[error("the license has no agent {0}")]
+    NoAgent(AgentId),
+    /// The license has no group of that number.
+    #[error("the license has no group {0}")]
+    NoGroup(i64),
+    /// Somebody has to own the license.
+    #[error("the owner of a license cannot be removed")]
+    OwnerStays,
+    /// Group 0 is all agents, and others count from 1.
+    #[error("{0} is no group that can be set: they count from 1, and group 0 is all agents")]
+    BadGroup(i64),
+    /// Working hours that mean nothing.
+    #[error("work_scheduler: {0}")]
+    BadSchedule(String),
+    /// Only a running server knows.
+    #[error(
+        "no server runs on this data dir; the decisions of routers are known to the running server alone"
+    )]
+    NoServer,
+    /// The router did not answer.
+    #[error("the router did not answer")]
+    Router(#[source] AskError),
     /// Not scheme, host and port.
     #[error("{0} is no origin: write scheme, host and port only, such as https://shop.example")]
     BadOrigin(String),
@@ -133,6 +178,8 @@ pub struct Services {
     pub tenants: Tenants,
     /// Where the server is reached; written into the credentials of a new license.
     pub base_url: String,
+    /// The chats and routers of a running server; none where there is none.
+    pub actors: Option<Arc<Actors>>,
 }
 
 impl Services {
@@ -172,11 +219,20 @@ impl Services {
                 Ok(Outcome::Licenses(shown))
             }
             Operation::ChangeLicense { license, change } => self.change_license(license, &change).await,
+            Operation::ChangeAgent { license, agent, settings } => {
+                self.change_agent(license, &agent, &settings).await
+            }
+            Operation::RemoveAgent { license, agent } => self.remove_agent(license, &agent).await,
+            Operation::ChangeGroup { license, group, settings } => {
+                self.change_group(license, group, &settings).await
+            }
+            Operation::RemoveGroup { license, group } => self.remove_group(license, group).await,
+            Operation::Explain { license, chat } => self.explain(license, &chat).await,
         }
     }
 
     /// The license that is meant.
-    async fn the_license(&self, named: Option<LicenseId>) -> Result<Arc<License>, OperationError> {
+    pub(super) async fn the_license(&self, named: Option<LicenseId>) -> Result<Arc<License>, OperationError> {
         let id = match named {
             Some(id) => id,
             None => {
@@ -196,7 +252,7 @@ impl Services {
         Ok(listed.into_iter().map(|(id, record)| TokenView::of(id, record)).collect())
     }
 
-    async fn revoke(
+    pub(super) async fn revoke(
         &self,
         license: Option<LicenseId>,
         choice: TokenChoice,
@@ -250,10 +306,7 @@ impl Services {
             self.tenants.licenses.update(license, |license| change.apply(license, &new_client)).await;
         match changed {
             Ok(license) => Ok(Outcome::Licenses(vec![LicenseView::of(&license)])),
-            Err(UpdateError::Refused(error)) => Err(error),
-            Err(UpdateError::NoLicense(id)) => Err(OperationError::NoLicense(id)),
-            Err(UpdateError::Contended) => Err(OperationError::Contended),
-            Err(UpdateError::Store(error)) => Err(error.into()),
+            Err(error) => Err(OperationError::of_update(error)),
         }
     }
 }

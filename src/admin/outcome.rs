@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::shown_overrides;
-use crate::domain::id::{AgentId, ClientId, LicenseId, OrganizationId};
+use crate::config::{shown_of_agent, shown_of_group, shown_overrides};
+use crate::domain::id::{AgentId, ClientId, GroupId, LicenseId, OrganizationId};
 use crate::domain::license::{AgentKind, License, Role};
+use crate::domain::routing::DecisionRecord;
 use crate::domain::time::Timestamp;
 use crate::tenants::{Credentials, TokenId, TokenKind, TokenRecord};
 
@@ -29,6 +30,8 @@ pub enum Outcome {
     LicenseMade(Credentials),
     /// The licenses asked for.
     Licenses(Vec<LicenseView>),
+    /// The decisions about a chat, oldest first.
+    Explained(Vec<DecisionRecord>),
 }
 
 /// A token without its secret.
@@ -69,6 +72,8 @@ pub struct LicenseView {
     pub demo: bool,
     /// People and bots who answer.
     pub agents: Vec<AgentView>,
+    /// Groups besides group 0, which is all agents.
+    pub groups: Vec<GroupView>,
     /// Applications that may ask for customer tokens.
     pub clients: Vec<ClientView>,
     /// Settings of its own.
@@ -88,6 +93,19 @@ pub struct AgentView {
     pub kind: AgentKind,
     /// Rights withdrawn.
     pub suspended: bool,
+    /// What was set of them.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// A group, as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupView {
+    /// Its number.
+    pub id: GroupId,
+    /// Display name.
+    pub name: String,
+    /// Where its routing differs from the license's.
+    pub settings: BTreeMap<String, String>,
 }
 
 /// An application, as an operator sees it.
@@ -125,6 +143,12 @@ impl LicenseView {
             role: agent.role,
             kind: agent.kind,
             suspended: agent.suspended,
+            settings: shown_of_agent(agent).into_iter().collect(),
+        };
+        let group = |(id, group): (&GroupId, &crate::domain::license::Group)| GroupView {
+            id: *id,
+            name: group.name.clone(),
+            settings: shown_of_group(group).into_iter().collect(),
         };
         let client = |(id, client): (&ClientId, &crate::domain::license::Client)| ClientView {
             client_id: id.clone(),
@@ -139,6 +163,7 @@ impl LicenseView {
             created_at: license.created_at,
             demo: license.demo,
             agents: license.agents.iter().map(agent).collect(),
+            groups: license.groups.iter().map(group).collect(),
             clients: license.clients.iter().map(client).collect(),
             settings: settings.map(|(name, text)| (name.to_owned(), text)).collect(),
         }

@@ -25,7 +25,7 @@ impl TestServer {
         let path = folder.path().join("admin.sock");
         // What a server leaves that was killed.
         drop(std::os::unix::net::UnixListener::bind(&path).expect("bound"));
-        let services = Services { tenants, base_url: "http://127.0.0.1:8080".to_owned() };
+        let services = Services { tenants, base_url: "http://127.0.0.1:8080".to_owned(), actors: None };
         let server = serve(&path, services).expect("served");
         Self { folder, _server: server }
     }
@@ -88,7 +88,7 @@ async fn a_data_dir_may_have_a_long_path() {
     let store = Arc::new(EmbeddedStore::open(&options).expect("a store"));
     let tenants = Tenants::new(store, Arc::new(SystemClock), Arc::new(OsIds));
     let path = folder.join("admin.sock");
-    let _serving = serve(&path, Services { tenants, base_url: String::new() }).expect("served");
+    let _serving = serve(&path, Services { tenants, base_url: String::new(), actors: None }).expect("served");
     let mut client = Client::connect(&path).await.expect("listens");
     client.execute(&Operation::ShowLicenses { license: None }).await.expect("answered");
 }

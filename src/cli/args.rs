@@ -69,11 +69,11 @@ Examples:
 
 const LICENSE_SET_EXAMPLES: &str = "\
 A setting is named as in switchboard.toml; an empty value takes it away, so that the server's own counts again. \
-These can be set: chat.thread_inactivity_timeout, chat.idle_after, chat.unreplied_transfer_after, \
-chat.inactive_send, event.max_size, file.max_size, routing.agent_disconnect_grace, routing.offline_start, \
+These can be set: chat.thread_inactivity_timeout, chat.continuous_inactivity_timeout, chat.idle_after, \
+chat.customer_gone_after, chat.unreplied_transfer_after, chat.inactive_send, event.max_size, file.max_size, routing.agent_disconnect_grace, routing.offline_start, \
 routing.max_customer_chats_count, chats.manual_routing, chats.prefer_recent_agent, chats.queue.enabled, \
 chats.queue.limit, chats.queue.reopen_threshold, agent.max_chats_count, agent.max_chats_ceiling, \
-license.concurrent_chats.
+license.concurrent_chats, license.queue, license.queue_continuous, chats.max_agent_active_chats.
 
 A running server follows the change at once, other nodes within license.poll_every.
 
@@ -83,6 +83,35 @@ Examples:
   switchboard license set --new-client --origins https://shop.example
   switchboard license set --client 0123456789abcdef0123456789abcdef --origins https://shop.example
   switchboard license set --remove-client 0123456789abcdef0123456789abcdef";
+
+const AGENT_SET_EXAMPLES: &str = "\
+An empty value takes a setting away. These can be set: name; max_chats_count; login_status (accepting_chats, \
+not_accepting_chats: what a day begins with); group.N (first, normal, last, supervisor; empty: not in group N); \
+work_scheduler (working hours as JSON; empty: always); suspended and awaiting_approval (true, false).
+
+Examples:
+  switchboard agent set --agent smith@example.com --set max_chats_count=3 --set group.5=first
+  switchboard agent set --agent smith@example.com --set suspended=true
+  switchboard agent set --agent smith@example.com --set 'work_scheduler={\"timezone\":\"Europe/Warsaw\",\"schedule\":\
+[{\"day\":\"monday\",\"enabled\":true,\"start\":\"08:00\",\"end\":\"16:00\"}]}'";
+
+const GROUP_SET_EXAMPLES: &str = "\
+These can be set: name; chats.manual_routing.override and chats.queue.enabled.override (-1 as the license, 0 off, \
+1 on); chats.queue.reopen_threshold.override (-1 as the license); chats.queue.routing_priority (chats of the group \
+with the higher number leave the queue first).
+
+Examples:
+  switchboard group set --group 5 --set name=Sales
+  switchboard group set --group 5 --set chats.manual_routing.override=1 --set chats.queue.routing_priority=10";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Shows each decision about the chat, oldest first: what was asked, who was considered and what spoke for or against \
+them, the rule that decided, and what came of it. Decisions are known to the running server, for as long as \
+routing.explain_keep says.
+
+Examples:
+  switchboard explain PJ0MRSHTDG
+  switchboard explain PJ0MRSHTDG --json";
 
 const BENCH_EXAMPLES: &str = "\
 With --self a server is started on a scratch store and a free port; else --target and --credentials (what \
@@ -128,6 +157,15 @@ pub(super) enum Command {
     /// Make, show and change licenses: the tenants of the server
     #[command(subcommand, after_help = LICENSE_EXAMPLES)]
     License(LicenseCommand),
+    /// Change how chats are given to an agent, or remove one
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// Make groups, and change how their chats are given to agents
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// Tell why a chat went where it went
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Explain),
     /// Measure a server: what it holds, what it costs, and whether anything acknowledged was lost
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(Box<BenchArgs>),
@@ -158,6 +196,24 @@ pub(super) enum LicenseCommand {
     /// Change a license's settings and clients
     #[command(after_help = LICENSE_SET_EXAMPLES, override_usage = "switchboard license set [OPTIONS]")]
     Set(LicenseSet),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AgentCommand {
+    /// Change an agent's settings
+    #[command(after_help = AGENT_SET_EXAMPLES)]
+    Set(AgentSet),
+    /// Remove an agent: tokens are taken back, chats go to others
+    Remove(AgentRemove),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum GroupCommand {
+    /// Change a group's settings; one that is not there is made
+    #[command(after_help = GROUP_SET_EXAMPLES)]
+    Set(GroupSet),
+    /// Remove a group; its agents stay
+    Remove(GroupRemove),
 }
 
 /// Flags that say where the data is.
@@ -338,6 +394,87 @@ pub(super) struct LicenseSet {
     pub(super) store: StoreFlags,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct AgentSet {
+    /// License; not needed where there is only one
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) license: Option<i64>,
+    /// The agent's e-mail address, or a bot's id
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) agent: String,
+    /// A setting; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = setting, required = true)]
+    pub(super) set: Vec<(String, String)>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) store: StoreFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AgentRemove {
+    /// License; not needed where there is only one
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) license: Option<i64>,
+    /// The agent's e-mail address, or a bot's id
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) agent: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) store: StoreFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GroupSet {
+    /// License; not needed where there is only one
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) license: Option<i64>,
+    /// The group's number, from 1
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) group: i64,
+    /// A setting; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
+    pub(super) set: Vec<(String, String)>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) store: StoreFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GroupRemove {
+    /// License; not needed where there is only one
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) license: Option<i64>,
+    /// The group's number
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) group: i64,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) store: StoreFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The chat's id
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(super) chat: String,
+    /// License; not needed where there is only one
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) license: Option<i64>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) store: StoreFlags,
+}
+
 /// How a token is presented; what each is stands in the help of `--kind`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Kind {
@@ -396,6 +533,11 @@ impl Command {
             Self::Token(TokenCommand::Create(flags)) => &flags.store,
             Self::Token(TokenCommand::List(flags)) => &flags.store,
             Self::Token(TokenCommand::Revoke(flags)) => &flags.store,
+            Self::Agent(AgentCommand::Set(flags)) => &flags.store,
+            Self::Agent(AgentCommand::Remove(flags)) => &flags.store,
+            Self::Group(GroupCommand::Set(flags)) => &flags.store,
+            Self::Group(GroupCommand::Remove(flags)) => &flags.store,
+            Self::Explain(flags) => &flags.store,
             Self::License(LicenseCommand::Create(flags)) => &flags.store,
             Self::License(LicenseCommand::Show(flags)) => &flags.store,
             Self::License(LicenseCommand::Set(flags)) => &flags.store,

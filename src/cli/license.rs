@@ -1,5 +1,6 @@
 //! `switchboard license create|show|set`
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::path::PathBuf;
 use super::args::{LicenseCommand, LicenseCreate, LicenseSet, LicenseShow};
 use super::operate::operate;
 use super::print;
-use crate::admin::{ClientChange, ClientView, LicenseChange, LicenseView, Operation, Outcome};
+use crate::admin::{ClientChange, ClientView, GroupView, LicenseChange, LicenseView, Operation, Outcome};
 use crate::config::Config;
 use crate::domain::id::{ClientId, LicenseId};
 use crate::domain::license::Role;
@@ -75,7 +76,8 @@ fn change(flags: LicenseSet) -> Operation {
     Operation::ChangeLicense { license: license.map(LicenseId), change }
 }
 
-fn show(config: &Config, operation: Operation, json: bool) -> Result<(), Box<dyn Error>> {
+/// Shows what became of the licenses that the operation names.
+pub(super) fn show(config: &Config, operation: Operation, json: bool) -> Result<(), Box<dyn Error>> {
     let Outcome::Licenses(licenses) = operate(config, operation)? else { return Ok(()) };
     let text = if json {
         serde_json::to_string_pretty(&licenses)? + "\n"
@@ -109,8 +111,19 @@ fn shown(license: &LicenseView) -> String {
         let from = if from.is_empty() { "no origin".to_owned() } else { from.join(", ") };
         let _ = writeln!(text, "client        {client_id} from {from}");
     }
+    for GroupView { id, name, settings } in &license.groups {
+        let _ = writeln!(text, "group         {} {name}{}", id.0, own(settings));
+    }
+    for agent in license.agents.iter().filter(|agent| agent.suspended || !agent.settings.is_empty()) {
+        let suspended = if agent.suspended { ", suspended" } else { "" };
+        let _ = writeln!(text, "agent         {}{}{suspended}", agent.id, own(&agent.settings));
+    }
     for (name, value) in &license.settings {
         let _ = writeln!(text, "setting       {name} = {value}");
     }
     text
+}
+
+fn own(settings: &BTreeMap<String, String>) -> String {
+    settings.iter().map(|(name, value)| format!(", {name} = {value}")).collect()
 }

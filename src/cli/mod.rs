@@ -12,6 +12,7 @@ mod migrate;
 mod operate;
 mod parse;
 mod print;
+mod routing;
 mod token;
 
 use std::error::Error;
@@ -69,6 +70,9 @@ fn run_command(command: Command, loaded: Loaded) -> Result<(), Box<dyn Error>> {
         Command::Migrate(_) => migrate::run(&config),
         Command::Token(command) => token::run(&config, command),
         Command::License(command) => license::run(&config, command),
+        Command::Agent(command) => routing::agent(&config, command),
+        Command::Group(command) => routing::group(&config, command),
+        Command::Explain(flags) => routing::explain(&config, flags),
         Command::Bench(args) => Ok(crate::bench::run(*args)?),
         Command::CheckConfig(_) => unreachable!("it was run above"),
     }

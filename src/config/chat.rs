@@ -18,6 +18,10 @@ pub(super) const INACTIVE_SEND: Key<Choice<InactiveSend>> = key(
     "new_thread",
     Choice(&[("new_thread", InactiveSend::NewThread), ("refuse", InactiveSend::Refuse)]),
 );
+pub(super) const CONTINUOUS_INACTIVITY_TIMEOUT: Key<Span> =
+    key("chat.continuous_inactivity_timeout", "30m", span(100, 365 * DAY_MS));
+pub(super) const CUSTOMER_GONE_AFTER: Key<Span> =
+    key("chat.customer_gone_after", "0", span_or_off(100, 365 * DAY_MS));
 const PASSIVATE_AFTER: Key<Span> = key("chat.passivate_after", "1m", span(100, DAY_MS));
 pub(super) const EVENT_MAX_SIZE: Key<Size> =
     key("event.max_size", "16KiB", Size { min: 1 << 10, max: 1 << 20 });
@@ -29,6 +33,10 @@ pub(super) const FILE_MAX_SIZE: Key<Size> =
 pub struct Chat {
     /// Silence after which the active thread is archived. Default 30 min.
     pub thread_inactivity_timeout: Duration,
+    /// The same for continuous chats. Default 30 min.
+    pub continuous_inactivity_timeout: Duration,
+    /// A customer whose connections are gone for so long is not waited for; zero = never. Default off.
+    pub customer_gone_after: Duration,
     /// Silence after which a chat is idle and frees its agent's slot; zero = never. Default off.
     pub idle_after: Duration,
     /// First unanswered customer message to the next agent; zero = never. Default 5 min.
@@ -52,6 +60,8 @@ impl Chat {
     pub(super) fn read(reader: &mut Reader) -> Self {
         Self {
             thread_inactivity_timeout: reader.get(&THREAD_INACTIVITY_TIMEOUT),
+            continuous_inactivity_timeout: reader.get(&CONTINUOUS_INACTIVITY_TIMEOUT),
+            customer_gone_after: reader.get(&CUSTOMER_GONE_AFTER),
             idle_after: reader.get(&IDLE_AFTER),
             unreplied_transfer_after: reader.get(&UNREPLIED_TRANSFER_AFTER),
             inactive_send: reader.get(&INACTIVE_SEND),

@@ -21,6 +21,7 @@ mod routing;
 mod rtm;
 mod rules;
 mod server;
+mod staff;
 mod store;
 mod text;
 mod units;
@@ -41,6 +42,7 @@ pub use routing::Routing;
 pub use rtm::{Limits, Rtm};
 pub use rules::RoutingRules;
 pub use server::{Node, Server, StoreKind, TlsFiles};
+pub use staff::{AGENT_SETTINGS, GROUP_SETTINGS, set_of_agent, set_of_group, shown_of_agent, shown_of_group};
 pub use store::{Cql, CqlLogin};
 pub use units::parse_duration;
 

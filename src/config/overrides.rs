@@ -17,16 +17,37 @@ pub enum OverrideError {
         "{0}: a license has no such setting; `switchboard license set --help` lists those that it may have"
     )]
     Unknown(String),
+    /// Not a setting of an agent, or of a group.
+    #[error("{name}: {whose} has no such setting; there are {known}")]
+    UnknownOf {
+        /// What was said.
+        name: String,
+        /// Of what it is none.
+        whose: &'static str,
+        /// Those that there are.
+        known: String,
+    },
     /// Not a value of the setting.
     #[error("{key} = \"{text}\": must be {allowed}")]
     NotAllowed {
         /// The setting.
-        key: &'static str,
+        key: String,
         /// What was said.
         text: String,
         /// What may be said.
         allowed: String,
     },
+}
+
+impl OverrideError {
+    pub(super) fn wrong(key: &str, text: &str, allowed: &str) -> Self {
+        Self::NotAllowed { key: key.to_owned(), text: text.to_owned(), allowed: allowed.to_owned() }
+    }
+
+    pub(super) fn unknown(name: &str, whose: &'static str, known: &[(&str, &str)]) -> Self {
+        let known: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        Self::UnknownOf { name: name.to_owned(), whose, known: known.join(", ") }
+    }
 }
 
 type Write = fn(&mut Settings, &str) -> Result<(), OverrideError>;
@@ -54,6 +75,8 @@ macro_rules! overrides {
 
 overrides! {
     chat::THREAD_INACTIVITY_TIMEOUT => thread_inactivity_timeout_ms, to_ms, show_ms;
+    chat::CONTINUOUS_INACTIVITY_TIMEOUT => continuous_inactivity_timeout_ms, to_ms, show_ms;
+    chat::CUSTOMER_GONE_AFTER => customer_gone_after_ms, to_ms, show_ms;
     chat::IDLE_AFTER => idle_after_ms, to_ms, show_ms;
     chat::UNREPLIED_TRANSFER_AFTER => unreplied_transfer_after_ms, to_ms, show_ms;
     chat::INACTIVE_SEND => inactive_send, std::convert::identity, show_inactive_send;
@@ -69,6 +92,9 @@ overrides! {
     routing::QUEUE_REOPEN_THRESHOLD => queue_reopen_threshold, std::convert::identity, ToString::to_string;
     routing::MAX_CHATS_COUNT => max_chats_count, std::convert::identity, ToString::to_string;
     routing::MAX_CHATS_CEILING => max_chats_ceiling, std::convert::identity, ToString::to_string;
+    routing::QUEUE_PLAN => queue_plan, std::convert::identity, ToString::to_string;
+    routing::QUEUE_CONTINUOUS => queue_continuous, std::convert::identity, ToString::to_string;
+    routing::MAX_AGENT_ACTIVE_CHATS => max_agent_active_chats, std::convert::identity, ToString::to_string;
     routing::CONCURRENT_CHATS => concurrent_chats, std::convert::identity, ToString::to_string;
 }
 
@@ -97,7 +123,7 @@ fn value<K: Kind>(key: &Key<K>, text: &str) -> Result<Option<K::Value>, Override
         return Ok(None);
     }
     key.kind.parse(text).map(Some).ok_or_else(|| OverrideError::NotAllowed {
-        key: key.name,
+        key: key.name.to_owned(),
         text: text.to_owned(),
         allowed: key.kind.allowed(),
     })

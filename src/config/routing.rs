@@ -31,6 +31,12 @@ pub(super) const MAX_CHATS_CEILING: Key<Whole<u32>> =
     key("agent.max_chats_ceiling", "500", Whole { min: 1, max: 10_000 });
 pub(super) const CONCURRENT_CHATS: Key<Whole<i64>> =
     key("license.concurrent_chats", "-1", Whole { min: -1, max: 10_000_000 });
+pub(super) const QUEUE_PLAN: Key<Whole<i64>> = key("license.queue", "-1", Whole { min: -1, max: 10_000_000 });
+pub(super) const QUEUE_CONTINUOUS: Key<Whole<i64>> =
+    key("license.queue_continuous", "-1", Whole { min: -1, max: 10_000_000 });
+pub(super) const MAX_AGENT_ACTIVE_CHATS: Key<Whole<i64>> =
+    key("chats.max_agent_active_chats", "-1", Whole { min: -1, max: 10_000 });
+const EXPLAIN_KEEP: Key<Span> = key("routing.explain_keep", "24h", span(0, 30 * 24 * HOUR_MS));
 const POLL_EVERY: Key<Span> = key("license.poll_every", "2s", span(100, 60_000));
 
 /// `[routing]`, `[chats]`, `[agent]` and `[license]`
@@ -60,6 +66,16 @@ pub struct Routing {
     pub max_chats_ceiling: u32,
     /// Active assigned chats of a license; -1 = no limit. Default -1.
     pub concurrent_chats: i64,
+    /// Chats that wait in the line of a license, by its plan; with `queue_limit` the lower one rules; -1 = no limit.
+    /// Default -1.
+    pub queue_plan: i64,
+    /// Chats that wait without an online group; -1 = no limit. Default -1.
+    pub queue_continuous: i64,
+    /// Chats at once of any human agent of a license; with the agent's own number the lower one rules; -1 = no
+    /// limit. Default -1.
+    pub max_agent_active_chats: i64,
+    /// How long the records of decisions are kept for `switchboard explain`. Default 24 h.
+    pub explain_keep: Duration,
     /// How often a node of a cluster looks for licenses and tokens that other nodes changed. Default 2 s.
     pub license_poll_every: Duration,
 }
@@ -79,6 +95,10 @@ impl Routing {
             max_chats_count: reader.get(&MAX_CHATS_COUNT),
             max_chats_ceiling: reader.get(&MAX_CHATS_CEILING),
             concurrent_chats: reader.get(&CONCURRENT_CHATS),
+            queue_plan: reader.get(&QUEUE_PLAN),
+            queue_continuous: reader.get(&QUEUE_CONTINUOUS),
+            max_agent_active_chats: reader.get(&MAX_AGENT_ACTIVE_CHATS),
+            explain_keep: reader.get(&EXPLAIN_KEEP),
             license_poll_every: reader.get(&POLL_EVERY),
         };
         if routing.queue_reopen_threshold > routing.queue_limit && reader.is_set(QUEUE_REOPEN_THRESHOLD.name)

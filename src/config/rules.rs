@@ -23,6 +23,14 @@ pub struct RoutingRules {
     pub max_chats_count: u32,
     /// The largest number that an agent may have.
     pub max_chats_ceiling: u32,
+    /// Chats that wait in line, by the plan; none for no limit.
+    pub queue_plan: Option<u32>,
+    /// Chats that wait without an online group; none for no limit.
+    pub queue_continuous: Option<u32>,
+    /// Chats at once of any human agent; none for no limit.
+    pub max_agent_active_chats: Option<u32>,
+    /// How long the records of decisions are kept.
+    pub explain_keep: Duration,
     /// Active assigned chats of the license; none for no limit.
     pub concurrent_chats: Option<u64>,
     /// A start when nobody accepts chats.
@@ -31,10 +39,6 @@ pub struct RoutingRules {
     pub disconnect_grace: Duration,
     /// The same after a start of the server.
     pub restart_grace: Duration,
-    /// An unanswered customer message after which the next agent gets the chat; zero = never.
-    pub unreplied_transfer_after: Duration,
-    /// Silence after which a chat frees its agent's slot; zero = never.
-    pub idle_after: Duration,
     /// Chats that a customer may have started at once.
     pub max_customer_chats_count: u32,
 }
@@ -49,6 +53,12 @@ impl Config {
                 own.thread_inactivity_timeout_ms,
                 self.chat.thread_inactivity_timeout,
             ),
+            continuous_inactivity_timeout: laid_over(
+                own.continuous_inactivity_timeout_ms,
+                self.chat.continuous_inactivity_timeout,
+            ),
+            idle_after: laid_over(own.idle_after_ms, self.chat.idle_after),
+            customer_gone_after: laid_over(own.customer_gone_after_ms, self.chat.customer_gone_after),
             unreplied_transfer_after: laid_over(
                 own.unreplied_transfer_after_ms,
                 self.chat.unreplied_transfer_after,
@@ -74,15 +84,14 @@ impl Config {
             prefer_recent_agent: own.prefer_recent_agent.unwrap_or(server.prefer_recent_agent),
             max_chats_count: own.max_chats_count.unwrap_or(server.max_chats_count).min(ceiling),
             max_chats_ceiling: ceiling,
+            queue_plan: limit(own.queue_plan, server.queue_plan),
+            queue_continuous: limit(own.queue_continuous, server.queue_continuous),
+            max_agent_active_chats: limit(own.max_agent_active_chats, server.max_agent_active_chats),
+            explain_keep: server.explain_keep,
             concurrent_chats: u64::try_from(own.concurrent_chats.unwrap_or(server.concurrent_chats)).ok(),
             offline_start: own.offline_start.unwrap_or(server.offline_start),
             disconnect_grace: laid_over(own.agent_disconnect_grace_ms, server.agent_disconnect_grace),
             restart_grace: server.restart_grace,
-            unreplied_transfer_after: laid_over(
-                own.unreplied_transfer_after_ms,
-                self.chat.unreplied_transfer_after,
-            ),
-            idle_after: laid_over(own.idle_after_ms, self.chat.idle_after),
             max_customer_chats_count: own.max_customer_chats_count.unwrap_or(server.max_customer_chats_count),
         }
     }
@@ -91,6 +100,11 @@ impl Config {
     pub fn file_max_size_for(&self, license: &License) -> u64 {
         license.settings.file_max_size.unwrap_or(self.sizes.file_max_size)
     }
+}
+
+/// -1 = none.
+fn limit(own: Option<i64>, server: i64) -> Option<u32> {
+    u32::try_from(own.unwrap_or(server)).ok()
 }
 
 fn laid_over(own_ms: Option<u64>, server: Duration) -> Duration {

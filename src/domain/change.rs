@@ -34,6 +34,12 @@ pub enum Change {
     Queued(Timestamp),
     /// The thread stopped waiting.
     Dequeued(Timestamp),
+    /// An agent who has not answered yet showed that they will: came in, looked, or types.
+    Attended(Timestamp),
+    /// The customer's last connection is gone.
+    CustomerLeft(Timestamp),
+    /// The customer is connected again.
+    CustomerCame,
     /// The groups that the chat is open to.
     AccessSet(Access),
     /// Properties were set; others stay.

@@ -10,7 +10,7 @@ use super::change::{Change, Target};
 use super::event::{Event, EventKind, Visibility};
 use super::id::{AgentId, ChatId, CustomerId, EventId, GroupId, LicenseId, ThreadId, UserId};
 use super::license::Agent;
-use super::properties::{self, Properties, PropertyValue};
+use super::properties::{self, Properties};
 use super::push::Audience;
 use super::thread::Thread;
 use super::time::Timestamp;
@@ -196,6 +196,23 @@ impl Chat {
                     thread.leave_queue(*at);
                 }
             }
+            Change::Attended(at) => {
+                if let Some(thread) = &mut self.thread
+                    && thread.unanswered_since.is_some()
+                {
+                    thread.unanswered_since = Some(*at);
+                }
+            }
+            Change::CustomerLeft(at) => {
+                if let Some(thread) = &mut self.thread {
+                    thread.customer_left_at = Some(*at);
+                }
+            }
+            Change::CustomerCame => {
+                if let Some(thread) = &mut self.thread {
+                    thread.customer_left_at = None;
+                }
+            }
             Change::AccessSet(access) => {
                 self.access.clone_from(access);
                 if let Some(thread) = &mut self.thread {
@@ -234,7 +251,7 @@ impl Chat {
         thread.events = thread.events.max(event.id.number);
         let kind = event.body.kind();
         if kind.is_activity() {
-            thread.last_activity = event.created_at;
+            thread.heard(event);
         }
         let last = LastEvent { thread_created_at: thread.created_at, event: event.clone() };
         match event.visibility {
@@ -324,6 +341,8 @@ pub struct RoutingView {
     pub agents: Vec<AgentId>,
     /// Waiting since.
     pub queued_at: Option<Timestamp>,
+    /// Silent for so long that it takes no slot (`routing.idle` of the thread).
+    pub idle: bool,
     /// Its customer, if it has one.
     pub customer: Option<CustomerId>,
     /// Waits for absent agents.
@@ -344,15 +363,12 @@ impl Chat {
             groups: self.access.group_ids.clone(),
             agents: if thread.is_some() { self.serving_agents().cloned().collect() } else { Vec::new() },
             queued_at: thread.and_then(|thread| thread.queued_at),
+            idle: thread.is_some_and(Thread::is_idle),
             customer: self.customer().map(|(id, _)| id.clone()),
             continuous: self.continuous,
-            ignore_agents_routing: is_set(&self.properties, "ignore_agents_routing"),
-            ignore_bots: thread.is_some_and(|thread| is_set(&thread.properties, "ignore_bots")),
+            ignore_agents_routing: properties::is_on(&self.properties, "routing", "ignore_agents_routing"),
+            ignore_bots: thread
+                .is_some_and(|thread| properties::is_on(&thread.properties, "routing", "ignore_bots")),
         }
     }
-}
-
-/// A switch of the namespace `routing`.
-fn is_set(properties: &Properties, name: &str) -> bool {
-    properties::get(properties, "routing", name) == Some(&PropertyValue::Bool(true))
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::EventLimits;
 use super::id::{AccountId, AgentId, ClientId, GroupId, LicenseId, OrganizationId};
+use super::routing::GroupSettings;
 use super::time::Timestamp;
 
 /// Everything that is configured for a tenant. Stored as one versioned value; nodes follow it by version.
@@ -59,12 +60,67 @@ pub struct Agent {
     /// Chats at once; none follows the setting `agent.max_chats_count`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_chats_count: Option<u32>,
+    /// The routing status that their first session of a day begins with.
+    #[serde(default)]
+    pub login_status: LoginStatus,
+    /// Their working hours; none = always. Outside of them they are given no chats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_scheduler: Option<WorkSchedule>,
     /// Rights withdrawn by the owner.
     #[serde(default)]
     pub suspended: bool,
     /// Not yet approved by the owner.
     #[serde(default)]
     pub awaiting_approval: bool,
+}
+
+/// The status of an agent who has just logged in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginStatus {
+    /// Takes chats at once.
+    #[default]
+    AcceptingChats,
+    /// Takes them when told to.
+    NotAcceptingChats,
+}
+
+/// An agent's or bot's working hours (`work_scheduler`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkSchedule {
+    /// IANA name, such as `Europe/Warsaw`: the hours are those of the clocks there, summer time included.
+    pub timezone: String,
+    /// Periods; a day may have several.
+    pub schedule: Vec<WorkPeriod>,
+}
+
+/// From an hour to an hour of one day of the week.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkPeriod {
+    /// The day on which it begins.
+    pub day: Weekday,
+    /// False: as if it were not there.
+    pub enabled: bool,
+    /// `08:00`
+    pub start: String,
+    /// `16:00`, and `24:00` for the end of the day; before `start` it is an hour of the next day.
+    pub end: String,
+}
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names are the days'")]
+pub enum Weekday {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
 }
 
 /// What an agent may do in the license, lowest first.
@@ -110,6 +166,9 @@ pub enum Priority {
 pub struct Group {
     /// Display name.
     pub name: String,
+    /// Where its routing differs from the license's.
+    #[serde(default)]
+    pub routing: GroupSettings,
 }
 
 /// An application registered with a license.
@@ -132,6 +191,12 @@ pub struct Settings {
     /// `chat.idle_after`, milliseconds; 0 = off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_after_ms: Option<u64>,
+    /// `chat.continuous_inactivity_timeout`, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continuous_inactivity_timeout_ms: Option<u64>,
+    /// `chat.customer_gone_after`, milliseconds; 0 = off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_gone_after_ms: Option<u64>,
     /// `chat.unreplied_transfer_after`, milliseconds; 0 = off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreplied_transfer_after_ms: Option<u64>,
@@ -156,6 +221,15 @@ pub struct Settings {
     /// `license.concurrent_chats`; -1 = no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrent_chats: Option<i64>,
+    /// `license.queue`; -1 = no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_plan: Option<i64>,
+    /// `license.queue_continuous`; -1 = no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_continuous: Option<i64>,
+    /// `chats.max_agent_active_chats`; -1 = no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_agent_active_chats: Option<i64>,
     /// `chats.manual_routing`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manual_routing: Option<bool>,
@@ -204,7 +278,13 @@ pub enum OfflineStart {
 pub struct ChatRules {
     /// Silence after which the active thread is archived.
     pub thread_inactivity_timeout: Duration,
-    /// An unanswered customer message after which the next agent gets the chat.
+    /// The same for continuous chats.
+    pub continuous_inactivity_timeout: Duration,
+    /// Silence after which a chat frees its agent's slot; zero = never.
+    pub idle_after: Duration,
+    /// A customer who is gone for so long is waited for no longer; zero = for ever. Continuous chats wait.
+    pub customer_gone_after: Duration,
+    /// An unanswered customer message after which the next agent gets the chat; zero = never.
     pub unreplied_transfer_after: Duration,
     /// An event without an active thread.
     pub inactive_send: InactiveSend,

@@ -51,6 +51,11 @@ pub fn get<'a>(properties: &'a Properties, namespace: &str, name: &str) -> Optio
     properties.get(namespace)?.get(name)
 }
 
+/// Whether a switch is on.
+pub fn is_on(properties: &Properties, namespace: &str, name: &str) -> bool {
+    get(properties, namespace, name) == Some(&PropertyValue::Bool(true))
+}
+
 /// Sets one property.
 pub fn set(properties: &mut Properties, namespace: &str, name: &str, value: PropertyValue) {
     properties.entry(namespace.to_owned()).or_default().insert(name.to_owned(), value);

@@ -67,6 +67,14 @@ server_messages! {
     archived_offline() = "routing.archived_offline", "Chat archived due to no available agents";
     /// Given to an agent.
     assigned(agent) = "routing.assigned", "Chat assigned to %agent%";
+    /// Given on for another reason (the table has no wording of its own for it).
+    assigned_other(agent) = "routing.assigned_other", "Chat assigned to %agent%";
+    /// Nobody said anything; the agent's slot is free.
+    idle(duration) = "routing.idle", "Chat is idle due to %duration% minutes of inactivity";
+    /// Closed, since the customer is gone.
+    archived_customer_disconnected(customer) = "archived_customer_disconnected", "%customer% left the chat";
+    /// Closed by a ban.
+    customer_banned(agent, duration) = "customer_banned", "Chat archived because customer was banned by %agent% for %duration% day(s)";
     /// Given on because the earlier agent signed out.
     assigned_signed_out(agent_added, agent_removed) = "routing.assigned_signed_out", "Chat assigned to %agent_added% because %agent_removed% had signed out";
     /// Given on because the earlier agent was signed out by somebody else.
@@ -87,6 +95,8 @@ server_messages! {
     unassigned_deleted(agent) = "routing.unassigned_deleted", "Customer was queued because %agent% account has been deleted";
     /// Waiting again.
     unassigned_other() = "routing.unassigned_other", "Chat is unassigned";
+    /// Waiting again: the agent did not answer.
+    unassigned_inactive(agent, duration) = "routing.unassigned", "Chat is unassigned because %agent% hasn't replied in %duration% minutes";
     /// Waiting.
     unassigned() = "routing.unassigned", "Chat is unassigned";
 }
@@ -133,9 +143,14 @@ mod tests {
         for (kind, template) in ServerMessage::ALL {
             // Older texts write `<agent_name>` for `%agent%`.
             let same = |text: &serde_json::Value| {
-                text.as_str().is_some_and(|text| text.replace("<agent_name>", "%agent%") == *template)
+                let modern = |text: &str| {
+                    text.replace("<agent_name>", "%agent%").replace("<minutes_number>", "%duration%")
+                };
+                text.as_str().is_some_and(|text| modern(text) == *template)
             };
-            let listed = rows.iter().filter(|row| row["system_message_type"] == *kind);
+            // Its row repeats the text of another type by mistake, and advises this one's.
+            let texts_of = if *kind == "routing.assigned_other" { "routing.assigned" } else { *kind };
+            let listed = rows.iter().filter(|row| row["system_message_type"] == texts_of);
             let texts = listed.map(|row| &row["text"]);
             let found = texts
                 .clone()

@@ -50,7 +50,7 @@ enum What {
     Rename(&'static str),
     Assign(&'static str, Vec<&'static str>, Option<LeaveCause>),
     Unassign(Vec<&'static str>, LeaveCause, bool),
-    CloseInactive,
+    HeedSilence,
     Restart,
 }
 
@@ -172,7 +172,7 @@ fn what() -> impl Strategy<Value = What> {
             .prop_map(|(name, before, cause)| What::Assign(name, before, cause)),
         4 => (those_before(), leave_cause(), any::<bool>())
             .prop_map(|(names, cause, archive)| What::Unassign(names, cause, archive)),
-        2 => Just(What::CloseInactive),
+        2 => Just(What::HeedSilence),
         1 => Just(What::Restart),
     ]
 }
@@ -265,7 +265,7 @@ fn command(story: &Story, what: What) -> Option<Command> {
             let agents = names.into_iter().map(agent_id).collect();
             Command::UnassignAgent(UnassignAgent { agents, cause, archive, place: None })
         }
-        What::CloseInactive => Command::CloseInactive(CloseInactive),
+        What::HeedSilence => Command::HeedSilence(HeedSilence),
         What::Restart => return None,
     })
 }
@@ -393,7 +393,7 @@ fn take(story: &mut Story, step: Move) -> Option<Outcome> {
     };
     // Only the router and its timers give these, and it gives no others.
     let routes =
-        matches!(command, Command::AssignAgent(_) | Command::UnassignAgent(_) | Command::CloseInactive(_));
+        matches!(command, Command::AssignAgent(_) | Command::UnassignAgent(_) | Command::HeedSilence(_));
     if let Some(route) = step.route {
         story.router_says(route);
     }

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::access::Access;
+use super::event::{Event, Visibility};
 use super::id::{AgentId, ThreadId, UserId};
-use super::properties::Properties;
+use super::properties::{self, Properties};
 use super::time::Timestamp;
 
 /// The head of a thread: all but its events, which the store holds.
@@ -40,6 +41,12 @@ pub struct Thread {
     pub events: u64,
     /// The last time that somebody said something, or that it was opened.
     pub last_activity: Timestamp,
+    /// The first message of the customer that no agent has answered, or the agent's last sign of attention to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unanswered_since: Option<Timestamp>,
+    /// The customer's last connection is gone since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_left_at: Option<Timestamp>,
     /// The agents who had this thread assigned, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assigned: Vec<AgentId>,
@@ -54,6 +61,25 @@ impl Thread {
         if !self.user_ids.contains(user) {
             self.user_ids.push(user.clone());
         }
+    }
+
+    /// Somebody said something.
+    pub fn heard(&mut self, event: &Event) {
+        self.last_activity = event.created_at;
+        match &event.author {
+            Some(UserId::Customer(_)) => {
+                self.customer_left_at = None;
+                self.unanswered_since.get_or_insert(event.created_at);
+            }
+            // What only agents see is no answer.
+            Some(UserId::Agent(_)) if event.visibility == Visibility::All => self.unanswered_since = None,
+            _ => {}
+        }
+    }
+
+    /// Whether it was silent for so long that it takes no slot.
+    pub fn is_idle(&self) -> bool {
+        properties::is_on(&self.properties, "routing", "idle")
     }
 
     /// Stops waiting, if it waited.

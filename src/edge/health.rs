@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use actix_web::HttpResponse;
 
+use super::reports::figures;
 use super::server::Context;
 
 /// Whether a load balancer should send new clients here, and what is still being answered.
@@ -75,11 +76,14 @@ pub(super) async fn metrics(context: Context) -> HttpResponse {
     context.metrics.set_resident_chats(actors.resident_chats());
     context.metrics.events_stored(actors.take_stored_events());
     let (mut active, mut queued) = (0, 0);
-    for (_, router) in actors.routers() {
+    let mut routing = Vec::new();
+    for (license, router) in actors.routers() {
         let counts = router.counts().await;
         active += counts.0;
         queued += counts.1;
+        routing.extend(router.snapshot().await.ok().map(|snapshot| figures(license.0, &snapshot)));
     }
+    context.metrics.observe_routing(routing);
     context.metrics.set_active_chats(active);
     context.metrics.set_queued_chats(queued);
     context.metrics.observe_store(&actors.store().pulse());

@@ -9,6 +9,7 @@ mod customer_token;
 mod health;
 mod in_time;
 mod pages;
+mod reports;
 mod rtm;
 mod server;
 mod tls;

@@ -17,7 +17,7 @@ use super::health::Readiness;
 use super::in_time::BodyTimeout;
 use super::pages::DemoConsole;
 use super::web::error_response;
-use super::{cors, customer_token, health, pages, rtm, web as web_api};
+use super::{cors, customer_token, health, pages, reports, rtm, web as web_api};
 use crate::observe::Metrics;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::requests::limits::Limits;
@@ -249,6 +249,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/healthz", web::get().to(health::healthz))
         .route("/readyz", web::get().to(health::readyz))
         .route("/metrics", web::get().to(health::metrics))
+        .route("/reports/routing", web::get().to(reports::routing))
         .route("/", web::get().to(pages::page))
         .route("/widget", web::get().to(pages::page))
         .route("/widget/config", web::get().to(pages::widget_config))

@@ -16,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::process::Process;
+use super::routing::{LicenseRouting, RoutingFigures};
 use crate::protocol::version::Surface;
 use crate::store::{CommitTimes, Pulse};
 
@@ -76,6 +77,7 @@ pub struct Metrics {
     chats_queued: Gauge,
     queues: Family<QueueLabel, Gauge>,
     pulse: Arc<Mutex<Pulse>>,
+    routing: Arc<Mutex<Vec<LicenseRouting>>>,
 }
 
 impl Default for Metrics {
@@ -92,6 +94,7 @@ impl Default for Metrics {
             (Gauge::default(), Gauge::default(), Gauge::default());
         let queues = Family::default();
         let pulse = Arc::new(Mutex::new(Pulse::default()));
+        let routing = Arc::new(Mutex::new(Vec::new()));
 
         ours.register("sessions", "Websocket sessions that are open", sessions.clone());
         ours.register("logins", "Logins of websocket sessions", logins.clone());
@@ -105,6 +108,7 @@ impl Default for Metrics {
         let help = "From a request's arrival to its answer";
         ours.register_with_unit("request_duration", help, Unit::Seconds, requests.clone());
         ours.register_collector(Box::new(StoreFigures(pulse.clone())));
+        ours.register_collector(Box::new(RoutingFigures(routing.clone())));
         Self {
             registry,
             sessions: BySurface::of(&sessions),
@@ -118,6 +122,7 @@ impl Default for Metrics {
             chats_queued,
             queues,
             pulse,
+            routing,
         }
     }
 }
@@ -177,6 +182,11 @@ impl Metrics {
     /// What waits in one of the server's queues. The store's own is known by [`observe_store`](Self::observe_store).
     pub fn set_queue_length(&self, queue: &'static str, count: usize) {
         set(&self.queues.get_or_create(&QueueLabel { queue }), count);
+    }
+
+    /// How things stand in the licenses whose routers run here.
+    pub fn observe_routing(&self, licenses: Vec<LicenseRouting>) {
+        *self.routing.lock() = licenses;
     }
 
     /// What the store says of itself.
@@ -268,6 +278,7 @@ fn counter(
 
 #[cfg(test)]
 mod tests {
+    use super::super::GroupRouting;
     use super::*;
 
     fn has(metrics: &Metrics, line: &str) -> bool {
@@ -303,6 +314,41 @@ mod tests {
             format!("{name}_bucket{{le=\"0.0025\",surface=\"agent\",action=\"send_event\"}} 1"),
         ] {
             assert!(has(&metrics, &line), "{line} in {}", metrics.render());
+        }
+    }
+
+    #[test]
+    fn routers_are_shown_by_license_group_and_agent() {
+        let metrics = Metrics::default();
+        let group = GroupRouting {
+            group: 5,
+            waiting: 3,
+            answered: 2,
+            waited_s: 9,
+            waits: vec![(5.0, 1), (10.0, 1), (f64::INFINITY, 0)],
+            refused: 4,
+        };
+        metrics.observe_routing(vec![LicenseRouting {
+            license: 1001,
+            served: 7,
+            slots: 12,
+            slots_taken: 6,
+            agents: [(6, 2)].into(),
+            refused: vec![("queue_full".to_owned(), 4)],
+            groups: vec![group],
+        }]);
+        for line in [
+            "switchboard_routing_chats_served{license=\"1001\"} 7",
+            "switchboard_routing_slots{license=\"1001\"} 12",
+            "switchboard_routing_slots_taken{license=\"1001\"} 6",
+            "switchboard_routing_agents{license=\"1001\",chats=\"6\"} 2",
+            "switchboard_routing_waiting{license=\"1001\",group=\"5\"} 3",
+            "switchboard_routing_refused_starts_total{license=\"1001\",reason=\"queue_full\"} 4",
+            "switchboard_routing_group_refused_starts_total{license=\"1001\",group=\"5\"} 4",
+            "switchboard_routing_wait_seconds_bucket{le=\"10.0\",license=\"1001\",group=\"5\"} 2",
+            "switchboard_routing_wait_seconds_count{license=\"1001\",group=\"5\"} 2",
+        ] {
+            assert!(has(&metrics, line), "{line} in {}", metrics.render());
         }
     }
 

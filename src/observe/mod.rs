@@ -5,5 +5,7 @@
 pub mod log;
 mod metrics;
 mod process;
+mod routing;
 
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics};
+pub use routing::{GroupRouting, LicenseRouting};

@@ -11,6 +11,7 @@ mod gate;
 pub mod limits;
 mod page;
 mod pipeline;
+mod presence;
 mod query;
 mod routing;
 mod start;

@@ -397,9 +397,20 @@ impl<K> Drop for Session<K> {
         let Some(handle) = self.handle.take() else { return };
         self.shared.metrics.session_closed(handle.surface);
         // Of a login that was still running, too: the others know of it already.
-        if let Some(SessionUser::Agent(license, agent)) = self.shared.registry.closed(&handle) {
-            let router = self.shared.requests.actors().router(license);
-            router.agent_left(&agent, handle.id, self.leave);
+        match self.shared.registry.closed(&handle) {
+            Some(SessionUser::Agent(license, agent)) => {
+                let router = self.shared.requests.actors().router(license);
+                router.agent_left(&agent, handle.id, self.leave);
+            }
+            Some(SessionUser::Customer(license, customer)) => {
+                if !self.shared.registry.has_customer(license, &customer)
+                    && let Ok(runtime) = tokio::runtime::Handle::try_current()
+                {
+                    let requests = self.shared.requests.clone();
+                    runtime.spawn(async move { requests.customer_presence(license, &customer, false).await });
+                }
+            }
+            None => {}
         }
     }
 }

@@ -152,6 +152,7 @@ async fn customer(
             return Err(error);
         }
     };
+    shared.requests.customer_presence(license.id, &proven.customer, true).await;
     let online = actors.router(license.id).online_groups().await.unwrap_or_default();
     let view = View { surface: Surface::Customer, license: &license };
     let active = chats.iter().any(|(_, _, active)| *active);

@@ -303,6 +303,11 @@ impl Registry {
         user
     }
 
+    /// Whether a customer has a session.
+    pub fn has_customer(&self, license: LicenseId, customer: &CustomerId) -> bool {
+        self.hub(license).customers.read().contains_key(customer)
+    }
+
     /// Every session, logged in or not.
     pub fn sessions(&self) -> Vec<Arc<SessionHandle>> {
         self.all.iter().map(|entry| entry.value().clone()).collect()

@@ -9,7 +9,7 @@ use super::credentials::{AgentCredentials, Credentials};
 use super::licenses::NewLicense;
 use super::tokens::{NewToken, TokenError, TokenKind};
 use crate::domain::id::{AccountId, AgentId, ClientId, IdSource};
-use crate::domain::license::{Agent, AgentKind, Client, License, Role, Settings};
+use crate::domain::license::{Agent, AgentKind, Client, License, LoginStatus, Role, Settings};
 use crate::store::StoreError;
 
 /// The largest license that is made at once.
@@ -86,6 +86,8 @@ impl LicensePlan {
                 groups: BTreeMap::new(),
                 max_chats_count: None,
                 suspended: false,
+                login_status: LoginStatus::default(),
+                work_scheduler: None,
                 awaiting_approval: false,
             };
             (id.clone(), agent)

@@ -15,5 +15,6 @@ mod audience;
 mod chats;
 mod durability;
 mod methods;
+mod routing;
 mod sessions;
 mod walls;

@@ -75,6 +75,8 @@ fn license_agent(id: &str, name: &str, kind: AgentKind) -> (AgentId, Agent) {
         groups: BTreeMap::new(),
         max_chats_count: None,
         suspended: false,
+        login_status: Default::default(),
+        work_scheduler: None,
         awaiting_approval: false,
     };
     (agent.id.clone(), agent)
@@ -91,7 +93,10 @@ pub(crate) fn license() -> License {
             license_agent(HIDDEN, "Hidden Supervisor", AgentKind::Human),
             license_agent(BOT, "Bot", AgentKind::Bot),
         ]),
-        groups: BTreeMap::from([(GroupId(1), Group { name: "Sales".to_owned() })]),
+        groups: BTreeMap::from([(
+            GroupId(1),
+            Group { name: "Sales".to_owned(), routing: Default::default() },
+        )]),
         clients: BTreeMap::new(),
         settings: Settings::default(),
         pseudonym_key: [7; 16],
@@ -282,6 +287,8 @@ pub(crate) fn chat() -> Chat {
         previous_thread_id: Some(ThreadId::from("K600PKZOM8000000")),
         events: 0,
         last_activity: AT,
+        unanswered_since: None,
+        customer_left_at: None,
         assigned: vec![AgentId::from(AGENT)],
         closed_at: None,
     };

@@ -15,7 +15,7 @@ use super::log::LogWriter;
 use super::projections;
 use super::turn::{Ended, Turn};
 use crate::domain::chat::Chat;
-use crate::domain::command::{Caller, CloseInactive, Command, Reply};
+use crate::domain::command::{Caller, Command, HeedSilence, Reply};
 use crate::domain::license::ChatRules;
 use crate::domain::routing::DecisionId;
 use crate::domain::time::Timestamp;
@@ -30,6 +30,8 @@ pub struct ChatActor {
     state: Option<State>,
     in_turn: bool,
     timer: Option<(Timestamp, SpawnHandle)>,
+    /// When the router was last asked for somebody who answers.
+    asked_for_another: Option<Timestamp>,
     last_used: Timestamp,
     /// As of the last turn.
     rules: Option<ChatRules>,
@@ -101,6 +103,7 @@ impl ChatActor {
             state: None,
             in_turn: false,
             timer: None,
+            asked_for_another: None,
             last_used,
             rules: None,
         }
@@ -142,12 +145,24 @@ impl ChatActor {
         actix::ActorContext::stop(ctx);
     }
 
-    /// Wakes the actor when its thread ends for silence. A timer that is early looks again, so that an event
+    /// When the chat has something to do by itself.
+    fn deadline(&self) -> Option<Timestamp> {
+        let (chat, rules) = (&self.state.as_ref()?.chat, self.rules.as_ref()?);
+        HeedSilence::deadline(chat, rules).into_iter().chain(self.answer_deadline(chat, rules)).min()
+    }
+
+    /// When the router is to be asked for another agent, since the one of now does not answer. If it finds nobody it
+    /// is asked again after the same time.
+    fn answer_deadline(&self, chat: &Chat, rules: &ChatRules) -> Option<Timestamp> {
+        let due = HeedSilence::answer_deadline(chat, rules)?;
+        let again = self.asked_for_another.map(|asked| asked.after(rules.unreplied_transfer_after));
+        Some(again.map_or(due, |again| due.max(again)))
+    }
+
+    /// Wakes the actor when silence has lasted for long enough. A timer that is early looks again, so that an event
     /// costs no timer.
     fn arm(&mut self, ctx: &mut Context<Self>) {
-        let deadline =
-            self.rules.as_ref().and_then(|rules| CloseInactive::deadline(&self.state.as_ref()?.chat, rules));
-        let Some(deadline) = deadline else {
+        let Some(deadline) = self.deadline() else {
             if let Some((_, handle)) = self.timer.take() {
                 ctx.cancel_future(handle);
             }
@@ -162,16 +177,30 @@ impl ChatActor {
         let wait = deadline.since(self.actors.parts.clock.now()) + Duration::from_millis(1);
         let handle = ctx.run_later(wait, |actor, ctx| {
             actor.timer = None;
-            actor.close_if_silent(ctx);
+            actor.heed_silence(ctx);
         });
         self.timer = Some((deadline, handle));
     }
 
-    fn close_if_silent(&mut self, ctx: &mut Context<Self>) {
+    fn heed_silence(&mut self, ctx: &mut Context<Self>) {
+        self.ask_for_another();
         let (reply, _) = oneshot::channel();
-        let work = Work::Command(Box::new(Command::CloseInactive(CloseInactive)));
+        let work = Work::Command(Box::new(Command::HeedSilence(HeedSilence)));
         self.queue.push_back(Job { work, caller: Caller::Server, origin: None, reply });
         self.turn(ctx);
+    }
+
+    /// Asks the router for an agent who answers, if the one of now has not answered in time.
+    fn ask_for_another(&mut self) {
+        let (Some(state), Some(rules)) = (&self.state, &self.rules) else { return };
+        let now = self.actors.parts.clock.now();
+        if self.answer_deadline(&state.chat, rules).is_none_or(|at| at > now) {
+            return;
+        }
+        let had_thread = state.chat.active_thread().map(|thread| thread.assigned.clone()).unwrap_or_default();
+        let router = self.actors.router(self.writer.key.license);
+        router.unreplied(&self.writer.key.chat, had_thread);
+        self.asked_for_another = Some(now);
     }
 
     /// Leaves memory after a quiet while; timers go to the store first.
@@ -182,8 +211,7 @@ impl ChatActor {
             return;
         }
         let Some(state) = &self.state else { return };
-        let deadline = self.rules.as_ref().and_then(|rules| CloseInactive::deadline(&state.chat, rules));
-        let Some(deadline) = deadline else {
+        let Some(deadline) = self.deadline() else {
             self.leave(ctx);
             return;
         };

@@ -18,7 +18,7 @@ use super::{projections, record};
 use crate::domain::change::Change;
 use crate::domain::chat::RoutingView;
 use crate::domain::command::{
-    Caller, Command, Context, Decision, Reply, Route, RouteRequest, Subject, SubjectRequest,
+    Caller, Command, Context, CustomerPresence, Decision, Reply, Route, RouteRequest, Subject, SubjectRequest,
 };
 use crate::domain::license::{ChatRules, License};
 use crate::domain::push::{Push, PushBody, ThreadEvents};
@@ -100,6 +100,9 @@ impl Turn {
         };
         if !fresh {
             self.settled = Some(state.settled);
+        } else if !self.actors.is_recovered() && Box::pin(self.miss_customer(&mut state)).await.is_err() {
+            fail(jobs.into_iter().map(|job| job.reply), &AskError::Stopped);
+            return None;
         }
         let mut jobs = jobs.into_iter();
         while let Some(job) = jobs.next() {
@@ -118,6 +121,17 @@ impl Turn {
             Err(_) => None,
         };
         Some(Ended { state, rules })
+    }
+
+    /// After a start nobody is connected: whoever was, and does not come back, is gone from now on.
+    async fn miss_customer(&mut self, state: &mut State) -> Result<(), AskError> {
+        let command = Command::CustomerPresence(CustomerPresence { is_connected: false });
+        if let Ok(decision) = self.decide(state, command, &Caller::Server).await?
+            && !decision.changes.is_empty()
+        {
+            self.push_row(state, &decision.changes);
+        }
+        Ok(())
     }
 
     /// Tells everybody who waits that nothing is known of their command.
@@ -485,7 +499,14 @@ fn from_log(push: &Push) -> Option<u64> {
 
 /// Whether a change can alter what the router sees. Events, by far the most changes, cannot.
 fn concerns_router(change: &Change) -> bool {
-    !matches!(change, Change::EventAdded(_) | Change::Seen { .. })
+    !matches!(
+        change,
+        Change::EventAdded(_)
+            | Change::Seen { .. }
+            | Change::Attended(_)
+            | Change::CustomerLeft(_)
+            | Change::CustomerCame
+    )
 }
 
 fn fail(

@@ -10,19 +10,22 @@ use actix::{
 use actix_rt::ArbiterHandle;
 
 use super::super::{Actors, ChatKey, Origin};
+use super::duty::duty;
+use super::explained::Explained;
 use super::message::{
     AgentCame, AgentLeft, AskChats, AskCounts, AskOnlineGroups, AskPlace, AskRoute, AskStatuses, Leave,
-    Rebuilt, Report, SetStatus, Status,
+    Rebuilt, Report, SetAway, SetStatus, Status, Unreplied,
 };
 use super::presence::{Change, Presence};
 use super::telling;
 use super::translate::{self, Asked};
+use crate::config::RoutingRules;
 use crate::domain::chat::RoutingView;
 use crate::domain::command::Command;
 use crate::domain::id::{AgentId, ChatId, GroupId, LicenseId};
-use crate::domain::license::{AgentKind, License};
+use crate::domain::license::{Agent, AgentKind, License, LoginStatus};
 use crate::domain::routing::{
-    AgentStatus, DecisionId, Effect, GroupStatus, LeaveReason, Router, RouterSettings,
+    AgentStatus, DecisionId, DecisionRecord, Effect, GroupStatus, LeaveReason, Router, RouterSettings,
 };
 use crate::domain::time::Timestamp;
 
@@ -36,6 +39,9 @@ pub(super) struct RouterActor {
     presence: Presence,
     /// The active chats as they last reported themselves.
     views: HashMap<ChatId, RoutingView>,
+    explained: Explained,
+    /// When somebody's working hours begin or end next.
+    next_duty: Option<Timestamp>,
     timer: Option<(Timestamp, SpawnHandle)>,
     is_telling: bool,
 }
@@ -70,6 +76,8 @@ impl RouterActor {
             license: None,
             presence: Presence::default(),
             views: HashMap::new(),
+            explained: Explained::default(),
+            next_duty: None,
             timer: None,
             is_telling: false,
         }
@@ -77,6 +85,21 @@ impl RouterActor {
 
     fn now(&self) -> Timestamp {
         self.actors.parts.clock.now()
+    }
+
+    /// The rules' view of the license.
+    pub(super) fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// The decisions about a chat that are still kept, oldest first.
+    pub(super) fn explained(&self, chat: &ChatId) -> Vec<DecisionRecord> {
+        self.explained.of(chat, self.explain_keep(), self.now())
+    }
+
+    fn explain_keep(&self) -> Duration {
+        let rules = self.license.as_ref().map(|license| self.actors.parts.licenses.routing_rules(license));
+        rules.map_or(Duration::ZERO, |rules| rules.explain_keep)
     }
 
     /// Follows the license: agents, limits and settings that changed.
@@ -95,13 +118,14 @@ impl RouterActor {
     fn configure(&mut self, license: Arc<License>, ctx: &mut Context<Self>) {
         let known = self.license.replace(license.clone());
         if known.as_ref().is_some_and(|known| known.version == license.version) {
-            return;
+            return self.change_shifts(ctx);
         }
         let rules = self.actors.parts.licenses.routing_rules(&license);
         let now = self.now();
-        let mut effects = self.router.configure(translate::settings(&rules), now);
+        let mut effects = self.router.configure(translate::settings(&license, &rules), now);
+        self.next_duty = None;
         for agent in license.agents.values() {
-            effects.extend(self.router.put_agent(&translate::agent(agent, &rules), now));
+            effects.extend(self.put_agent(agent, &rules, now));
         }
         if let Some(known) = &known {
             for gone in known.agents.keys().filter(|agent| !license.agents.contains_key(*agent)) {
@@ -115,11 +139,38 @@ impl RouterActor {
         self.carry_out(effects, ctx);
     }
 
+    fn put_agent(&mut self, agent: &Agent, rules: &RoutingRules, now: Timestamp) -> Vec<Effect> {
+        let (on_duty, until) =
+            agent.work_scheduler.as_ref().map_or((true, None), |schedule| duty(schedule, now));
+        self.next_duty = until.into_iter().chain(self.next_duty).min();
+        self.router.put_agent(&translate::agent(agent, rules, on_duty), now)
+    }
+
+    /// Working hours that began or ended since the last look.
+    fn change_shifts(&mut self, ctx: &mut Context<Self>) {
+        let now = self.now();
+        let Some(license) = self.license.clone().filter(|_| self.next_duty.is_some_and(|at| at <= now))
+        else {
+            return;
+        };
+        let rules = self.actors.parts.licenses.routing_rules(&license);
+        self.next_duty = None;
+        let mut effects = Vec::new();
+        for agent in license.agents.values().filter(|agent| agent.work_scheduler.is_some()) {
+            effects.extend(self.put_agent(agent, &rules, now));
+        }
+        self.carry_out(effects, ctx);
+    }
+
     /// Gives the orders, each to its chat; none is waited for.
     fn carry_out(&mut self, effects: Vec<Effect>, ctx: &mut Context<Self>) {
         if let Some(license) = self.license.clone() {
+            let keep = self.explain_keep();
             for effect in effects {
-                if let Some((key, command, decision)) = translate::order(&license, effect) {
+                if let Effect::Decided(record) = effect {
+                    tracing::debug!(license.id = %license.id, ?record, "routed");
+                    self.explained.add(record, keep);
+                } else if let Some((key, command, decision)) = translate::order(&license, effect) {
                     self.order(key, command, decision);
                 }
             }
@@ -256,7 +307,13 @@ impl Handler<AgentCame> for RouterActor {
     type Result = MessageResult<AgentCame>;
 
     fn handle(&mut self, came: AgentCame, ctx: &mut Self::Context) -> Self::Result {
-        let (status, change) = self.presence.came(&came.agent, came.session, came.away, came.reconnect);
+        let agent = self.license.as_ref().and_then(|license| license.agent(&came.agent));
+        let login = match agent.map(|agent| agent.login_status) {
+            Some(LoginStatus::NotAcceptingChats) => Status::NotAccepting,
+            Some(LoginStatus::AcceptingChats) | None => Status::Accepting,
+        };
+        let (status, change) =
+            self.presence.came(&came.agent, came.session, came.away, came.reconnect, login);
         self.status_changed(&came.agent, change, None, ctx);
         MessageResult(status.as_str())
     }
@@ -283,6 +340,25 @@ impl Handler<SetStatus> for RouterActor {
         let Some(change) = self.presence.set(&set.agent, set.status, is_bot) else { return false };
         self.status_changed(&set.agent, change, set.origin.as_ref(), ctx);
         true
+    }
+}
+
+impl Handler<SetAway> for RouterActor {
+    type Result = bool;
+
+    fn handle(&mut self, set: SetAway, ctx: &mut Self::Context) -> bool {
+        let Some(change) = self.presence.set_away(&set.agent, set.session, set.away) else { return false };
+        self.status_changed(&set.agent, change, None, ctx);
+        true
+    }
+}
+
+impl Handler<Unreplied> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, Unreplied { chat, had_thread }: Unreplied, ctx: &mut Self::Context) {
+        let effects = self.router.unreplied(&chat, &had_thread, self.now());
+        self.carry_out(effects, ctx);
     }
 }
 

@@ -12,8 +12,9 @@ use super::super::{Actors, AskError, Origin};
 use super::actor::RouterActor;
 use super::message::{
     AgentCame, AgentLeft, AskChats, AskCounts, AskOnlineGroups, AskPlace, AskRoute, AskStatuses, Leave,
-    Rebuilt, Report, SetStatus, Status,
+    Rebuilt, Report, SetAway, SetStatus, Status, Unreplied,
 };
+use super::query::{RouterQuery, RouterReply};
 use crate::domain::chat::RoutingView;
 use crate::domain::command::{Route, RouteRequest};
 use crate::domain::id::{AgentId, ChatId, GroupId, LicenseId};
@@ -85,6 +86,25 @@ impl RouterHandle {
         origin: Option<Origin>,
     ) -> Result<bool, AskError> {
         self.ask(SetStatus { agent: agent.clone(), status, origin }).await
+    }
+
+    /// Notes that an agent is away on one of their connections, or back. Their status follows the connections on which
+    /// they are not. False if there is no such session.
+    ///
+    /// # Errors
+    /// [`AskError::Deadline`].
+    pub async fn set_away(&self, agent: &AgentId, session: u64, away: bool) -> Result<bool, AskError> {
+        self.ask(SetAway { agent: agent.clone(), session, away }).await
+    }
+
+    /// A chat's agent has not answered in time. If somebody else can, the chat hears of it.
+    pub fn unreplied(&self, chat: &ChatId, had_thread: Vec<AgentId>) {
+        self.tell(Unreplied { chat: chat.clone(), had_thread });
+    }
+
+    /// Puts a question that changes nothing.
+    pub(super) async fn query(&self, query: RouterQuery) -> Result<RouterReply, AskError> {
+        self.ask(query).await
     }
 
     /// The status of every agent who is not offline.

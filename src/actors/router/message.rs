@@ -66,13 +66,14 @@ pub enum Leave {
 }
 
 /// An agent's routing status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
     /// Takes chats.
     Accepting,
     /// Online, takes none.
     NotAccepting,
     /// Offline; by command only for bots.
+    #[default]
     Offline,
 }
 
@@ -94,6 +95,24 @@ pub(super) struct SetStatus {
     pub(super) agent: AgentId,
     pub(super) status: Status,
     pub(super) origin: Option<Origin>,
+}
+
+/// An agent is away on one connection, or back; false if there is no such session.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub(super) struct SetAway {
+    pub(super) agent: AgentId,
+    pub(super) session: u64,
+    pub(super) away: bool,
+}
+
+/// A chat's agent has not answered in time.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Unreplied {
+    pub(super) chat: ChatId,
+    /// Who had the thread until now.
+    pub(super) had_thread: Vec<AgentId>,
 }
 
 /// The status of everybody who is not offline.

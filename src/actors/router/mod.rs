@@ -4,11 +4,16 @@
 //! [`RouterHandle`] is how others speak with it.
 
 mod actor;
+mod duty;
+mod explained;
 mod handle;
 mod message;
 mod presence;
+mod query;
 mod telling;
 mod translate;
 
+pub(crate) use duty::fault as work_schedule_fault;
 pub use handle::RouterHandle;
 pub use message::{Leave, Status};
+pub use query::{RouterQuery, RouterReply};

@@ -15,7 +15,7 @@ use crate::domain::routing::{
 };
 
 /// The license's rules as the router takes them.
-pub(super) fn settings(rules: &RoutingRules) -> RouterSettings {
+pub(super) fn settings(license: &License, rules: &RoutingRules) -> RouterSettings {
     RouterSettings {
         manual: rules.manual,
         prefer_recent_agent: rules.prefer_recent_agent,
@@ -29,12 +29,15 @@ pub(super) fn settings(rules: &RoutingRules) -> RouterSettings {
         },
         agent_disconnect_grace: rules.disconnect_grace,
         startup_grace: rules.restart_grace,
-        ..RouterSettings::default()
+        limit_queue: rules.queue_plan,
+        limit_queue_continuous: rules.queue_continuous,
+        max_agent_active_chats: rules.max_agent_active_chats,
+        groups: license.groups.iter().map(|(id, group)| (*id, group.routing)).collect(),
     }
 }
 
 /// An agent of the license as the router takes them.
-pub(super) fn agent(agent: &Agent, rules: &RoutingRules) -> AgentRouting {
+pub(super) fn agent(agent: &Agent, rules: &RoutingRules, on_duty: bool) -> AgentRouting {
     AgentRouting {
         kind: match agent.kind {
             AgentKind::Human => routing::AgentKind::Human,
@@ -44,6 +47,7 @@ pub(super) fn agent(agent: &Agent, rules: &RoutingRules) -> AgentRouting {
         max_chats: agent.max_chats_count.unwrap_or(rules.max_chats_count).min(rules.max_chats_ceiling),
         suspended: agent.suspended,
         awaiting_approval: agent.awaiting_approval,
+        on_duty,
         ..AgentRouting::human(agent.id.clone())
     }
 }
@@ -65,6 +69,7 @@ pub(super) fn state(chat: ChatId, version: u64, settled: DecisionId, view: &Rout
         groups: view.groups.clone(),
         members: view.agents.clone(),
         queued_since: view.queued_at,
+        idle: view.idle,
         has_customer: view.customer.is_some(),
         continuous: view.continuous,
         ignore_agents_routing: view.ignore_agents_routing,
@@ -82,7 +87,13 @@ pub(super) enum Asked {
 pub(super) fn asked(chat: &ChatId, version: u64, settled: DecisionId, request: RouteRequest) -> Asked {
     match request {
         RouteRequest::Open {
-            groups, recent_agent, continuous, ignore_agents_routing, ignore_bots, ..
+            groups,
+            recent_agent,
+            continuous,
+            by_agent,
+            has_customer,
+            ignore_agents_routing,
+            ignore_bots,
         } => Asked::Start(ChatRequest {
             version,
             settled,
@@ -91,7 +102,9 @@ pub(super) fn asked(chat: &ChatId, version: u64, settled: DecisionId, request: R
             continuous,
             ignore_agents_routing,
             ignore_bots,
-            ..ChatRequest::new(chat.clone())
+            by_agent,
+            has_customer,
+            chat: chat.clone(),
         }),
         RouteRequest::Transfer { to, ignore_availability, .. } => Asked::Transfer {
             target: match to {
@@ -145,10 +158,7 @@ pub(super) fn order(license: &License, effect: Effect) -> Option<(ChatKey, Optio
             (key(chat), Some(Command::UnassignAgent(command)), decision)
         }
         Effect::AskChat { chat, decision } => (key(chat), None, decision),
-        Effect::Decided(record) => {
-            tracing::debug!(license.id = %license.id, ?record, "routed");
-            return None;
-        }
+        Effect::Decided(_) => return None,
     })
 }
 

@@ -88,7 +88,7 @@ fn join(draft: &mut Draft<'_>, user: ChatUser, adds_self: bool) -> Result<(), Re
     if let UserId::Agent(agent) = &user.id
         && user.visibility == Visibility::All
     {
-        draft.change(Change::Assigned(agent.clone()));
+        draft.assign(agent.clone());
         if was_queued {
             let at = draft.time();
             draft.change(Change::Dequeued(at));

@@ -46,7 +46,7 @@ impl AssignAgent {
             Some(_) => TransferReason::Other,
         };
         hand_to(&mut draft, &self.agent, reason, earlier.cloned(), before);
-        let minutes = super::close_inactive::minutes(context.rules.unreplied_transfer_after);
+        let minutes = super::silence::minutes(context.rules.unreplied_transfer_after);
         let name = |agent| context.license.agent_name(agent);
         let message = match (earlier, self.cause) {
             (Some(earlier), Some(cause)) => cause.assigned(name(&self.agent), name(earlier), &minutes),
@@ -68,7 +68,7 @@ fn hand_to(
     let at = draft.time();
     let user = ChatUser::agent(agent.clone(), Visibility::All);
     draft.change(Change::UserAdded(user.clone()));
-    draft.change(Change::Assigned(agent.clone()));
+    draft.assign(agent.clone());
     if draft.chat.active_thread().is_some_and(|thread| thread.queued_at.is_some()) {
         draft.change(Change::Dequeued(at));
     }

@@ -5,7 +5,7 @@ use super::{Caller, Context, Decision, Reply};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
 use crate::domain::id::UserId;
-use crate::domain::push::PushBody;
+use crate::domain::push::{Audience, PushBody};
 use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
 
@@ -40,13 +40,21 @@ pub(super) fn close_thread(
     message: ServerMessage<'_>,
     user: Option<UserId>,
 ) -> Result<(), Rejection> {
-    draft.system_message(message)?;
+    let hides = draft.caller_hides();
+    draft.system_message_of_caller(message)?;
     // Those who were in the chat until now are told, though the closing takes the agents out of it.
     let to = draft.chat.everybody();
     let thread = draft.chat.active_thread().ok_or(Rejection::ChatInactive)?.id.clone();
     let at = draft.time();
     draft.change(Change::ThreadClosed(at));
-    draft.push(PushBody::ChatDeactivated { chat: draft.chat.id.clone(), thread, user }, to);
+    let chat = draft.chat.id.clone();
+    let mut for_agents = to;
+    if hides {
+        let customers = std::mem::take(&mut for_agents.customers);
+        let body = PushBody::ChatDeactivated { chat: chat.clone(), thread: thread.clone(), user: None };
+        draft.push(body, Audience { customers, ..Audience::default() });
+    }
+    draft.push(PushBody::ChatDeactivated { chat, thread, user }, for_agents);
     Ok(())
 }
 

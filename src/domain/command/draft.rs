@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{Context, Decision, Reply};
-use crate::domain::change::Change;
+use crate::domain::change::{Change, Target};
 use crate::domain::chat::Chat;
 use crate::domain::event::{Event, EventBody, NewEvent, Visibility};
-use crate::domain::id::{EventId, UserId};
-use crate::domain::push::{Audience, Push, PushBody};
+use crate::domain::id::{AgentId, EventId, UserId};
+use crate::domain::properties::{self, Properties, PropertyValue};
+use crate::domain::push::{Audience, Push, PushBody, QueuePlace};
 use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
 use crate::domain::time::Timestamp;
@@ -63,9 +64,30 @@ impl<'a> Draft<'a> {
         self.server_says(message.into_body())
     }
 
+    /// The same about something that the caller does: the customer does not read of agents who hide from them.
+    pub(super) fn system_message_of_caller(
+        &mut self,
+        message: ServerMessage<'_>,
+    ) -> Result<EventId, Rejection> {
+        let visibility = if self.caller_hides() { Visibility::Agents } else { Visibility::All };
+        self.says(NewEvent { visibility, ..server_event(message.into_body()) })
+    }
+
+    /// Whether the caller is in the chat and the customer must not know.
+    pub(super) fn caller_hides(&self) -> bool {
+        let caller = self.context.caller.user();
+        caller
+            .and_then(|user| self.chat.present_user(&user))
+            .is_some_and(|user| user.visibility == Visibility::Agents)
+    }
+
     /// As [`Draft::system_message`], with the text made already.
     pub(super) fn server_says(&mut self, body: EventBody) -> Result<EventId, Rejection> {
-        let event = self.add_event(server_event(body), None)?;
+        self.says(server_event(body))
+    }
+
+    fn says(&mut self, event: NewEvent) -> Result<EventId, Rejection> {
+        let event = self.add_event(event, None)?;
         let id = event.id.clone();
         let to = self.chat.members(event.visibility);
         self.push(
@@ -73,6 +95,38 @@ impl<'a> Draft<'a> {
             to,
         );
         Ok(id)
+    }
+
+    /// The thread waits from now on, or from the moment that the router gave it its place.
+    pub(super) fn wait_from(&mut self, place: Option<QueuePlace>) -> Option<QueuePlace> {
+        let at = place.and_then(|place| place.queued_at).unwrap_or_else(|| self.time());
+        self.change(Change::Queued(at));
+        place.map(|place| QueuePlace { queued_at: Some(at), ..place })
+    }
+
+    /// The thread is given to an agent, who has the whole time to answer.
+    pub(super) fn assign(&mut self, agent: AgentId) {
+        self.change(Change::Assigned(agent));
+        if self.chat.active_thread().is_some_and(|thread| thread.unanswered_since.is_some()) {
+            let at = self.time();
+            self.change(Change::Attended(at));
+        }
+    }
+
+    /// Sets a property of the namespace `routing` on the active thread, and tells those who may read it.
+    pub(super) fn set_thread_property(&mut self, name: &str, value: PropertyValue) {
+        let Some(thread) = self.chat.active_thread().map(|thread| thread.id.clone()) else { return };
+        let mut properties = Properties::new();
+        properties::set(&mut properties, "routing", name, value);
+        let body = PushBody::ThreadPropertiesUpdated {
+            chat: self.chat.id.clone(),
+            thread: thread.clone(),
+            properties: properties.clone(),
+        };
+        self.change(Change::PropertiesSet { target: Target::Thread(thread), properties });
+        let mut to = self.chat.everybody();
+        to.customers.clear();
+        self.push(body, to);
     }
 
     pub(super) fn decision(self, reply: Reply) -> Decision {

@@ -1,11 +1,14 @@
 //! `send_typing_indicator` (agents) and `send_sneak_peek` (customers), 3.6: told, never stored.
 
+use super::silence::attention;
 use super::{Context, Decision, Reply};
+use crate::domain::change::Change;
 use crate::domain::chat::Chat;
 use crate::domain::event::Visibility;
 use crate::domain::id::UserId;
 use crate::domain::push::{Push, PushBody};
 use crate::domain::rejection::Rejection;
+use crate::domain::thread::Thread;
 
 /// The requester types, or stopped typing.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +41,20 @@ impl SendTypingIndicator {
             at: context.now,
             is_typing: self.is_typing,
         };
-        Ok(told_to_others(chat, &author, visibility, body))
+        let changes = match self.is_typing {
+            true => seldom(attention(chat, &author, context.now), thread, context),
+            false => None,
+        };
+        let told = told_to_others(chat, &author, visibility, body);
+        Ok(Decision { changes: changes.into_iter().collect(), ..told })
     }
+}
+
+/// Whoever types tells so again and again: a few times in the time that they have for the answer are enough.
+fn seldom(attention: Option<Change>, thread: &Thread, context: &Context<'_>) -> Option<Change> {
+    let since = context.now.since(thread.unanswered_since?);
+    let period = context.rules.unreplied_transfer_after;
+    attention.filter(|_| !period.is_zero() && since >= period / 4)
 }
 
 impl SendSneakPeek {

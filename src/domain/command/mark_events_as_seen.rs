@@ -1,5 +1,6 @@
 //! `mark_events_as_seen` (agents and customers, 3.6).
 
+use super::silence::attention;
 use super::{Context, Decision, Reply};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
@@ -28,8 +29,9 @@ impl MarkEventsAsSeen {
         }
         // Customers do not learn of members who hide from them.
         let to = chat.members(entry.visibility);
+        let attention = attention(chat, &user, context.now);
         Ok(Decision {
-            changes: vec![Change::Seen { user: user.clone(), up_to }],
+            changes: [Change::Seen { user: user.clone(), up_to }].into_iter().chain(attention).collect(),
             older_thread: None,
             pushes: vec![Push {
                 body: PushBody::EventsMarkedAsSeen { user, chat: chat.id.clone(), seen_up_to: up_to },

@@ -3,7 +3,7 @@
 
 mod add_user_to_chat;
 mod assign;
-mod close_inactive;
+mod customer_presence;
 mod deactivate_chat;
 mod draft;
 mod follow_chat;
@@ -14,6 +14,7 @@ mod properties;
 mod remove_user_from_chat;
 mod resume_chat;
 mod send_event;
+mod silence;
 mod start_chat;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -25,7 +26,7 @@ mod update_customer;
 
 pub use add_user_to_chat::AddUserToChat;
 pub use assign::AssignAgent;
-pub use close_inactive::CloseInactive;
+pub use customer_presence::CustomerPresence;
 pub use deactivate_chat::DeactivateChat;
 pub use follow_chat::{FollowChat, UnfollowChat};
 pub use indicators::{SendSneakPeek, SendTypingIndicator};
@@ -35,11 +36,13 @@ pub use properties::{DeleteProperties, UpdateProperties};
 pub use remove_user_from_chat::RemoveUserFromChat;
 pub use resume_chat::ResumeChat;
 pub use send_event::SendEvent;
+pub use silence::HeedSilence;
 pub use start_chat::StartChat;
 pub use transfer_chat::{TransferChat, TransferTo};
 pub use unassign::{LeaveCause, UnassignAgent};
 pub use update_customer::UpdateCustomer;
 
+use super::change::Change;
 use super::chat::Chat;
 use super::customer::CustomerProfile;
 use super::event::Event;
@@ -73,7 +76,8 @@ pub enum Command {
     UpdateCustomer(UpdateCustomer),
     AssignAgent(AssignAgent),
     UnassignAgent(UnassignAgent),
-    CloseInactive(CloseInactive),
+    HeedSilence(HeedSilence),
+    CustomerPresence(CustomerPresence),
 }
 
 /// Who gives a command.
@@ -138,8 +142,10 @@ pub enum RouteRequest {
         recent_agent: Option<AgentId>,
         /// Waits for absent agents.
         continuous: bool,
-        /// The customer who asks.
-        customer: CustomerId,
+        /// The agent who opens it; none if it is the customer.
+        by_agent: Option<AgentId>,
+        /// Whether there is a customer to be served.
+        has_customer: bool,
         /// `routing.ignore_agents_routing`.
         ignore_agents_routing: bool,
         /// `routing.ignore_bots`.
@@ -200,7 +206,7 @@ pub enum SubjectRequest {
 #[derive(Clone, Debug, Default)]
 pub struct Decision {
     /// What happened; stored as one row.
-    pub changes: Vec<super::change::Change>,
+    pub changes: Vec<Change>,
     /// The thread whose log takes the row; none for the chat's last.
     pub older_thread: Option<ThreadId>,
     /// What is told once it is stored.
@@ -236,7 +242,7 @@ impl Command {
         match self {
             Self::StartChat(command) => command.thread.route_request(chat, caller),
             Self::ResumeChat(command) => command.thread.route_request(chat, caller),
-            Self::SendEvent(command) => command.route_request(chat, caller),
+            Self::SendEvent(command) => command.route_request(chat, caller, license),
             Self::TransferChat(command) => command.route_request(chat, license),
             _ => None,
         }
@@ -274,7 +280,8 @@ impl Command {
             Self::UpdateCustomer(command) => command.decide(chat, context),
             Self::AssignAgent(command) => command.decide(chat, context),
             Self::UnassignAgent(command) => command.decide(chat, context),
-            Self::CloseInactive(command) => command.decide(chat, context),
+            Self::HeedSilence(command) => command.decide(chat, context),
+            Self::CustomerPresence(command) => command.decide(chat, context),
         }
     }
 }

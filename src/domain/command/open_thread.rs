@@ -11,7 +11,7 @@ use crate::domain::chat::Chat;
 use crate::domain::customer::Customer;
 use crate::domain::event::{Event, NewEvent, Visibility};
 use crate::domain::id::{AgentId, CustomerId, EventId, UserId};
-use crate::domain::properties::{self, Properties, PropertyValue};
+use crate::domain::properties::{self, Properties, PropertyValue, is_on};
 use crate::domain::property_definitions::{Location, check_set};
 use crate::domain::push::{PushBody, QueuePlace, ThreadEvents};
 use crate::domain::rejection::Rejection;
@@ -51,17 +51,24 @@ const MAX_EXTRA_AGENTS: usize = 4;
 const MAX_INITIAL_EVENTS: usize = 100;
 
 impl NewThread {
-    /// Customers' threads are routed; a thread that an agent opens is that agent's.
+    /// Customers' threads are routed; a thread that an agent opens is that agent's, if the license has room for it.
     pub fn route_request(&self, chat: &Chat, caller: &Caller) -> Option<RouteRequest> {
-        let Caller::Customer { id, .. } = caller else { return None };
+        let by_agent = match caller {
+            Caller::Agent { id, .. } => Some(id.clone()),
+            Caller::Customer { .. } => None,
+            Caller::Server => return None,
+        };
+        let has_customer =
+            by_agent.is_none() || chat.customer().is_some() || self.customers().next().is_some();
         self.active.then(|| RouteRequest::Open {
             groups: self.access.clone().unwrap_or_default().group_ids,
             recent_agent: chat.thread.as_ref().and_then(|thread| thread.assigned.last().cloned()),
             continuous: self.continuous.unwrap_or(chat.continuous),
-            customer: id.clone(),
-            ignore_agents_routing: is_true(&self.chat_properties, "ignore_agents_routing")
-                || is_true(&chat.properties, "ignore_agents_routing"),
-            ignore_bots: is_true(&self.thread_properties, "ignore_bots"),
+            by_agent,
+            has_customer,
+            ignore_agents_routing: is_on(&self.chat_properties, "routing", "ignore_agents_routing")
+                || is_on(&chat.properties, "routing", "ignore_agents_routing"),
+            ignore_bots: is_on(&self.thread_properties, "routing", "ignore_bots"),
         })
     }
 
@@ -174,8 +181,12 @@ pub(super) fn open_thread(draft: &mut Draft<'_>, new: NewThread) -> Result<Vec<E
         given.push(event.id.clone());
         all.push(event);
     }
-    if let Some(Assigned::ByRouter(agent)) = &assigned {
-        let message = ServerMessage::assigned(context.license.agent_name(agent));
+    let message = match &assigned {
+        Some(Assigned::ByRouter(agent)) => Some(ServerMessage::assigned(context.license.agent_name(agent))),
+        Some(Assigned::Waits(_)) => Some(ServerMessage::unassigned()),
+        Some(Assigned::Opener) | None => None,
+    };
+    if let Some(message) = message {
         all.push(draft.add_event(server_event(message.into_body()), None)?);
     }
     mark_all_seen_by_opener(draft);
@@ -216,6 +227,9 @@ fn assigned_agent(
     users: &[ChatUser],
     new: &NewThread,
 ) -> Result<Option<Assigned>, Rejection> {
+    if new.active && context.route == Some(Route::LicenseFull) {
+        return Err(Rejection::LimitReached("the license has as many chats as it may"));
+    }
     if users.iter().any(|user| user.id.agent().is_some()) {
         return Ok(Some(Assigned::Opener));
     }
@@ -225,10 +239,9 @@ fn assigned_agent(
     match &context.route {
         Some(Route::Assign(agent)) => Ok(Some(Assigned::ByRouter(agent.clone()))),
         Some(Route::Queue(place)) => Ok(Some(Assigned::Waits(*place))),
-        Some(Route::Unrouted) | None => Ok(None),
+        Some(Route::Unrouted | Route::LicenseFull) | None => Ok(None),
         Some(Route::GroupsOffline) => Err(Rejection::GroupsOffline),
         Some(Route::AgentOffline) => Err(Rejection::AgentOffline),
-        Some(Route::LicenseFull) => Err(Rejection::LimitReached("the license has as many chats as it may")),
     }
 }
 
@@ -291,6 +304,8 @@ fn head_of_new_thread(draft: &Draft<'_>, chat: &Chat, new: &NewThread) -> Thread
         previous_thread_id: previous.map(|thread| thread.id.clone()),
         events: 0,
         last_activity: created_at,
+        unanswered_since: None,
+        customer_left_at: None,
         assigned: Vec::new(),
         closed_at: None,
     }
@@ -301,19 +316,15 @@ fn route(draft: &mut Draft<'_>, assigned: &Option<Assigned>, active: bool) -> Op
     match assigned {
         Some(Assigned::Opener) => {
             let agents: Vec<AgentId> = draft.chat.serving_agents().cloned().collect();
-            agents.into_iter().for_each(|agent| draft.change(Change::Assigned(agent)));
+            agents.into_iter().for_each(|agent| draft.assign(agent));
             None
         }
         Some(Assigned::ByRouter(agent)) => {
             draft.change(Change::UserAdded(ChatUser::agent(agent.clone(), Visibility::All)));
-            draft.change(Change::Assigned(agent.clone()));
+            draft.assign(agent.clone());
             None
         }
-        Some(Assigned::Waits(place)) if active => {
-            let at = draft.time();
-            draft.change(Change::Queued(at));
-            place.map(|place| QueuePlace { queued_at: Some(at), ..place })
-        }
+        Some(Assigned::Waits(place)) if active => draft.wait_from(*place),
         _ => None,
     }
 }
@@ -335,8 +346,4 @@ fn author_of(
             })
         }
     }
-}
-
-fn is_true(properties: &Properties, name: &str) -> bool {
-    properties::get(properties, "routing", name) == Some(&PropertyValue::Bool(true))
 }

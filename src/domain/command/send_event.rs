@@ -8,11 +8,13 @@ use std::sync::Arc;
 use super::draft::Draft;
 use super::open_thread::{NewThread, open_thread};
 use super::{Caller, Context, Decision, Reply, RouteRequest};
-use crate::domain::change::Change;
+use crate::domain::access::Access;
+use crate::domain::change::{Change, Target};
 use crate::domain::chat::Chat;
 use crate::domain::event::{Event, EventBody, EventKind, NewEvent, Visibility};
-use crate::domain::id::UserId;
-use crate::domain::license::InactiveSend;
+use crate::domain::id::{ThreadId, UserId};
+use crate::domain::license::{InactiveSend, License};
+use crate::domain::properties::{self, Properties, PropertyValue};
 use crate::domain::push::{Push, PushBody};
 use crate::domain::rejection::Rejection;
 
@@ -32,18 +34,26 @@ enum Place {
 }
 
 impl SendEvent {
-    pub(super) fn route_request(&self, chat: &Chat, caller: &Caller) -> Option<RouteRequest> {
+    pub(super) fn route_request(
+        &self,
+        chat: &Chat,
+        caller: &Caller,
+        license: &License,
+    ) -> Option<RouteRequest> {
         let opens = chat.thread.is_some() && chat.active_thread().is_none() && !self.stays_in_last_thread();
-        opens.then(|| self.new_thread(chat).route_request(chat, caller)).flatten()
+        opens.then(|| self.new_thread(chat, license).route_request(chat, caller)).flatten()
     }
 
     fn stays_in_last_thread(&self) -> bool {
         self.attach_to_last_thread || self.event.body.kind() == EventKind::Annotation
     }
 
-    fn new_thread(&self, chat: &Chat) -> NewThread {
+    /// Open to the groups that the chat had, as far as they are still there; else to all agents.
+    fn new_thread(&self, chat: &Chat, license: &License) -> NewThread {
+        let mut group_ids = chat.access.group_ids.clone();
+        group_ids.retain(|group| license.has_group(*group));
         NewThread {
-            access: Some(chat.access.clone()),
+            access: (!group_ids.is_empty()).then_some(Access { group_ids }),
             events: vec![self.event.clone()],
             active: true,
             ..NewThread::default()
@@ -66,7 +76,7 @@ impl SendEvent {
         match self.place(chat.active_thread().is_some(), context)? {
             Place::NewThread => {
                 let mut draft = Draft::new(chat, context);
-                let new = self.new_thread(chat);
+                let new = self.new_thread(chat, context.license);
                 let ids = open_thread(&mut draft, new)?;
                 let id = ids.into_iter().next().ok_or(Rejection::NotFound("event"))?;
                 Ok(draft.decision(Reply::Event(id)))
@@ -129,10 +139,32 @@ impl SendEvent {
             },
         };
         let mut changes = vec![Change::EventAdded(event.clone())];
+        let mut pushes = vec![push];
+        if let Some(thread) =
+            chat.active_thread().filter(|thread| thread.is_idle() && event.body.kind().is_activity())
+        {
+            let (change, push) = no_longer_idle(chat, &thread.id);
+            changes.push(change);
+            pushes.push(push);
+        }
         // A system message has no author, but whoever sends it has seen the chat like any other sender.
         if is_system && let Some(user) = author.filter(|user| chat.user(user).is_some()) {
             changes.push(Change::Seen { user, up_to: event.created_at });
         }
-        Ok(Decision { changes, older_thread: None, pushes: vec![push], reply: Reply::Event(id) })
+        Ok(Decision { changes, older_thread: None, pushes, reply: Reply::Event(id) })
     }
+}
+
+/// Somebody spoke again: the chat takes its agents' slots once more, even beyond their limits.
+fn no_longer_idle(chat: &Chat, thread: &ThreadId) -> (Change, Push) {
+    let mut properties = Properties::new();
+    properties::set(&mut properties, "routing", "idle", PropertyValue::Bool(false));
+    let mut to = chat.everybody();
+    to.customers.clear();
+    let body = PushBody::ThreadPropertiesUpdated {
+        chat: chat.id.clone(),
+        thread: thread.clone(),
+        properties: properties.clone(),
+    };
+    (Change::PropertiesSet { target: Target::Thread(thread.clone()), properties }, Push { body, to })
 }

@@ -17,7 +17,7 @@ use crate::domain::change::{Change, Target};
 use crate::domain::customer::Customer;
 use crate::domain::event::{EventBody, EventLimits, Json, NewEvent, Visibility};
 use crate::domain::id::{AccountId, LicenseId, OrganizationId};
-use crate::domain::license::{AgentKind, Group, InactiveSend, Priority, Role, Settings};
+use crate::domain::license::{AgentKind, Group, InactiveSend, LoginStatus, Priority, Role, Settings};
 use crate::domain::properties::{self, Properties, PropertyValue};
 use crate::domain::push::{Audience, PushBody};
 
@@ -102,6 +102,8 @@ pub(crate) fn an_agent(name: &str, groups: &[i64], kind: AgentKind) -> Agent {
         groups: groups.iter().map(|group| (GroupId(*group), Priority::Normal)).collect(),
         max_chats_count: None,
         suspended: false,
+        login_status: LoginStatus::default(),
+        work_scheduler: None,
         awaiting_approval: false,
     }
 }
@@ -113,7 +115,7 @@ pub(crate) fn demo_license() -> License {
         an_agent("brown", &[2], AgentKind::Human),
         an_agent("bot", &[], AgentKind::Bot),
     ];
-    let group = |id, name: &str| (GroupId(id), Group { name: name.to_owned() });
+    let group = |id, name: &str| (GroupId(id), Group { name: name.to_owned(), routing: Default::default() });
     License {
         id: LicenseId(1001),
         organization_id: OrganizationId(Uuid::nil()),
@@ -182,6 +184,9 @@ impl Story {
             license: demo_license(),
             rules: ChatRules {
                 thread_inactivity_timeout: Duration::from_secs(30 * 60),
+                continuous_inactivity_timeout: Duration::from_secs(30 * 60),
+                idle_after: Duration::ZERO,
+                customer_gone_after: Duration::ZERO,
                 unreplied_transfer_after: Duration::from_secs(5 * 60),
                 inactive_send: InactiveSend::NewThread,
                 events: EventLimits { max_size: 16 * 1024 },
@@ -538,8 +543,12 @@ impl Step<'_> {
         }))
     }
 
+    pub(crate) fn customer_is_connected(self, is_connected: bool) -> Outcome {
+        self.gives(Command::CustomerPresence(CustomerPresence { is_connected }))
+    }
+
     pub(crate) fn closes_if_inactive(self) -> Outcome {
-        self.gives(Command::CloseInactive(CloseInactive))
+        self.gives(Command::HeedSilence(HeedSilence))
     }
 }
 

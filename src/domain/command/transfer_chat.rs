@@ -174,7 +174,7 @@ impl TransferChat {
             Caller::Customer { .. } | Caller::Server => "The server",
         };
         let targets = target_names(&to, context.license);
-        draft.system_message(ServerMessage::chat_transferred(initiator, &targets))?;
+        draft.system_message_of_caller(ServerMessage::chat_transferred(initiator, &targets))?;
         Ok(())
     }
 }
@@ -190,9 +190,11 @@ fn settle(
     let waits = draft.chat.active_thread().is_some_and(|thread| thread.queued_at.is_some());
     let Some(agent) = agent else {
         if !waits {
-            draft.change(Change::Queued(at));
+            return draft.wait_from(place);
         }
-        return place.map(|place| QueuePlace { queued_at: Some(at), ..place });
+        // Another queue, but its time counts from when it began to wait.
+        let queued_at = draft.chat.active_thread().and_then(|thread| thread.queued_at);
+        return place.map(|place| QueuePlace { queued_at, ..place });
     };
     if waits {
         draft.change(Change::Dequeued(at));
@@ -211,7 +213,7 @@ fn settle(
         // Those who gain the chat learn of it as a whole.
         draft.push(body, before.clone());
     }
-    draft.change(Change::Assigned(agent.clone()));
+    draft.assign(agent.clone());
     None
 }
 

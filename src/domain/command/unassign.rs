@@ -3,8 +3,8 @@
 use super::deactivate_chat::close_thread;
 use super::draft::Draft;
 use super::remove_user_from_chat::remove;
+use super::silence::minutes;
 use super::{Context, Decision, Reply};
-use crate::domain::change::Change;
 use crate::domain::chat::Chat;
 use crate::domain::id::AgentId;
 use crate::domain::push::{PushBody, QueuePlace, TransferReason, TransferTarget};
@@ -68,17 +68,18 @@ impl LeaveCause {
             Self::Disconnected => ServerMessage::assigned_disconnected(added, removed),
             Self::Deleted => ServerMessage::assigned_deleted(added, removed),
             Self::Inactive => ServerMessage::assigned_inactive(added, removed, minutes),
-            Self::Offline | Self::Other => ServerMessage::assigned(added),
+            Self::Offline | Self::Other => ServerMessage::assigned_other(added),
         }
     }
 
-    fn unassigned(self, agent: &str) -> ServerMessage<'_> {
+    fn unassigned<'a>(self, agent: &'a str, minutes: &'a str) -> ServerMessage<'a> {
         match self {
             Self::SignedOut => ServerMessage::unassigned_signed_out(agent),
             Self::RemotelySignedOut => ServerMessage::unassigned_remotely_signed_out(agent),
             Self::Disconnected => ServerMessage::unassigned_disconnected(agent),
             Self::Deleted => ServerMessage::unassigned_deleted(agent),
-            Self::Inactive | Self::Offline | Self::Other => ServerMessage::unassigned_other(),
+            Self::Inactive => ServerMessage::unassigned_inactive(agent, minutes),
+            Self::Offline | Self::Other => ServerMessage::unassigned_other(),
         }
     }
 
@@ -121,19 +122,19 @@ impl UnassignAgent {
     }
 
     fn queue(&self, draft: &mut Draft<'_>, name: &str) -> Result<(), Rejection> {
-        let at = draft.time();
-        draft.change(Change::Queued(at));
+        let queue = draft.wait_from(self.place);
         let body = PushBody::ChatTransferred {
             chat: draft.chat.id.clone(),
             thread: draft.chat.active_thread().map(|thread| thread.id.clone()),
             requester: None,
             reason: TransferReason::Unassigned,
             to: TransferTarget { group_ids: draft.chat.access.group_ids.clone(), agent_ids: Vec::new() },
-            queue: self.place.map(|place| QueuePlace { queued_at: Some(at), ..place }),
+            queue,
         };
         let to = draft.chat.everybody();
         draft.push(body, to);
-        draft.system_message(self.cause.unassigned(name))?;
+        let minutes = minutes(draft.context.rules.unreplied_transfer_after);
+        draft.system_message(self.cause.unassigned(name, &minutes))?;
         Ok(())
     }
 }
@@ -168,7 +169,11 @@ mod tests {
                 "Customer was queued because Smith account has been deleted",
             ),
             (LeaveCause::Other, "unassigned_other", "Chat is unassigned"),
-            (LeaveCause::Inactive, "unassigned_other", "Chat is unassigned"),
+            (
+                LeaveCause::Inactive,
+                "unassigned",
+                "Chat is unassigned because Smith hasn't replied in 5 minutes",
+            ),
         ];
         for (cause, kind, text) in causes {
             let mut story = Story::with_smith();

@@ -46,6 +46,8 @@ pub(super) struct Group {
     /// What [`super::router::Router::ready`] holds of each lane.
     pub(super) ready: [Option<QueueKey>; 3],
     pub(super) waits: Waits,
+    /// Starts that were refused.
+    pub(super) refused: u64,
     /// The least key from which on positions may have changed since they were last handed out.
     pub(super) moved_from: Option<QueueKey>,
     /// How far the running sweep over changed positions has come.
@@ -68,6 +70,7 @@ impl Group {
             lanes: std::array::from_fn(|_| RankedSet::new()),
             ready: [None; 3],
             waits: Waits::default(),
+            refused: 0,
             moved_from: None,
             sweep_from: None,
             told: None,

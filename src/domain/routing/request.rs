@@ -98,6 +98,23 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The name of the reason, as in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NobodyAccepting => "nobody_accepting",
+            Self::NobodyOnline => "nobody_online",
+            Self::NobodyFree => "nobody_free",
+            Self::QueueOff => "queue_off",
+            Self::QueueFull => "queue_full",
+            Self::LicenseLimit => "license_limit",
+            Self::AgentOffline => "agent_offline",
+            Self::NoAccess => "no_access",
+            Self::AlreadyTaken => "already_taken",
+            Self::NotWaiting => "not_waiting",
+            Self::Rebuilding => "rebuilding",
+        }
+    }
+
     pub(super) fn rule(self) -> Rule {
         match self {
             Self::NobodyAccepting => Rule::NobodyAccepting,
@@ -263,6 +280,10 @@ impl Router {
 
     fn refuse_start(&mut self, id: DecisionId, key: ChatKey, refusal: Refusal) -> (DecisionId, Decision) {
         *self.refused.entry(refusal).or_default() += 1;
+        for at in 0..self.tables.chat(key).groups.len() {
+            let group = self.tables.chat(key).groups[at];
+            self.tables.group_mut(group).refused += 1;
+        }
         self.close(key);
         (id, Decision::Refuse(refusal))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::presence::{AgentStatus, CustomerGroupStatus, GroupStatus};
 use super::request::Refusal;
@@ -13,7 +13,7 @@ use crate::domain::id::{AgentId, GroupId};
 use crate::domain::time::Timestamp;
 
 /// The observable state of a router.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RouterSnapshot {
     /// The router's epoch.
     pub epoch: u64,
@@ -34,7 +34,7 @@ pub struct RouterSnapshot {
 }
 
 /// One agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentSnapshot {
     /// The agent.
     pub id: AgentId,
@@ -51,7 +51,7 @@ pub struct AgentSnapshot {
 }
 
 /// One group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupSnapshot {
     /// The group.
     pub id: GroupId,
@@ -65,6 +65,24 @@ pub struct GroupSnapshot {
     pub head_since: Option<Timestamp>,
     /// Waits so far.
     pub waits: WaitReport,
+    /// Starts refused so far.
+    pub refused_starts: u64,
+}
+
+impl AgentSnapshot {
+    /// Logged in, or gone so shortly that nobody has been told.
+    pub fn is_present(&self) -> bool {
+        self.status != AgentStatus::Offline || self.grace_until.is_some()
+    }
+}
+
+impl RouterSnapshot {
+    /// Slots of the agents who accept chats, and how many of them are taken: the occupancy. An agent may have more
+    /// chats than slots.
+    pub fn occupancy(&self) -> (u32, u32) {
+        let accepting = self.agents.iter().filter(|agent| agent.status == AgentStatus::AcceptingChats);
+        accepting.fold((0, 0), |(taken, slots), agent| (taken + agent.chats, slots + agent.limit))
+    }
 }
 
 impl Router {
@@ -86,6 +104,7 @@ impl Router {
             waiting: group.waiting(),
             head_since: group.next_waiting(std::ops::Bound::Unbounded).map(|key| key.queued_at),
             waits: group.waits.report.clone(),
+            refused_starts: group.refused,
         });
         RouterSnapshot {
             epoch: self.epoch,

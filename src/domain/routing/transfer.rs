@@ -25,7 +25,7 @@ pub enum TransferTarget {
 }
 
 /// Who would get a chat now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prediction {
     /// The agent; if it would wait, one of those it would wait for.
     pub agent: AgentId,

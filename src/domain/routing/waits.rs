@@ -24,6 +24,26 @@ pub struct WaitReport {
     pub buckets: [u64; WAIT_BOUNDS_S.len() + 1],
 }
 
+impl WaitReport {
+    /// The bound in seconds below which this share (0 to 1) of the waits stayed: the upper end of its bucket. None if
+    /// nobody was answered yet, or the wait was longer than the last bound.
+    pub fn quantile(&self, share: f64) -> Option<u32> {
+        let wanted = (share * self.answered as f64).ceil().max(1.0) as u64;
+        let mut below = 0;
+        let bucket = self.buckets.iter().position(|count| {
+            below += count;
+            below >= wanted
+        })?;
+        WAIT_BOUNDS_S.get(bucket).copied()
+    }
+
+    /// How many were answered within so many seconds, by whole buckets.
+    pub fn answered_within(&self, seconds: u32) -> u64 {
+        let buckets = WAIT_BOUNDS_S.iter().zip(&self.buckets);
+        buckets.filter(|(bound, _)| **bound <= seconds).map(|(_, count)| count).sum()
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Waits {
     pub(super) report: WaitReport,
@@ -79,5 +99,16 @@ mod tests {
         }
         assert_eq!(waits.report.buckets, [2, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
         assert_eq!((waits.report.answered, waits.report.waited_s), (5, 4064));
+        let report = &waits.report;
+        assert_eq!(
+            (report.quantile(0.0), report.quantile(0.5), report.quantile(0.8)),
+            (Some(1), Some(2), Some(120))
+        );
+        assert_eq!(report.quantile(1.0), None, "longer than any bound");
+        assert_eq!(WaitReport::default().quantile(0.5), None);
+        assert_eq!(
+            (report.answered_within(1), report.answered_within(2), report.answered_within(1800)),
+            (2, 3, 4)
+        );
     }
 }

@@ -84,11 +84,16 @@ fn an_agent_who_starts_a_chat_serves_it() {
 }
 
 #[test]
-fn only_a_customer_s_thread_is_routed() {
+fn the_router_is_asked_about_every_active_thread_and_told_which_an_agent_opens() {
     let mut story = Story::new();
     let command = Command::StartChat(StartChat { thread: plain() });
     let agent = Caller::Agent { id: agent_id("smith"), reach: Reach::All };
-    assert_eq!(command.route_request(&story.chat, &agent, &story.license), None);
+    let request = command.route_request(&story.chat, &agent, &story.license);
+    assert!(matches!(
+        request,
+        Some(RouteRequest::Open { by_agent: Some(by), has_customer: false, .. }) if by == agent_id("smith")
+    ));
+    assert_eq!(command.route_request(&story.chat, &Caller::Server, &story.license), None);
     story.customer().starts().done();
     story.customer().closes().done();
     let kate = Caller::Customer { id: customer_id("kate"), profile: None };
@@ -97,7 +102,8 @@ fn only_a_customer_s_thread_is_routed() {
         groups: vec![GroupId::ALL],
         recent_agent: None,
         continuous: false,
-        customer: customer_id("kate"),
+        by_agent: None,
+        has_customer: true,
         ignore_agents_routing: false,
         ignore_bots: false,
     };

@@ -1,0 +1,191 @@
+//! Time: agents who do not answer, chats that fall silent, customers who are gone, working hours, lost connections.
+
+use serde_json::json;
+
+use super::{is_served_by, messages, operator, serving, tells, waits};
+use crate::support::{Plan, TestNode, eventually};
+
+async fn node(settings: &[(&str, &str)]) -> TestNode {
+    TestNode::with(settings, Plan { licenses: 1, ..Plan::default() }).await
+}
+
+#[tokio::test]
+async fn an_agent_who_does_not_answer_loses_the_chat_to_another() {
+    let node = node(&[("chat.unreplied_transfer_after", "700ms")]).await;
+    let license = node.license();
+    let silent = license.agent(1).logs_in().await;
+    let customer = license.customer().await.logs_in().await;
+    let chat = customer.starts_chat("hello").await;
+    is_served_by(&silent, &chat, silent.id()).await;
+    let other = license.agent(2).logs_in().await;
+    let told = customer.expect_push("incoming_event", tells(&chat, "routing.assigned_inactive")).await;
+    let text = told["event"]["text"].as_str().expect("a text");
+    assert!(text.ends_with("hasn't replied in 0.01 minutes"), "{text}");
+    other.expect_push("incoming_chat", |push| push["chat"]["id"] == *chat.id).await;
+    let moved = silent.expect_push("chat_transferred", |push| push["chat_id"] == *chat.id).await;
+    assert_eq!((&moved["reason"], moved.get("requester_id")), (&json!("inactive"), None));
+    assert_eq!(moved["transferred_to"]["agent_ids"], json!([other.id()]));
+    silent.expect_push("user_removed_from_chat", |push| push["user_id"] == silent.id()).await;
+    other.says(&chat, "I am here").await;
+    assert_eq!(serving(&other, &chat).await, [other.id()]);
+}
+
+#[tokio::test]
+async fn the_clock_of_the_answer_survives_a_restart() {
+    let node = node(&[("chat.unreplied_transfer_after", "2s")]).await;
+    let license = node.license();
+    let silent = license.agent(1).logs_in().await;
+    let customer = license.customer().await.logs_in().await;
+    let chat = customer.starts_chat("hello").await;
+    is_served_by(&silent, &chat, silent.id()).await;
+    node.kill().await;
+    node.launch().await;
+    let (_silent, other) = (license.agent(1).logs_in().await, license.agent(2).logs_in().await);
+    is_served_by(&other, &chat, other.id()).await;
+    assert!(messages(&other, &chat).await.contains(&"routing.assigned_inactive".to_owned()));
+}
+
+#[tokio::test]
+async fn a_chat_that_nobody_else_can_take_stays() {
+    let node = node(&[("chat.unreplied_transfer_after", "300ms")]).await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in().await;
+    let customer = license.customer().await.logs_in().await;
+    let chat = customer.starts_chat("hello").await;
+    eventually("the router looked for another", async || {
+        let told = operator(&node, &["explain", &chat.id]);
+        // Twice: it goes on looking.
+        if told.matches("stays where it is, by the rule nobody else").count() >= 2 {
+            Ok(())
+        } else {
+            Err(told)
+        }
+    })
+    .await;
+    assert_eq!(serving(&agent, &chat).await, [agent.id()]);
+    agent.says(&chat, "sorry for the wait").await;
+}
+
+#[tokio::test]
+async fn in_manual_mode_an_unanswered_chat_goes_back_to_waiting() {
+    let node = node(&[("chat.unreplied_transfer_after", "700ms"), ("chats.manual_routing", "true")]).await;
+    let license = node.license();
+    let (agent, other) = (license.agent(1).logs_in().await, license.agent(2).logs_in().await);
+    let customer = license.customer().await.logs_in().await;
+    let chat = customer.starts_chat("hello").await;
+    waits(&agent, &chat).await;
+    agent.joins(&chat).await;
+    let told = customer
+        .expect_push("incoming_event", |push| {
+            tells(&chat, "routing.unassigned")(push)
+                && push["event"]["text"].as_str().is_some_and(|text| text.contains("hasn't replied"))
+        })
+        .await;
+    assert!(
+        told["event"]["text"].as_str().is_some_and(|text| text.starts_with("Chat is unassigned because"))
+    );
+    waits(&other, &chat).await;
+    // Whoever takes it has it.
+    other.joins(&chat).await;
+    assert_eq!(serving(&other, &chat).await, [other.id()]);
+}
+
+#[tokio::test]
+async fn an_idle_chat_frees_its_slot_and_the_next_message_takes_it_again() {
+    let node = node(&[("chat.idle_after", "1s"), ("agent.max_chats_count", "1")]).await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in().await;
+    let (one, two) = (license.customer().await.logs_in().await, license.customer().await.logs_in().await);
+    let first = one.starts_chat("hello").await;
+    let second = two.starts_chat("me too").await;
+    waits(&agent, &second).await;
+    let told = one.expect_push("incoming_event", tells(&first, "routing.idle")).await;
+    assert_eq!(told["event"]["text"], "Chat is idle due to 0.02 minutes of inactivity");
+    let idle = |value: bool| {
+        let chat = first.id.clone();
+        move |push: &serde_json::Value| {
+            push["chat_id"] == *chat && push["properties"]["routing"]["idle"] == value
+        }
+    };
+    agent.expect_push("thread_properties_updated", idle(true)).await;
+    is_served_by(&agent, &second, agent.id()).await;
+    one.says(&first, "still there?").await;
+    agent.expect_push("thread_properties_updated", idle(false)).await;
+    assert_eq!(serving(&agent, &first).await, [agent.id()], "beyond the limit");
+}
+
+#[tokio::test]
+async fn a_customer_who_is_gone_is_not_waited_for() {
+    let node = node(&[("chat.customer_gone_after", "500ms")]).await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in().await;
+    let login = license.customer().await;
+    let customer = login.logs_in().await;
+    let chat = customer.starts_chat("hello").await;
+    agent.says(&chat, "hi").await;
+    let second = login.logs_in().await;
+    drop(customer);
+    second.says(&chat, "on another page").await;
+    drop(second);
+    agent.expect_push("incoming_event", tells(&chat, "archived_customer_disconnected")).await;
+    let closed = agent.expect_push("chat_deactivated", |push| push["chat_id"] == *chat.id).await;
+    assert_eq!(closed.get("user_id"), None);
+}
+
+#[tokio::test]
+async fn a_customer_who_does_not_come_back_after_a_restart_is_gone_and_one_who_does_is_not() {
+    let node = node(&[("chat.customer_gone_after", "3s")]).await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in().await;
+    let (here, gone) = (license.customer().await, license.customer().await);
+    let (stays, leaves) = (here.logs_in().await, gone.logs_in().await);
+    let kept = stays.starts_chat("hello").await;
+    let lost = leaves.starts_chat("hello").await;
+    drop(agent);
+    node.kill().await;
+    node.launch().await;
+    let again = here.logs_in().await;
+    let agent = license.agent(1).logs_in().await;
+    agent.expect_push("chat_deactivated", |push| push["chat_id"] == *lost.id).await;
+    assert_eq!(
+        messages(&agent, &lost).await.last().map(String::as_str),
+        Some("archived_customer_disconnected")
+    );
+    assert_eq!(again.reads(&kept).await["thread"]["active"], true);
+}
+
+#[tokio::test]
+async fn outside_their_working_hours_agents_are_given_nothing() {
+    let node = node(&[]).await;
+    let license = node.license();
+    let id = license.agent(1).id;
+    let never = r#"work_scheduler={"timezone":"Europe/Warsaw","schedule":[]}"#;
+    operator(&node, &["agent", "set", "--agent", &id, "--set", never]);
+    let agent = license.agent(1).logs_in().await;
+    let customer = license.customer().await.logs_in().await;
+    let chat = customer.starts_chat("hello").await;
+    waits(&agent, &chat).await;
+    let told = operator(&node, &["explain", &chat.id]);
+    assert!(told.contains(&format!("{id}, 0 chats: off duty")), "{told}");
+    operator(&node, &["agent", "set", "--agent", &id, "--set", "work_scheduler="]);
+    is_served_by(&agent, &chat, &id).await;
+}
+
+#[tokio::test]
+async fn a_lost_connection_costs_the_chat_after_the_grace_and_not_before() {
+    let node = node(&[("routing.agent_disconnect_grace", "5s")]).await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in().await;
+    let watching = license.agent(2).logs_in_away().await;
+    let customer = license.customer().await.logs_in().await;
+    let chat = customer.starts_chat("hello").await;
+    is_served_by(&watching, &chat, agent.id()).await;
+    drop(agent);
+    let agent = license.agent(1).logs_in_with(json!({ "reconnect": true })).await;
+    assert_eq!(serving(&watching, &chat).await, [agent.id()]);
+    let before = messages(&watching, &chat).await;
+    assert!(!before.iter().any(|message| message.contains("disconnected")), "{before:?}");
+    drop(agent);
+    customer.expect_push("incoming_event", tells(&chat, "routing.unassigned_disconnected")).await;
+    waits(&watching, &chat).await;
+}
