@@ -13,6 +13,8 @@ struct Page {
     places: BTreeMap<String, PathBuf>,
     /// Number of the requirement, and the cell that says what shows it.
     rows: Vec<(u32, String)>,
+    /// The paragraph of the routing rules, such as `4.2`, and the cell that says what shows it.
+    rules: Vec<(String, String)>,
 }
 
 fn root() -> &'static Path {
@@ -28,6 +30,8 @@ fn page() -> Page {
             [number, _, shown] => {
                 if let Ok(number) = number.parse() {
                     page.rows.push((number, shown.to_owned()));
+                } else if number.split('.').all(|part| part.parse::<u32>().is_ok()) {
+                    page.rules.push((number.to_owned(), shown.to_owned()));
                 }
             }
             [place, file] if file.starts_with('`') => {
@@ -102,10 +106,23 @@ fn every_requirement_is_shown_by_a_test_or_open_with_a_reason() {
 }
 
 #[test]
+fn every_chapter_of_the_routing_rules_has_rows_and_each_is_shown_by_a_test_or_open_with_a_reason() {
+    let rules = page().rules;
+    let chapters: BTreeSet<u32> =
+        rules.iter().filter_map(|(number, _)| number.split('.').next()?.parse().ok()).collect();
+    assert_eq!(chapters, (1..=13).collect());
+    for (number, shown) in rules {
+        let open = shown.split_once("*open:* ").is_some_and(|(_, why)| !why.is_empty());
+        assert!(open || Page::tests(&shown).next().is_some(), "{number}: {shown}");
+    }
+}
+
+#[test]
 fn every_named_test_exists() {
     let page = page();
     let mut faults = BTreeSet::new();
-    for (number, shown) in &page.rows {
+    let rows = page.rows.iter().map(|(number, shown)| (number.to_string(), shown));
+    for (number, shown) in rows.chain(page.rules.iter().map(|(number, shown)| (number.clone(), shown))) {
         for test in Page::tests(shown) {
             if let Err(why) = page.exists(test) {
                 faults.insert(format!("{number}: {test} {why}"));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::Json;
-use super::id::CustomerId;
+use super::id::{ChatId, CustomerId};
 use super::rejection::Rejection;
 use super::time::Timestamp;
 
@@ -155,6 +155,41 @@ pub struct Customer {
     pub id: CustomerId,
     /// What is known.
     pub profile: CustomerProfile,
+}
+
+/// How a chat of a customer stands when they start another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Its opening was cut short: it has no thread.
+    NeverOpened,
+    /// Its last thread is closed.
+    Inactive,
+    /// A thread is active.
+    Active,
+}
+
+/// Which chat a start opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Its first thread.
+    New(ChatId),
+    /// Its next thread.
+    Next(ChatId),
+}
+
+/// Whether a customer with so many chats may have one more; none = any number.
+pub fn has_room(chats: usize, limit: Option<u32>) -> bool {
+    limit.is_none_or(|limit| chats < limit as usize)
+}
+
+/// What a start opens of a customer who has no room for another chat: the newest inactive chat goes on (ruling C2).
+/// None of the chats, oldest first, can: none.
+pub fn opening_at_limit(chats: &[(ChatId, Standing)]) -> Option<Opening> {
+    chats.iter().rev().find_map(|(chat, standing)| match standing {
+        Standing::NeverOpened => Some(Opening::New(chat.clone())),
+        Standing::Inactive => Some(Opening::Next(chat.clone())),
+        Standing::Active => None,
+    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::customer::{CustomerProfile, CustomerUpdate};
+use crate::domain::customer::{CustomerProfile, CustomerUpdate, has_room};
 use crate::domain::id::{ChatId, CustomerId, LicenseId};
 use crate::domain::time::Timestamp;
 use crate::store::{Cas, CellKey, CellTable, Store, StoreError};
@@ -126,7 +126,7 @@ impl Customers {
         let (chats, _) = self
             .change_cell(&key, |found: &Option<CustomerChats>| {
                 let mut chats = found.clone().unwrap_or_default();
-                let room = limit.is_none_or(|limit| chats.chats.len() < limit as usize);
+                let room = has_room(chats.chats.len(), limit);
                 if room && !chats.chats.contains(chat) {
                     chats.chats.push(chat.clone());
                 }

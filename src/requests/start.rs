@@ -6,7 +6,7 @@ use crate::actors::ChatKey;
 use crate::domain::command::{
     AddUserToChat, Caller, Command, NewThread, NewUser, Reply, ResumeChat, StartChat,
 };
-use crate::domain::customer::Customer;
+use crate::domain::customer::{Customer, Opening, Standing, opening_at_limit};
 use crate::domain::event::Visibility;
 use crate::domain::id::{AgentId, ChatId, CustomerId};
 use crate::domain::rejection::Rejection;
@@ -14,12 +14,6 @@ use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::request::{OpenThread, UserType};
 
 use super::caller::Identity;
-
-/// A chat that a start may open.
-enum Opening {
-    New(ChatId),
-    Next(ChatId),
-}
 
 impl Requests {
     pub(super) async fn start_chat(&self, call: &Call<'_>, open: OpenThread) -> Result<String, WireError> {
@@ -90,16 +84,20 @@ impl Requests {
         if chats.contains(&fresh) {
             return Ok(Opening::New(fresh));
         }
-        for chat in chats.into_iter().rev() {
+        let mut standings = Vec::with_capacity(chats.len());
+        for chat in chats {
             let key = ChatKey { license: license.id, chat: chat.clone() };
             let snapshot = self.parts.actors.inspect(&key).await;
             let snapshot = snapshot.map_err(|error| super::error::of_ask(error, call.who.surface()))?;
-            match &snapshot.chat.thread {
-                // Its opening was cut short: this start opens it.
-                None => return Ok(Opening::New(chat)),
-                Some(thread) if !thread.active => return Ok(Opening::Next(chat)),
-                Some(_) => {}
-            }
+            let standing = match &snapshot.chat.thread {
+                None => Standing::NeverOpened,
+                Some(thread) if thread.active => Standing::Active,
+                Some(_) => Standing::Inactive,
+            };
+            standings.push((chat, standing));
+        }
+        if let Some(opening) = opening_at_limit(&standings) {
+            return Ok(opening);
         }
         Err(WireError::from_rejection(
             Rejection::LimitReached("the customer has an active chat already"),

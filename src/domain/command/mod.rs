@@ -3,6 +3,7 @@
 
 mod add_user_to_chat;
 mod assign;
+mod close_banned;
 mod customer_presence;
 mod deactivate_chat;
 mod draft;
@@ -26,6 +27,7 @@ mod update_customer;
 
 pub use add_user_to_chat::AddUserToChat;
 pub use assign::AssignAgent;
+pub use close_banned::CloseBanned;
 pub use customer_presence::CustomerPresence;
 pub use deactivate_chat::DeactivateChat;
 pub use follow_chat::{FollowChat, UnfollowChat};
@@ -78,6 +80,7 @@ pub enum Command {
     UnassignAgent(UnassignAgent),
     HeedSilence(HeedSilence),
     CustomerPresence(CustomerPresence),
+    CloseBanned(CloseBanned),
 }
 
 /// Who gives a command.
@@ -282,6 +285,7 @@ impl Command {
             Self::UnassignAgent(command) => command.decide(chat, context),
             Self::HeedSilence(command) => command.decide(chat, context),
             Self::CustomerPresence(command) => command.decide(chat, context),
+            Self::CloseBanned(command) => command.decide(chat, context),
         }
     }
 }

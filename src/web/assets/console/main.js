@@ -11,6 +11,7 @@ import { Composer } from "./composer.js";
 import * as credentials from "./credentials.js";
 import { Desk } from "./desk.js";
 import { openHelp } from "./dialogs.js";
+import { openFigures } from "./figures.js";
 import { ChatList } from "./list.js";
 
 const TYPING_SHOWN_MS = 12_000;
@@ -395,6 +396,7 @@ function renderMenu() {
       ),
     ),
     ...(widget ? [h("a.menu-item", toWidget, icon("chat"), h("span", {}, "Open the customer page"))] : []),
+    h("button.menu-item", { type: "button", onclick: showFigures }, icon("info"), h("span", {}, "Figures")),
     h("button.menu-item", { type: "button", onclick: signOut }, icon("arrowLeft"), h("span", {}, "Sign out")),
   );
   byId("welcome").replaceChildren(
@@ -404,6 +406,11 @@ function renderMenu() {
     ...(widget ? [h("p", {}, h("a.button", toWidget, "Write as a customer"))] : []),
     h("p.hint", {}, "Press ", h("kbd", {}, "?"), " for the keyboard shortcuts."),
   );
+}
+
+function showFigures() {
+  byId("agent-menu").open = false;
+  openFigures(signedIn.agents[signedIn.current].token);
 }
 
 function switchTo(index) {
