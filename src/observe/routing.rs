@@ -71,6 +71,9 @@ struct OfReason {
     reason: String,
 }
 
+/// One figure of a license.
+type Figure = fn(&LicenseRouting) -> u32;
+
 /// What was told last.
 #[derive(Debug, Default)]
 pub(super) struct RoutingFigures(pub(super) Arc<Mutex<Vec<LicenseRouting>>>);
@@ -78,7 +81,7 @@ pub(super) struct RoutingFigures(pub(super) Arc<Mutex<Vec<LicenseRouting>>>);
 impl Collector for RoutingFigures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let licenses = self.0.lock().clone();
-        let of_licenses: [(&str, &str, fn(&LicenseRouting) -> u32); 3] = [
+        let of_licenses: [(&str, &str, Figure); 3] = [
             ("routing_chats_served", "Chats that an agent has", |license| license.served),
             ("routing_slots", "Slots of the agents who accept chats", |license| license.slots),
             ("routing_slots_taken", "How many of these slots are taken", |license| license.slots_taken),
