@@ -14,7 +14,12 @@ const HELD: usize = AGENTS * EACH;
 
 #[tokio::test]
 async fn of_a_thousand_chats_exactly_seven_hundred_are_assigned_and_the_rest_leave_the_queue_in_order() {
-    let settings = [("agent.max_chats_count", "100"), ("chats.queue.limit", "1000")];
+    let settings = [
+        ("agent.max_chats_count", "100"),
+        ("chats.queue.limit", "1000"),
+        ("limits.session_rate", "off"),
+        ("limits.ip_login_rate", "off"),
+    ];
     let node = TestNode::with(&settings, Plan { licenses: 1, agents: 8, ..Plan::default() }).await;
     let license = node.license();
     let mut agents = Vec::new();
