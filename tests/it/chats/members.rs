@@ -60,7 +60,7 @@ async fn a_member_is_added_and_removed() {
     assert_eq!(present(&one, &chat).await, [one.id()]);
     assert_eq!(one.refused("remove_user_from_chat", gone).await.kind, "not_found");
     let read = one.reads(&chat).await;
-    assert_eq!(system_messages(&read["thread"]), ["agent_added", "agent_removed"]);
+    assert_eq!(system_messages(&read["thread"]), ["routing.unassigned", "agent_added", "agent_removed"]);
 }
 
 #[tokio::test]
