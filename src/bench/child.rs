@@ -145,12 +145,12 @@ impl Drop for Server {
 }
 
 /// `limits.session_rate` as the environment names it.
-fn variable(key: &str) -> String {
+pub(super) fn variable(key: &str) -> String {
     format!("SWITCHBOARD_{}", key.replace('.', "_").to_uppercase())
 }
 
 /// What the operator set for their own server must not reach the scratch one.
-fn without_own_settings(command: &mut Command) {
+pub(super) fn without_own_settings(command: &mut Command) {
     for (name, _) in
         std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SWITCHBOARD_"))
     {
@@ -173,7 +173,7 @@ pub(super) fn is_in_memory(folder: &Path) -> bool {
     rustix::fs::statfs(folder).is_ok_and(|system| system.f_type as u64 == TMPFS)
 }
 
-fn free_port() -> std::io::Result<u16> {
+pub(super) fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

@@ -58,6 +58,9 @@ pub enum BenchError {
     /// Something acknowledged was lost, doubled or told in another order, or a limit was broken.
     #[error("the audit failed: what the server acknowledged is not what it stored and pushed")]
     NotClean,
+    /// A cluster broke a promise, or the run shows nothing.
+    #[error("the torture failed: {0}")]
+    Torture(String),
     /// The credentials name too few agents.
     #[error(
         "the scenario needs {wanted} agents, the credentials name {found}: license create --agents {wanted}"

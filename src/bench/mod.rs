@@ -22,6 +22,7 @@ mod schedule;
 mod table;
 mod talk;
 mod target;
+mod torture;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub use error::BenchError;
 pub use options::BenchArgs;
 pub use record::Latency;
 pub use report::{FIGURES, Figure, MachineFacts, Report, Round, Sample, Spread};
+pub use torture::{TortureArgs, torture};
 
 use child::{SelfOptions, Server};
 use options::{BenchCommand, Common, Scenario};

@@ -242,7 +242,7 @@ fn span(seconds: f64) -> Duration {
 }
 
 /// `key=value`
-fn setting(text: &str) -> Result<(String, String), String> {
+pub(super) fn setting(text: &str) -> Result<(String, String), String> {
     let (key, value) =
         text.split_once('=').ok_or("must be a setting and its value, as limits.session_rate=off")?;
     Ok((key.to_owned(), value.to_owned()))

@@ -198,7 +198,7 @@ impl Talk {
 }
 
 /// The messages of all threads of a chat, oldest first.
-async fn stored(reader: &Client, chat: &str) -> Result<Vec<Seen>, BenchError> {
+pub(super) async fn stored(reader: &Client, chat: &str) -> Result<Vec<Seen>, BenchError> {
     let mut found = Vec::new();
     let mut page: Option<String> = None;
     loop {

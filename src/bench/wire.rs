@@ -98,6 +98,13 @@ pub(super) fn message(chat: &str, number: u32, size: usize) -> String {
     )
 }
 
+/// The payload of `send_event` for a message that may be said again: its number is its `custom_id`, too.
+pub(super) fn repeatable_message(chat: &str, number: u32) -> String {
+    format!(
+        r#"{{"chat_id":"{chat}","event":{{"type":"message","custom_id":"{number}","text":"{number}:","recipients":"all"}}}}"#
+    )
+}
+
 /// The payload of an agent's or customer's `login`.
 pub(super) fn login(token: &str, pushes: &[&str], away: bool) -> String {
     #[derive(Serialize)]

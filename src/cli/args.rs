@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::bench::BenchArgs;
+use crate::bench::{BenchArgs, TortureArgs};
 use crate::config;
 use crate::tenants::TokenKind;
 
@@ -124,6 +124,13 @@ Examples:
   switchboard bench idle --target http://127.0.0.1:8080 --credentials bench.json --server-pid 4711
   switchboard bench --compare before.json after.json";
 
+const TORTURE_EXAMPLES: &str = "\
+Starts nodes of this binary on a keyspace of their own in a CQL store that runs already, lets customers and agents talk through
+them, and inflicts one fault after the other. Fails if an acknowledged message is lost, doubled, reordered or not pushed.
+
+Examples:
+  switchboard torture --seconds 300
+  switchboard torture --contact-points 10.0.0.5,10.0.0.6 --replication-factor 3 --nodes 5 --haproxy --seed 7";
 const CHECK_EXAMPLES: &str = "\
 Takes the flags of `serve`, reads the same file and the same environment, and starts nothing. Secrets are \
 masked. Ends with 0 where the server would start with these settings, else with 2; all faults are listed at once.
@@ -169,6 +176,9 @@ pub(super) enum Command {
     /// Measure a server: what it holds, what it costs, and whether anything acknowledged was lost
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(Box<BenchArgs>),
+    /// Kill, freeze and drain the nodes of a scratch cluster under load, and show that nothing acknowledged was lost
+    #[command(after_help = TORTURE_EXAMPLES)]
+    Torture(Box<TortureArgs>),
     /// Print every setting with its value and source; fail where the server would not start
     #[command(after_help = CHECK_EXAMPLES)]
     CheckConfig(ServerFlags),
@@ -527,7 +537,7 @@ impl Command {
 
     fn store_flags(&self) -> Option<&StoreFlags> {
         Some(match self {
-            Self::Bench(_) => return None,
+            Self::Bench(_) | Self::Torture(_) => return None,
             Self::Serve(flags) | Self::CheckConfig(flags) => &flags.store,
             Self::Migrate(flags) => flags,
             Self::Token(TokenCommand::Create(flags)) => &flags.store,

@@ -74,6 +74,7 @@ fn run_command(command: Command, loaded: Loaded) -> Result<(), Box<dyn Error>> {
         Command::Group(command) => routing::group(&config, command),
         Command::Explain(flags) => routing::explain(&config, flags),
         Command::Bench(args) => Ok(crate::bench::run(*args)?),
+        Command::Torture(args) => Ok(crate::bench::torture(&args)?),
         Command::CheckConfig(_) => unreachable!("it was run above"),
     }
 }

@@ -1,0 +1,137 @@
+//! What is done to a cluster, and what came of it.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::fleet::{Fleet, send};
+use crate::bench::dice::Dice;
+use crate::bench::error::BenchError;
+
+/// A frozen node is declared dead before it is thawed.
+const FREEZE: Duration = Duration::from_secs(12);
+/// A database that stands still this long is only slow.
+const STORE_FREEZE: Duration = Duration::from_secs(3);
+/// A killed node stays away for so long that the others notice.
+const AWAY: Duration = Duration::from_secs(6);
+/// Into a drain, or into the take-over that follows a death.
+const MIDWAY: Duration = Duration::from_millis(300);
+const TAKE_OVER: Duration = Duration::from_secs(4);
+const HICCUP: Duration = Duration::from_secs(2);
+
+/// A kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fault {
+    /// SIGKILL; started again later.
+    Kill,
+    /// SIGSTOP for so long that the others take over, then SIGCONT: a zombie with everything still in memory.
+    Freeze,
+    /// SIGTERM; started again at once.
+    Drain,
+    /// SIGKILL in the middle of a drain.
+    KillDuringDrain,
+    /// SIGKILL of one node, and a stop of another while it takes over.
+    StopNewOwner,
+    /// A process of the store stands still for some seconds.
+    FreezeStore,
+}
+
+impl Fault {
+    /// As the ledger names it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Freeze => "freeze and thaw",
+            Self::Drain => "drain",
+            Self::KillDuringDrain => "kill during a drain",
+            Self::StopNewOwner => "stop of the new owner",
+            Self::FreezeStore => "freeze of the store",
+        }
+    }
+
+    /// The kinds that can be done here.
+    pub(super) fn all(has_store: bool) -> Vec<Self> {
+        let mut all = vec![Self::Kill, Self::Freeze, Self::Drain, Self::KillDuringDrain, Self::StopNewOwner];
+        if has_store {
+            all.push(Self::FreezeStore);
+        }
+        all
+    }
+
+    /// Does it, waits as long as it takes, and heals; the cluster may still be recovering afterwards.
+    pub(super) async fn inflict(
+        self,
+        fleet: &mut Fleet,
+        store: &[u32],
+        dice: &mut Dice,
+    ) -> Result<(), BenchError> {
+        let victim = pick(dice, fleet.len());
+        let other = (victim + 1 + pick(dice, fleet.len() - 1)) % fleet.len();
+        tracing::info!(fault = self.name(), node = fleet.name(victim), "a fault begins");
+        match self {
+            Self::Kill => {
+                fleet.signal(victim, Signal::KILL)?;
+                fleet.ended(victim).await?;
+                tokio::time::sleep(AWAY).await;
+            }
+            Self::Freeze => {
+                fleet.signal(victim, Signal::STOP)?;
+                tokio::time::sleep(FREEZE).await;
+                fleet.signal(victim, Signal::CONT)?;
+            }
+            Self::Drain => {
+                fleet.signal(victim, Signal::TERM)?;
+                let status = fleet.ended(victim).await?;
+                if !status.success() {
+                    return Err(BenchError::Start(format!("a drain ended with {status}")));
+                }
+            }
+            Self::KillDuringDrain => {
+                fleet.signal(victim, Signal::TERM)?;
+                tokio::time::sleep(MIDWAY).await;
+                fleet.signal(victim, Signal::KILL)?;
+                fleet.ended(victim).await?;
+                tokio::time::sleep(AWAY).await;
+            }
+            Self::StopNewOwner => {
+                fleet.signal(victim, Signal::KILL)?;
+                fleet.ended(victim).await?;
+                tokio::time::sleep(TAKE_OVER).await;
+                fleet.signal(other, Signal::STOP)?;
+                tokio::time::sleep(HICCUP).await;
+                fleet.signal(other, Signal::CONT)?;
+            }
+            Self::FreezeStore => {
+                let process = store[pick(dice, store.len())];
+                send(process, Signal::STOP)?;
+                tokio::time::sleep(STORE_FREEZE).await;
+                send(process, Signal::CONT)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One of so many.
+pub(super) fn pick(dice: &mut Dice, count: usize) -> usize {
+    ((dice.share() * count as f64) as usize).min(count.saturating_sub(1))
+}
+
+/// A fault that was inflicted.
+pub(super) struct Inflicted {
+    pub(super) fault: Fault,
+    pub(super) from: Instant,
+    /// Until every chat went on again.
+    pub(super) until: Instant,
+    /// Requests that got no good answer meanwhile.
+    pub(super) disturbed: u64,
+}
+
+impl Inflicted {
+    /// The longest time, while it lasted, between two acknowledgements of a chat.
+    pub(super) fn longest_gap(&self, answers: &[Instant]) -> Duration {
+        let inside = |pair: &&[Instant]| pair[1] >= self.from && pair[0] <= self.until;
+        let gaps = answers.windows(2).filter(inside).map(|pair| pair[1] - pair[0]);
+        gaps.max().unwrap_or_default()
+    }
+}

@@ -1,0 +1,135 @@
+//! What a run came to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::fault::Fault;
+use crate::bench::audit::Findings;
+
+/// A run with fewer acknowledged messages a minute shows nothing.
+const FEWEST_A_MINUTE: f64 = 1_000.0;
+
+/// What came of one kind of fault.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Effect {
+    /// How often it was inflicted.
+    pub(super) times: u64,
+    /// Requests without a good answer while it lasted.
+    pub(super) disturbed: u64,
+    /// The longest silence of each chat, each time.
+    pub(super) gaps: Vec<Duration>,
+}
+
+impl Effect {
+    fn gap(&self, share: f64) -> f64 {
+        let mut gaps = self.gaps.clone();
+        gaps.sort_unstable();
+        let place = (gaps.len().saturating_sub(1) as f64 * share).round() as usize;
+        gaps.get(place).map_or(0.0, Duration::as_secs_f64)
+    }
+}
+
+/// Everything that is told at the end.
+#[derive(Default)]
+pub(super) struct Ledger {
+    pub(super) seed: u64,
+    pub(super) time: Duration,
+    /// Messages that were said, each once.
+    pub(super) sent: u64,
+    pub(super) repeated: u64,
+    pub(super) given_up: u64,
+    pub(super) surprises: Vec<String>,
+    pub(super) restarts: u64,
+    pub(super) findings: Findings,
+    pub(super) effects: BTreeMap<Fault, Effect>,
+}
+
+impl Ledger {
+    /// What is wrong with the run; empty for a good one.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if !self.findings.is_clean() {
+            faults.push(format!("the audit {}", self.findings));
+        }
+        if self.given_up > 0 {
+            faults.push(format!("{} messages were never acknowledged", self.given_up));
+        }
+        if let Some(surprise) = self.surprises.first() {
+            faults.push(format!("{} refusals that no repetition cures: {surprise}", self.surprises.len()));
+        }
+        let a_minute = self.findings.acknowledged as f64 * 60.0 / self.time.as_secs_f64().max(1.0);
+        if a_minute < FEWEST_A_MINUTE {
+            faults.push(format!("only {a_minute:.0} messages a minute were acknowledged"));
+        }
+        let silent = self.effects.iter().filter(|(_, effect)| effect.disturbed == 0);
+        faults.extend(silent.map(|(fault, _)| format!("{} had no effect that was seen", fault.name())));
+        if self.effects.is_empty() {
+            faults.push("there was no time for a fault".to_owned());
+        }
+        faults
+    }
+}
+
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Findings { acknowledged, pushed, stored, lost, not_pushed, doubled, out_of_order, made_up } =
+            self.findings;
+        writeln!(f, "seed {}, {:.0} s", self.seed, self.time.as_secs_f64())?;
+        writeln!(f, "sent {}, acknowledged {acknowledged}, found {stored}, pushed {pushed}", self.sent)?;
+        writeln!(
+            f,
+            "lost {lost}, doubled {doubled}, reordered {out_of_order}, made up {made_up}, not pushed {not_pushed}"
+        )?;
+        writeln!(
+            f,
+            "repeated {}, given up {}, nodes that ended by themselves {}",
+            self.repeated, self.given_up, self.restarts
+        )?;
+        writeln!(f, "{:<24}{:>6}{:>12}{:>26}", "fault", "times", "disturbed", "silence p50 / p99 / max s")?;
+        for (fault, effect) in &self.effects {
+            let gaps = format!("{:.1} / {:.1} / {:.1}", effect.gap(0.5), effect.gap(0.99), effect.gap(1.0));
+            writeln!(f, "{:<24}{:>6}{:>12}{gaps:>26}", fault.name(), effect.times, effect.disturbed)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> Ledger {
+        let effect = Effect { times: 1, disturbed: 3, gaps: vec![Duration::from_secs(2)] };
+        Ledger {
+            time: Duration::from_secs(60),
+            findings: Findings { acknowledged: 5_000, stored: 5_000, ..Findings::default() },
+            effects: [(Fault::Kill, effect)].into(),
+            ..Ledger::default()
+        }
+    }
+
+    #[test]
+    fn a_run_that_shows_nothing_is_no_good_run() {
+        assert!(good().faults().is_empty(), "{:?}", good().faults());
+        let mut slow = good();
+        slow.findings.acknowledged = 900;
+        let mut harmless = good();
+        harmless.effects.insert(Fault::Drain, Effect { times: 1, ..Effect::default() });
+        let idle = Ledger { effects: BTreeMap::new(), ..good() };
+        for (ledger, fault) in [(slow, "only 900"), (harmless, "drain had no effect"), (idle, "no time")] {
+            assert!(ledger.faults()[0].contains(fault), "{:?}", ledger.faults());
+        }
+    }
+
+    #[test]
+    fn a_broken_promise_is_a_fault() {
+        let mut lossy = good();
+        lossy.findings.lost = 1;
+        let stuck = Ledger { given_up: 1, ..good() };
+        let odd = Ledger { surprises: vec!["chat_inactive".to_owned()], ..good() };
+        for ledger in [lossy, stuck, odd] {
+            assert_eq!(ledger.faults().len(), 1, "{ledger}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! `switchboard torture`: shows that a cluster loses, doubles and reorders nothing, whatever dies.
+//!
+//! A [`fleet`] of real processes serves on a CQL store; each [`pair`] of clients talks through it and says again what was not
+//! acknowledged; [`fault`]s come one after the other. In the end [`judge`] compares what senders and listeners were told with
+//! what the public API shows, and the [`ledger`] says what it came to. Nothing here knows the server's inside.
+
+mod fault;
+mod fleet;
+mod judge;
+mod ledger;
+mod options;
+mod pair;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::task::JoinSet;
+
+pub use options::TortureArgs;
+
+use super::audit::Findings;
+use super::dice::Dice;
+use super::error::BenchError;
+use super::talk::stored;
+use super::target::Target;
+use fault::{Fault, Inflicted, pick};
+use fleet::Fleet;
+use judge::judge;
+use ledger::Ledger;
+use pair::{Pair, PairLog, Tally};
+
+/// Chats that are opened, or read, at the same time.
+const AT_ONCE: usize = 16;
+/// After a fault every chat has to go on in this time.
+const RECOVERY: Duration = Duration::from_secs(120);
+/// Pushes under way at the end get this long.
+const STRAGGLERS: Duration = Duration::from_secs(10);
+/// The load goes on undisturbed between two faults.
+const CALM: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Runs what the command line asks for. Must not be called inside a runtime.
+///
+/// # Errors
+/// See [`BenchError`]; a broken promise is one of them.
+pub fn torture(args: &TortureArgs) -> Result<(), BenchError> {
+    let program = std::env::current_exe()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let ledger = runtime.block_on(run(&program, args));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    let ledger = ledger?;
+    println!("{ledger}");
+    let faults = ledger.faults();
+    if faults.is_empty() { Ok(()) } else { Err(BenchError::Torture(faults.join("; "))) }
+}
+
+/// A folder that goes when this does, unless it is to be kept.
+struct Scratch(PathBuf, bool);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if self.1 {
+            println!("the nodes' folders are kept in {}", self.0.display());
+        } else if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, folder = %self.0.display(), "a scratch folder stays behind");
+        }
+    }
+}
+
+async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
+    let chance = uuid::Uuid::new_v4().as_u128();
+    let seed = args.seed.unwrap_or(chance as u32 as u64);
+    let keyspace = format!("torture_{:08x}", chance as u32);
+    let folder = args.scratch.clone().unwrap_or_else(std::env::temp_dir).join(&keyspace);
+    std::fs::create_dir_all(&folder).map_err(BenchError::file(&folder))?;
+    let scratch = Scratch(folder, args.keep);
+    let (mut fleet, credentials) = Fleet::start(program, args, &scratch.0, keyspace).await?;
+    let target = Arc::new(Target::new(fleet.urls(), credentials, None)?);
+    let tally = Arc::new(Tally::default());
+    let opening = (0..args.chats as usize).map(|index| Pair::open(target.clone(), tally.clone(), index));
+    let pairs: Vec<Pair> = stream::iter(opening).buffered(AT_ONCE).try_collect().await?;
+    let logs: Vec<Arc<PairLog>> = pairs.iter().map(|pair| pair.log.clone()).collect();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut talking = JoinSet::new();
+    for pair in pairs {
+        talking.spawn(pair.talk(is_over.clone()));
+    }
+    let begin = Instant::now();
+    let inflicted = inflict(&mut fleet, args, seed, &logs, &tally).await;
+    let time = begin.elapsed();
+    is_over.store(true, Ordering::Release);
+    let pairs = talking.join_all().await;
+    let inflicted = inflicted?;
+    settle(&logs).await;
+    let findings = audit(pairs).await?;
+    let surprises = tally.surprises.lock().clone();
+    let mut ledger = Ledger {
+        seed,
+        time,
+        repeated: tally.repeated.load(Ordering::Relaxed),
+        given_up: tally.given_up.load(Ordering::Relaxed),
+        surprises,
+        restarts: fleet.ended_by_themselves,
+        findings,
+        ..Ledger::default()
+    };
+    ledger.sent = ledger.findings.acknowledged + ledger.given_up + ledger.surprises.len() as u64;
+    enter(&mut ledger, &inflicted, &logs);
+    Ok(ledger)
+}
+
+/// Faults, each after the last one was healed, until the time is over; each kind once before any comes again.
+async fn inflict(
+    fleet: &mut Fleet,
+    args: &TortureArgs,
+    seed: u64,
+    logs: &[Arc<PairLog>],
+    tally: &Tally,
+) -> Result<Vec<Inflicted>, BenchError> {
+    let mut dice = Dice::new(seed);
+    let begin = Instant::now();
+    let mut inflicted = Vec::new();
+    let mut left = Vec::new();
+    while begin.elapsed() < args.time() {
+        tokio::time::sleep(CALM).await;
+        if left.is_empty() {
+            left = Fault::all(!args.store_pids.is_empty());
+        }
+        let fault = left.swap_remove(pick(&mut dice, left.len()));
+        let (from, before) = (Instant::now(), tally.disturbed.load(Ordering::Relaxed));
+        fault.inflict(fleet, &args.store_pids, &mut dice).await?;
+        let healed = Instant::now();
+        fleet.wait_until_ready().await?;
+        go_on(logs, healed).await?;
+        let disturbed = tally.disturbed.load(Ordering::Relaxed) - before;
+        inflicted.push(Inflicted { fault, from, until: Instant::now(), disturbed });
+    }
+    Ok(inflicted)
+}
+
+/// Waits until every chat acknowledged something after a moment.
+async fn go_on(logs: &[Arc<PairLog>], moment: Instant) -> Result<(), BenchError> {
+    loop {
+        let silent = logs.iter().filter(|log| log.last_answer().is_none_or(|last| last < moment)).count();
+        if silent == 0 {
+            return Ok(());
+        }
+        if moment.elapsed() > RECOVERY {
+            return Err(BenchError::Torture(format!(
+                "{silent} chats were silent for {RECOVERY:?} after a fault"
+            )));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Waits until everybody who listens has heard everything, for a while.
+async fn settle(logs: &[Arc<PairLog>]) {
+    let until = Instant::now() + STRAGGLERS;
+    while !logs.iter().all(|log| log.is_settled()) && Instant::now() < until {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Reads every chat as its agent does, and judges it.
+async fn audit(pairs: Vec<Pair>) -> Result<Findings, BenchError> {
+    let judged = pairs.into_iter().map(|mut pair| async move {
+        let log = pair.log.clone();
+        // What is told from now on is no part of the judgement: a new connection may be needed for reading.
+        let streams = log.streams();
+        let reader = pair.reader().await.ok_or(BenchError::NoAnswer { doing: "login" })?;
+        let acknowledged = log.acknowledged.lock().iter().map(|(acked, _)| *acked).collect();
+        Ok::<_, BenchError>(judge(acknowledged, &streams, stored(&reader, &log.chat).await?))
+    });
+    let mut all = Findings::default();
+    let mut judged = stream::iter(judged).buffer_unordered(AT_ONCE);
+    while let Some(findings) = judged.next().await {
+        all.add(&findings?);
+    }
+    Ok(all)
+}
+
+fn enter(ledger: &mut Ledger, inflicted: &[Inflicted], logs: &[Arc<PairLog>]) {
+    for log in logs {
+        let answers: Vec<Instant> = log.acknowledged.lock().iter().map(|(_, at)| *at).collect();
+        for one in inflicted {
+            ledger.effects.entry(one.fault).or_default().gaps.push(one.longest_gap(&answers));
+        }
+    }
+    for one in inflicted {
+        let effect = ledger.effects.entry(one.fault).or_default();
+        effect.times += 1;
+        effect.disturbed += one.disturbed;
+    }
+}

@@ -1,0 +1,57 @@
+//! The command line of `switchboard torture`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+/// `switchboard torture`: a cluster of real processes under load, whose nodes are killed, frozen and drained.
+#[derive(Args, Clone, Debug)]
+pub struct TortureArgs {
+    /// Machines of the CQL store, parted by commas; a keyspace of its own is made there, and stays
+    #[arg(
+        long,
+        value_name = "HOSTS",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:9042",
+        env = "SWITCHBOARD_TORTURE_CQL"
+    )]
+    pub(super) contact_points: Vec<String>,
+    /// Copies of the data in that store
+    #[arg(long, default_value_t = 1)]
+    pub(super) replication_factor: u32,
+    /// Nodes of the cluster
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..=16))]
+    pub(super) nodes: u16,
+    /// Chats, each with an agent and a customer who talk in turns
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    pub(super) chats: u32,
+    /// How long faults go on
+    #[arg(long, default_value_t = 300)]
+    seconds: u64,
+    /// Chooses the faults; the same seed gives the same order [default: by chance]
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
+    /// Clients come through HAProxy (the program `haproxy` has to be there), not to a node each in turn
+    #[arg(long)]
+    pub(super) haproxy: bool,
+    /// Processes of the CQL store that may be frozen for some seconds, one at a time
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pub(super) store_pids: Vec<u32>,
+    /// Setting of the nodes, as chat.passivate_after=1s
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = crate::bench::options::setting)]
+    pub(super) settings: Vec<(String, String)>,
+    /// Where the nodes' folders are made [default: the system's folder for such]
+    #[arg(long, value_name = "DIR")]
+    pub(super) scratch: Option<PathBuf>,
+    /// Keep the nodes' folders, with their logs
+    #[arg(long)]
+    pub(super) keep: bool,
+}
+
+impl TortureArgs {
+    /// How long faults go on.
+    pub(super) fn time(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}

@@ -1,0 +1,257 @@
+//! A customer and an agent who talk in turns, whatever happens to the nodes: who loses the connection or gets no answer comes
+//! back through the next door and says the same again, under the same `custom_id`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::bench::audit::Acked;
+use crate::bench::client::{Client, Watcher};
+use crate::bench::error::BenchError;
+use crate::bench::target::{AgentCredentials, Customer, Target};
+use crate::bench::wire::{self, Seen};
+
+/// A client that waits longer than this for an answer leaves and comes back.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// After a refusal or a lost connection.
+const PAUSE: Duration = Duration::from_millis(100);
+/// A message that is not acknowledged in this time, on a cluster that was healed meanwhile, is given up.
+const GIVE_UP: Duration = Duration::from_secs(120);
+/// What a session wants to be told.
+const PUSHES: &[&str] = &["incoming_event"];
+
+/// What all pairs count together.
+#[derive(Default)]
+pub(super) struct Tally {
+    /// Requests without a good answer: refused, unanswered, or cut off.
+    pub(super) disturbed: AtomicU64,
+    /// Messages that were said more than once until they were acknowledged.
+    pub(super) repeated: AtomicU64,
+    /// Messages that were never acknowledged.
+    pub(super) given_up: AtomicU64,
+    /// Refusals that no client can come round, in the server's words.
+    pub(super) surprises: Mutex<Vec<String>>,
+}
+
+/// What one connection was told of its chat, from its login to its end.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stream {
+    /// Messages, in the order in which they came.
+    pub(super) seen: Vec<Seen>,
+    /// Whether it has ended.
+    pub(super) is_over: bool,
+}
+
+/// A chat as both sides saw it.
+pub(super) struct PairLog {
+    pub(super) chat: String,
+    pub(super) acknowledged: Mutex<Vec<(Acked, Instant)>>,
+    streams: Mutex<Vec<Stream>>,
+}
+
+impl PairLog {
+    /// What every connection was told.
+    pub(super) fn streams(&self) -> Vec<Stream> {
+        self.streams.lock().clone()
+    }
+
+    /// When the last message was acknowledged.
+    pub(super) fn last_answer(&self) -> Option<Instant> {
+        self.acknowledged.lock().last().map(|(_, at)| *at)
+    }
+
+    /// Whether all connections that are open were told of the last message that was acknowledged.
+    pub(super) fn is_settled(&self) -> bool {
+        let Some(last) = self.acknowledged.lock().last().map(|(acked, _)| acked.id) else { return true };
+        self.streams
+            .lock()
+            .iter()
+            .filter(|stream| !stream.is_over)
+            .all(|stream| stream.seen.last().is_none_or(|seen| seen.id == last))
+    }
+}
+
+struct Ear {
+    log: Arc<PairLog>,
+    stream: usize,
+}
+
+impl Watcher for Ear {
+    fn push(&mut self, action: &str, payload: &str, _: Instant) {
+        if action != "incoming_event" {
+            return;
+        }
+        if let Some((chat, seen)) = wire::incoming_event(payload)
+            && chat == self.log.chat
+        {
+            self.log.streams.lock()[self.stream].seen.push(seen);
+        }
+    }
+
+    fn closed(&mut self) {
+        self.log.streams.lock()[self.stream].is_over = true;
+    }
+}
+
+/// Hears nothing: for the moment before there is a chat.
+struct Deaf;
+
+impl Watcher for Deaf {
+    fn push(&mut self, _: &str, _: &str, _: Instant) {}
+}
+
+enum Who {
+    Agent(AgentCredentials),
+    Customer(Customer),
+}
+
+/// One side of a chat, with its connection while there is one.
+struct Side {
+    who: Who,
+    open: Option<(Client, usize)>,
+}
+
+/// A customer and an agent in a chat.
+pub(super) struct Pair {
+    target: Arc<Target>,
+    tally: Arc<Tally>,
+    pub(super) log: Arc<PairLog>,
+    sides: [Side; 2],
+}
+
+impl Pair {
+    /// The agent opens the chat and brings a new customer along, so that no router chooses.
+    pub(super) async fn open(
+        target: Arc<Target>,
+        tally: Arc<Tally>,
+        index: usize,
+    ) -> Result<Self, BenchError> {
+        let agent = target.agents(index + 1)?[index].clone();
+        let customer = target.new_customer(index).await?;
+        let opener = target.agent(&agent, PUSHES, false, Deaf).await?;
+        let users = serde_json::json!({ "chat": { "users": [{ "id": customer.id, "type": "customer" }] } });
+        let started = opener.ask("start_chat", users.to_string()).await?;
+        let chat = wire::member(&started, "chat_id")
+            .ok_or(BenchError::Refused { doing: "start_chat", error: started })?;
+        let log = PairLog { chat, acknowledged: Mutex::default(), streams: Mutex::default() };
+        let sides = [Who::Customer(customer), Who::Agent(agent)].map(|who| Side { who, open: None });
+        Ok(Self { target, tally, log: Arc::new(log), sides })
+    }
+
+    /// Talks until told to stop; then hands out the agent's connection, which can read the chat.
+    pub(super) async fn talk(mut self, is_over: Arc<AtomicBool>) -> Self {
+        let mut number = 0;
+        // Both listen from the beginning.
+        for side in 0..self.sides.len() {
+            self.connect(side).await;
+        }
+        while !is_over.load(Ordering::Acquire) {
+            number += 1;
+            if !self.say(number).await {
+                break;
+            }
+        }
+        self
+    }
+
+    /// A connection of the agent's.
+    pub(super) async fn reader(&mut self) -> Option<Client> {
+        self.connect(1).await
+    }
+
+    /// Says a message until it is acknowledged. False if that will not come.
+    async fn say(&mut self, number: u32) -> bool {
+        let begin = Instant::now();
+        let payload = wire::repeatable_message(&self.log.chat, number);
+        let mut tries = 0;
+        while begin.elapsed() < GIVE_UP {
+            tries += 1;
+            let side = number as usize % self.sides.len();
+            let Some(client) = self.connect(side).await else { continue };
+            match answer(&client, &payload).await {
+                Some(Ok(id)) => {
+                    self.tally.repeated.fetch_add(u64::from(tries > 1), Ordering::Relaxed);
+                    self.log.acknowledged.lock().push((Acked { number, id }, Instant::now()));
+                    return true;
+                }
+                Some(Err(error)) if is_passing(&error) => self.pause().await,
+                Some(Err(error)) => {
+                    let chat = &self.log.chat;
+                    self.tally.surprises.lock().push(format!("{chat}, message {number}: {error}"));
+                    return false;
+                }
+                None => {
+                    self.leave(side);
+                    self.pause().await;
+                }
+            }
+        }
+        self.tally.given_up.fetch_add(1, Ordering::Relaxed);
+        false
+    }
+
+    async fn pause(&self) {
+        self.tally.disturbed.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(PAUSE).await;
+    }
+
+    fn leave(&mut self, side: usize) {
+        if let Some((_, stream)) = self.sides[side].open.take() {
+            self.log.streams.lock()[stream].is_over = true;
+        }
+    }
+
+    /// The side's connection; a new one if it has none. None if that failed for now.
+    async fn connect(&mut self, side: usize) -> Option<Client> {
+        if let Some((client, stream)) = &self.sides[side].open
+            && !self.log.streams.lock()[*stream].is_over
+        {
+            return Some(client.clone());
+        }
+        let stream = {
+            let mut streams = self.log.streams.lock();
+            streams.push(Stream::default());
+            streams.len() - 1
+        };
+        let ear = Ear { log: self.log.clone(), stream };
+        let came = async {
+            match &self.sides[side].who {
+                Who::Agent(agent) => self.target.agent(agent, PUSHES, false, ear).await,
+                Who::Customer(customer) => self.target.customer(customer, PUSHES, ear).await,
+            }
+        };
+        let came = tokio::time::timeout(PATIENCE, came).await;
+        if let Ok(Ok(client)) = came {
+            self.sides[side].open = Some((client.clone(), stream));
+            return Some(client);
+        }
+        self.log.streams.lock()[stream].is_over = true;
+        self.sides[side].open = None;
+        self.pause().await;
+        None
+    }
+}
+
+/// The event's id, a refusal, or none where the connection gave no answer.
+async fn answer(client: &Client, payload: &str) -> Option<Result<u64, String>> {
+    let answer = async { client.send("send_event", payload.to_owned()).await.ok()?.await.ok() };
+    let answer = tokio::time::timeout(PATIENCE, answer).await.ok()??;
+    Some(answer.result.and_then(|payload| {
+        wire::event_id(&payload).ok_or_else(|| "an answer without an event's id".to_owned())
+    }))
+}
+
+/// Refusals after which the same request may succeed.
+fn is_passing(error: &str) -> bool {
+    let kind = error.split(':').next().unwrap_or_default();
+    [
+        "service_unavailable",
+        "request_timeout",
+        "too_many_requests",
+        "internal",
+        "pending_requests_limit_reached",
+    ]
+    .contains(&kind)
+}
