@@ -76,6 +76,33 @@ pub enum Change {
     },
     /// The active thread was closed.
     ThreadClosed(Timestamp),
+    /// A thread got a label.
+    Tagged {
+        /// Which thread.
+        thread: ThreadId,
+        /// The label.
+        tag: String,
+    },
+    /// A thread lost a label.
+    Untagged {
+        /// Which thread.
+        thread: ThreadId,
+        /// The label.
+        tag: String,
+    },
+    /// A user pressed a button of a rich message.
+    PostbackToggled {
+        /// The rich message.
+        event: EventId,
+        /// `postback_id` of the button.
+        button: String,
+        /// Who.
+        user: UserId,
+        /// On or off.
+        on: bool,
+    },
+    /// An event was taken back by its author.
+    EventDeleted(EventId),
 }
 
 /// What properties belong to.

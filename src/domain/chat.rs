@@ -139,6 +139,11 @@ impl Chat {
         Audience { agents, customers, ..Audience::default() }
     }
 
+    /// Whoever is told of what happens to an event: customers do not hear of what they do not see.
+    pub fn audience_of(&self, event: &Event) -> Audience {
+        self.members(if event.deleted { Visibility::Agents } else { event.visibility })
+    }
+
     /// Members, followers and every agent with access.
     pub fn everybody(&self) -> Audience {
         Audience { groups: self.access.group_ids.clone(), ..self.members(Visibility::All) }
@@ -242,6 +247,39 @@ impl Chat {
                 }
             }
             Change::ThreadClosed(at) => self.close_thread(*at),
+            Change::Tagged { thread, tag } => {
+                if let Some(thread) = self.thread.as_mut().filter(|last| last.id == *thread) {
+                    thread.add_tag(tag);
+                }
+            }
+            Change::Untagged { thread, tag } => {
+                if let Some(thread) = self.thread.as_mut().filter(|last| last.id == *thread) {
+                    thread.tags.retain(|existing| existing != tag);
+                }
+            }
+            Change::PostbackToggled { event, button, user, on } => {
+                // As with properties: what stands in an older thread is logged there.
+                if self.thread.as_ref().is_some_and(|thread| thread.id == event.thread) {
+                    self.change_last_event(event, |event| {
+                        event.body.buttons_mut(button).for_each(|button| button.toggle(user.as_str(), *on));
+                    });
+                }
+            }
+            // Of an older thread, too: it is logged in the last one as well, see [`Chat::shows_as_last`].
+            Change::EventDeleted(id) => self.change_last_event(id, |event| event.deleted = true),
+        }
+    }
+
+    /// Is it among the last events of each kind, which every list of chats shows?
+    pub fn shows_as_last(&self, event: &EventId) -> bool {
+        let mut shown = self.last_public_events.values().chain(self.last_agents_events.values());
+        shown.any(|last| last.event.id == *event)
+    }
+
+    fn change_last_event(&mut self, id: &EventId, change: impl Fn(&mut Event)) {
+        let events = self.last_public_events.values_mut().chain(self.last_agents_events.values_mut());
+        for last in events.filter(|last| last.event.id == *id) {
+            change(Arc::make_mut(&mut last.event));
         }
     }
 
@@ -293,10 +331,7 @@ impl Chat {
                 if self.thread.as_ref().is_none_or(|thread| thread.id != id.thread) {
                     return;
                 }
-                let events = self.last_public_events.values_mut().chain(self.last_agents_events.values_mut());
-                for last in events.filter(|last| last.event.id == *id) {
-                    change(&mut Arc::make_mut(&mut last.event).properties);
-                }
+                self.change_last_event(id, |event| change(&mut event.properties));
             }
         }
     }
@@ -322,7 +357,8 @@ impl Chat {
         let seen = self.user(reader).and_then(|user| user.seen_up_to);
         let for_agents = self.last_agents_events.values().filter(|_| reader.agent().is_some());
         self.last_public_events.values().chain(for_agents).any(|last| {
-            last.event.author.as_ref().is_some_and(|author| author != reader)
+            !last.event.deleted
+                && last.event.author.as_ref().is_some_and(|author| author != reader)
                 && seen.is_none_or(|seen| seen < last.event.created_at)
         })
     }

@@ -69,6 +69,8 @@ pub struct CustomerUpdate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avatar: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_fields: Option<Vec<(String, String)>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
@@ -97,6 +99,9 @@ impl CustomerUpdate {
                 return Err(Rejection::validation(field, format!("at most {MAX_TEXT} bytes")));
             }
         }
+        if self.phone_number.as_ref().is_some_and(|number| !is_e164(number)) {
+            return Err(Rejection::validation("phone_number", "must be of the form +14155552671 (E.164)"));
+        }
         let fields = self.session_fields.as_deref().unwrap_or_default();
         if fields.len() > MAX_SESSION_FIELDS {
             return Err(Rejection::LimitReached("at most 100 session fields"));
@@ -117,6 +122,14 @@ impl CustomerUpdate {
     }
 }
 
+/// A plus and at most 15 digits, the first of which is not 0; the empty text takes the number away.
+fn is_e164(number: &str) -> bool {
+    let Some(digits) = number.strip_prefix('+') else { return number.is_empty() };
+    (2..=15).contains(&digits.len())
+        && !digits.starts_with('0')
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 impl CustomerProfile {
     /// Takes over the given fields; says whether anything differs now.
     pub fn apply(&mut self, update: &CustomerUpdate) -> bool {
@@ -129,6 +142,7 @@ impl CustomerProfile {
         take(&mut self.name, &update.name);
         take(&mut self.email, &update.email);
         take(&mut self.avatar, &update.avatar);
+        take(&mut self.phone_number, &update.phone_number);
         if let Some(fields) = &update.session_fields {
             self.session_fields.clone_from(fields);
         }
@@ -217,6 +231,22 @@ mod tests {
         assert!(profile.apply(&update));
         assert_eq!(profile, named(Some("Kat"), Some("kate@example.com")));
         assert!(!profile.apply(&update), "nothing differs the second time");
+    }
+
+    #[test]
+    fn a_phone_number_is_international() {
+        for (number, fits) in [
+            ("+14155552671", true),
+            ("", true),
+            ("4155552671", false),
+            ("+0155552671", false),
+            ("+1", false),
+            ("+1415555267100000", false),
+            ("+1415x", false),
+        ] {
+            let update = CustomerUpdate { phone_number: Some(number.to_owned()), ..Default::default() };
+            assert_eq!(update.check().is_ok(), fits, "{number}");
+        }
     }
 
     #[test]

@@ -84,6 +84,9 @@ pub struct Event {
     /// Key-value store of the event.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: Properties,
+    /// Taken back by its author: customers never see it again, agents see that it was there.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deleted: bool,
     /// What it says.
     pub body: EventBody,
 }
@@ -210,6 +213,37 @@ pub struct Element {
     /// For the ecommerce template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ecommerce: Option<Json>,
+}
+
+impl EventBody {
+    /// The buttons of a rich message that carry this name.
+    pub fn buttons_mut<'b>(&'b mut self, postback_id: &str) -> impl Iterator<Item = &'b mut Button> {
+        let elements = match self {
+            Self::RichMessage { elements, .. } => elements.as_mut_slice(),
+            _ => &mut [],
+        };
+        let buttons = elements.iter_mut().filter_map(|element| element.buttons.as_mut()).flatten();
+        buttons.filter(move |button| button.postback_id == postback_id)
+    }
+
+    /// Has it a button of this name?
+    pub fn has_button(&self, postback_id: &str) -> bool {
+        let Self::RichMessage { elements, .. } = self else { return false };
+        let mut buttons = elements.iter().filter_map(|element| element.buttons.as_ref()).flatten();
+        buttons.any(|button| button.postback_id == postback_id)
+    }
+}
+
+impl Button {
+    /// Notes whether the user's postback is on.
+    pub fn toggle(&mut self, user: &str, on: bool) {
+        let is_on = self.user_ids.iter().any(|id| id == user);
+        if on && !is_on {
+            self.user_ids.push(user.to_owned());
+        } else if !on {
+            self.user_ids.retain(|id| id != user);
+        }
+    }
 }
 
 /// A picture in a rich message.

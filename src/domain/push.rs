@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::access::Access;
 use super::chat::Chat;
 use super::customer::CustomerProfile;
-use super::event::{Event, Visibility};
+use super::event::{Event, Json, Visibility};
 use super::id::{AgentId, ChatId, CustomerId, EventId, GroupId, ThreadId, UserId};
 use super::properties::{Properties, PropertyNames};
 use super::time::Timestamp;
@@ -192,6 +192,77 @@ pub enum PushBody {
         thread: ThreadId,
         place: QueuePlace,
     },
+    ThreadTagged {
+        chat: ChatId,
+        thread: ThreadId,
+        tag: String,
+    },
+    ThreadUntagged {
+        chat: ChatId,
+        thread: ThreadId,
+        tag: String,
+    },
+    EventDeleted {
+        chat: ChatId,
+        event: EventId,
+    },
+    IncomingRichMessagePostback {
+        chat: ChatId,
+        event: EventId,
+        user: UserId,
+        postback: Pressed,
+    },
+    IncomingThinkingIndicator {
+        chat: ChatId,
+        thread: ThreadId,
+        author: UserId,
+        visibility: Visibility,
+        at: Timestamp,
+        thought: Thought,
+    },
+    IncomingEventPreview {
+        chat: ChatId,
+        thread: ThreadId,
+        author: UserId,
+        at: Timestamp,
+        text: String,
+        custom_id: Option<Arc<str>>,
+    },
+    IncomingMulticast {
+        author: Option<UserId>,
+        content: Json,
+        kind: Option<String>,
+    },
+    CustomerBanned {
+        id: CustomerId,
+        days: u32,
+    },
+}
+
+/// A button of a rich message that was pressed, as its presser tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pressed {
+    /// `postback_id` of the button.
+    pub id: String,
+    /// On or off.
+    pub toggled: bool,
+    /// The button's type.
+    pub button_type: Option<String>,
+    /// The button's value.
+    pub button_value: Option<String>,
+    /// For the ecommerce template.
+    pub ecommerce: Option<Json>,
+}
+
+/// What somebody who prepares an answer lets be known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Thought {
+    /// Heading.
+    pub title: Option<String>,
+    /// More.
+    pub description: Option<String>,
+    /// Ties it to the event that it leads to.
+    pub custom_id: Option<String>,
 }
 
 /// The events that go with a chat.

@@ -22,6 +22,9 @@ pub enum Rejection {
     /// The requester may not do this.
     #[error("{0}")]
     Authorization(&'static str),
+    /// The requester may do this, but not here.
+    #[error("{0}")]
+    NotAllowed(&'static str),
     /// The command needs an active thread and the chat has none.
     #[error("chat is inactive")]
     ChatInactive,

@@ -39,6 +39,12 @@ server_messages! {
     agent_removed(initiator, agent) = "agent_removed", "%initiator% removed %agent% from the chat";
     /// A customer was put in.
     customer_added(initiator, customer) = "customer_added", "%initiator% added %customer% to the chat";
+    /// An agent changed the customer's name.
+    customer_renamed(initiator, customer_name) = "customer_updated", "%initiator% has changed customer's name to %customer_name%";
+    /// An agent changed the customer's e-mail address.
+    customer_readdressed(initiator, customer_email) = "customer_updated", "%initiator% has changed customer's email to %customer_email%";
+    /// An agent changed both.
+    customer_renamed_and_readdressed(initiator, customer_name, customers_email) = "customer_updated", "%initiator% has changed customer's name and email to %customer_name%, %customers_email%";
     /// An agent handed the chat on.
     chat_transferred(initiator, targets) = "chat_transferred", "%initiator% transferred the chat to %targets%";
     /// Closed by an agent.

@@ -255,7 +255,7 @@ fn command(story: &Story, what: What) -> Option<Command> {
         What::Rename(name) => {
             let mut customer = customer_named("kate");
             customer.profile.name = Some(name.to_owned());
-            Command::UpdateCustomer(UpdateCustomer { customer })
+            Command::UpdateCustomer(UpdateCustomer { customer, by: None })
         }
         What::Assign(name, before, cause) => {
             let replaces = before.into_iter().map(agent_id).collect();

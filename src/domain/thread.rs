@@ -82,6 +82,13 @@ impl Thread {
         properties::is_on(&self.properties, "routing", "idle")
     }
 
+    /// Puts a label on it, once.
+    pub fn add_tag(&mut self, tag: &str) {
+        if !self.tags.iter().any(|existing| existing == tag) {
+            self.tags.push(tag.to_owned());
+        }
+    }
+
     /// Stops waiting, if it waited.
     pub fn leave_queue(&mut self, at: Timestamp) {
         if let Some(queued_at) = self.queued_at.take() {

@@ -16,7 +16,7 @@ use crate::actors::{ActorSettings, Actors, ActorsParts, recovery, timers};
 use crate::admin::{self, BindError, Services};
 use crate::clock::SystemClock;
 use crate::config::{Config, StoreKind};
-use crate::domain::id::IdSource as _;
+use crate::domain::id::{CustomerId, IdSource as _};
 use crate::domain::time::Clock as _;
 use crate::edge::{self, EdgeContext, EdgeSettings, Readiness, RunningServer, WaitingRoom};
 use crate::id_source::OsIds;
@@ -27,7 +27,7 @@ use crate::requests::{Customers, Gate, PageKey, Requests, RequestsParts};
 use crate::sessions::actor::SessionSettings;
 use crate::sessions::heartbeat::{self, HeartbeatTimes};
 use crate::sessions::outbox::OutboxLimits;
-use crate::sessions::{Registry, SessionContext, SessionCounts};
+use crate::sessions::{Registry, SessionContext, SessionCounts, SessionUser};
 use crate::store::StoreError;
 use crate::tenants::{DemoError, Revoked, Tenants};
 
@@ -120,7 +120,8 @@ async fn serve(config: Arc<Config>) -> Result<(), NodeError> {
                 arbiters: threads,
             });
             let customers = Customers::new(store.clone());
-            let requests = Requests::new(RequestsParts { actors, customers, pages });
+            let customer_tokens = tenants.customer_tokens.clone();
+            let requests = Requests::new(RequestsParts { actors, customers, pages, customer_tokens });
             let gate = Gate {
                 licenses: tenants.licenses.clone(),
                 tokens: tenants.tokens.clone(),
@@ -251,6 +252,10 @@ fn background(config: &Config, context: &Arc<EdgeContext>, tenants: &Tenants, re
                 }
                 Ok(Revoked::Customer(token)) => {
                     registry.disconnect_token(&token.to_string(), "access_token_revoked");
+                }
+                Ok(Revoked::Banned(license, customer)) => {
+                    let customer = CustomerId::new(customer.to_string());
+                    registry.disconnect_user(&SessionUser::Customer(license, customer), "customer_banned");
                 }
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(missed)) => {
                     tracing::warn!(missed, "revocations came too fast; live sessions of some tokens go on");

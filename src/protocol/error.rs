@@ -108,7 +108,9 @@ impl WireError {
             (Rejection::NotFound(_), _) | (Rejection::GroupNotFound(_), Agent) => ErrorType::NotFound,
             (Rejection::GroupNotFound(_), Customer) => ErrorType::GroupNotFound,
             (Rejection::MissingAccess(_), Agent) => ErrorType::MissingAccess,
+            (Rejection::NotAllowed(_), Customer) => ErrorType::NotAllowed,
             (Rejection::Authorization(_), _)
+            | (Rejection::NotAllowed(_), Agent)
             | (Rejection::MissingAccess(_), Customer)
             | (Rejection::CustomerBanned, Agent) => ErrorType::Authorization,
             (Rejection::CustomerBanned, Customer) => ErrorType::CustomerBanned,

@@ -92,6 +92,8 @@ pub enum ParamKind {
     Users,
     /// Array of one-key objects of texts.
     SessionFields,
+    /// Any JSON.
+    Any,
 }
 
 impl ParamKind {
@@ -110,6 +112,7 @@ impl ParamKind {
             Self::Values => "array of strings, ints or bools",
             Self::Events | Self::Users => "array of objects",
             Self::SessionFields => "array of objects with one string each",
+            Self::Any => "any",
         }
     }
 }

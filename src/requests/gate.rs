@@ -48,6 +48,7 @@ impl Gate {
         now: Timestamp,
     ) -> Result<CustomerIdentity, WireError> {
         self.customer_tokens.verify(organization, token, now).await.map_err(|error| match error {
+            CustomerAuthError::Banned => WireError::of(ErrorType::CustomerBanned),
             CustomerAuthError::Store(error) => of_store(&error),
             refused => WireError::new(ErrorType::Authentication, refused.to_string()),
         })

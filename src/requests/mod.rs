@@ -4,6 +4,7 @@
 //! token, checks scopes, decodes once, and either gives a command to the chat's actor or reads (`query`). What
 //! comes back is the payload as JSON text, or the protocol's error.
 
+mod about_customers;
 mod caller;
 mod customers;
 mod error;

@@ -6,22 +6,21 @@ use serde_json::value::RawValue;
 
 use super::caller::{Identity, Requester};
 use super::customers::Customers;
-use super::error::{of_ask, of_store};
+use super::error::of_ask;
 use super::page::PageKey;
 use crate::actors::{Actors, ChatKey, Origin};
 use crate::domain::command::{
-    Caller, Command, DeactivateChat, DeleteProperties, FollowChat, MarkEventsAsSeen, RemoveUserFromChat,
-    Reply, SendEvent, SendSneakPeek, SendTypingIndicator, TransferChat, UnfollowChat, UpdateCustomer,
+    Caller, Command, DeactivateChat, DeleteEvent, DeleteProperties, FollowChat, MarkEventsAsSeen,
+    RemoveUserFromChat, Reply, SendEvent, SendEventPreview, SendRichMessagePostback, SendSneakPeek,
+    SendThinkingIndicator, SendTypingIndicator, TagThread, TransferChat, UnfollowChat, UntagThread,
     UpdateProperties,
 };
-use crate::domain::customer::{Customer, CustomerUpdate};
 use crate::domain::id::{ChatId, CustomerId};
-use crate::domain::push::{Audience, Push, PushBody};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method::Method;
 use crate::protocol::request::{Request, decode};
-use crate::protocol::version::Surface;
 use crate::protocol::view::View;
+use crate::tenants::CustomerTokens;
 
 /// What the pipeline is made of.
 pub struct RequestsParts {
@@ -31,6 +30,8 @@ pub struct RequestsParts {
     pub customers: Customers,
     /// Signs pages.
     pub pages: PageKey,
+    /// Customers' tokens, and who is banned.
+    pub customer_tokens: Arc<CustomerTokens>,
 }
 
 /// Carries out requests.
@@ -45,7 +46,7 @@ pub(super) struct Call<'a> {
 }
 
 /// The answer of methods that have nothing to say.
-const EMPTY: &str = "{}";
+pub(super) const EMPTY: &str = "{}";
 
 impl Requests {
     /// A pipeline over these parts.
@@ -86,7 +87,9 @@ impl Requests {
         match request {
             Request::Ping => Ok(EMPTY.to_owned()),
             // A session answers these itself; over HTTP the table has no such method.
-            Request::Login(_) | Request::Logout => Err(WireError::of(ErrorType::Validation)),
+            Request::Login(_) | Request::Logout | Request::UpdateSession { .. } => {
+                Err(WireError::of(ErrorType::Validation))
+            }
             Request::StartChat(open) => Box::pin(self.start_chat(&call, open)).await,
             Request::ResumeChat(open) => Box::pin(self.resume_chat(&call, open)).await,
             Request::DeactivateChat { chat, ignore_requester_presence } => {
@@ -149,8 +152,38 @@ impl Requests {
                 self.set_routing_status(&call, status, agent).await
             }
             Request::ListRoutingStatuses { group_ids } => self.list_routing_statuses(&call, group_ids).await,
-            Request::GetCustomer => self.get_customer(&call).await,
-            Request::UpdateCustomer(update) => Box::pin(self.update_customer(&call, update)).await,
+            Request::GetCustomer(customer) => Box::pin(self.get_customer(&call, customer)).await,
+            Request::UpdateCustomer(customer, update) => {
+                Box::pin(self.update_customer(&call, customer, update)).await
+            }
+            Request::BanCustomer { customer, days } => {
+                Box::pin(self.ban_customer(&call, customer, days)).await
+            }
+            Request::TagThread { chat, thread, tag } => {
+                self.command(&call, &chat, Command::TagThread(TagThread { thread, tag })).await
+            }
+            Request::UntagThread { chat, thread, tag } => {
+                self.command(&call, &chat, Command::UntagThread(UntagThread { thread, tag })).await
+            }
+            Request::SendRichMessagePostback { chat, event, postback } => {
+                let command = SendRichMessagePostback { event, postback };
+                self.command(&call, &chat, Command::SendRichMessagePostback(command)).await
+            }
+            Request::SendEventPreview { chat, event } => {
+                self.command(&call, &chat, Command::SendEventPreview(SendEventPreview { event })).await
+            }
+            Request::SendThinkingIndicator { chat, visibility, thought } => {
+                let command = SendThinkingIndicator { visibility, thought };
+                self.command(&call, &chat, Command::SendThinkingIndicator(command)).await
+            }
+            Request::DeleteEvent { chat, event } => {
+                self.command(&call, &chat, Command::DeleteEvent(DeleteEvent { event })).await
+            }
+            Request::Multicast(multicast) => self.multicast(&call, multicast),
+            Request::ListAgentsForTransfer { chat } => {
+                Box::pin(self.list_agents_for_transfer(&call, &chat)).await
+            }
+            Request::SetAwayStatus { away } => self.set_away_status(&call, away).await,
         }
     }
 
@@ -186,48 +219,10 @@ impl Requests {
             .map_err(|error| of_ask(error, surface))
     }
 
-    async fn get_customer(&self, call: &Call<'_>) -> Result<String, WireError> {
-        let id = customer_id(call.who)?;
-        let profile = self.parts.customers.profile(call.who.license_id(), id).await;
-        let profile = profile.map_err(|error| of_store(&error))?.unwrap_or_default();
-        Ok(self.view(call).customer(id, &profile))
-    }
-
-    async fn update_customer(&self, call: &Call<'_>, update: CustomerUpdate) -> Result<String, WireError> {
-        let id = customer_id(call.who)?;
-        if update.is_empty() {
-            return Err(WireError::validation("at least one parameter is required"));
-        }
-        update.check().map_err(|rejection| WireError::from_rejection(rejection, Surface::Customer))?;
-        let license = call.who.license_id();
-        let now = self.parts.actors.clock().now();
-        let stored = self.parts.customers.update(license, id, &update, now).await;
-        let (profile, changed) = stored.map_err(|error| of_store(&error))?;
-        if changed {
-            let push = Push {
-                body: PushBody::CustomerUpdated { id: id.clone(), profile: profile.clone() },
-                to: Audience { customers: vec![id.clone()], ..Audience::default() },
-            };
-            self.parts.actors.delivery().deliver(&call.who.license, &[push], call.origin.as_ref());
-            self.tell_chats(call, Customer { id: id.clone(), profile }).await?;
-        }
-        Ok(EMPTY.to_owned())
-    }
-
-    /// The customer's chats show the new profile.
-    async fn tell_chats(&self, call: &Call<'_>, customer: Customer) -> Result<(), WireError> {
-        let license = call.who.license_id();
-        let chats = self.parts.customers.chats(license, &customer.id).await;
-        for chat in chats.map_err(|error| of_store(&error))?.chats {
-            let command = Command::UpdateCustomer(UpdateCustomer { customer: customer.clone() });
-            self.ask(call, &chat, command, Caller::Server).await?;
-        }
-        Ok(())
-    }
-
     /// How things look to the requester.
     pub(super) fn view<'a>(&self, call: &'a Call<'_>) -> View<'a> {
-        View { surface: call.who.surface(), license: &call.who.license }
+        let license = &call.who.license;
+        call.who.agent().map_or_else(|| View::of_customers(license), |agent| View::of_agent(license, agent))
     }
 }
 

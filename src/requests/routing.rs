@@ -1,12 +1,13 @@
 //! Routing statuses: asked of and told to the license's router.
 
 use super::error::of_ask;
-use super::pipeline::{Call, Requests};
+use super::pipeline::{Call, EMPTY, Requests};
 use crate::actors::router::Status;
-use crate::domain::id::{AgentId, GroupId};
+use crate::domain::id::{AgentId, ChatId, GroupId, UserId};
 use crate::domain::license::AgentKind;
+use crate::domain::push::{Audience, PushBody};
 use crate::protocol::error::{ErrorType, WireError};
-use crate::protocol::request::RoutingStatus;
+use crate::protocol::request::{Multicast, RoutingStatus};
 
 impl Requests {
     pub(super) async fn set_routing_status(
@@ -65,6 +66,52 @@ impl Requests {
             })
             .collect();
         Ok(serde_json::Value::Array(list).to_string())
+    }
+}
+
+/// What is told to agents, and who takes a chat over.
+impl Requests {
+    pub(super) fn multicast(&self, call: &Call<'_>, multicast: Multicast) -> Result<String, WireError> {
+        let Multicast { all, agents, groups, content, kind } = multicast;
+        let license = &call.who.license;
+        let unknown = || WireError::new(ErrorType::NotFound, "agent not found");
+        agents.iter().try_for_each(|id| license.agent(id).map(drop).ok_or_else(unknown))?;
+        if groups.iter().any(|group| !license.has_group(*group)) {
+            return Err(WireError::new(ErrorType::NotFound, "group not found"));
+        }
+        let to =
+            if all { Audience::all_agents() } else { Audience { agents, groups, ..Audience::default() } };
+        let author = call.who.agent().cloned().map(UserId::Agent);
+        self.tell(call, PushBody::IncomingMulticast { author, content, kind }, to);
+        Ok(EMPTY.to_owned())
+    }
+
+    /// Those with the fewest chats first. Nobody for a chat without an active thread.
+    pub(super) async fn list_agents_for_transfer(
+        &self,
+        call: &Call<'_>,
+        chat: &ChatId,
+    ) -> Result<String, WireError> {
+        self.visible_chat(call, chat).await?;
+        let heirs = self.parts.actors.router(call.who.license_id()).transfer_targets(chat).await;
+        let heirs = heirs.map_err(|error| of_ask(error, call.who.surface()))?;
+        let list: Vec<_> = heirs
+            .iter()
+            .map(|(id, chats)| serde_json::json!({ "agent_id": id, "total_active_chats": chats }))
+            .collect();
+        Ok(serde_json::Value::Array(list).to_string())
+    }
+
+    /// Of the connection that asks; the agent is away when all of theirs are.
+    pub(super) async fn set_away_status(&self, call: &Call<'_>, away: bool) -> Result<String, WireError> {
+        let agent = call.who.agent().ok_or_else(|| WireError::of(ErrorType::Authorization))?;
+        let session = call.who.session.ok_or_else(|| WireError::of(ErrorType::RequesterAlreadyOffline))?;
+        let router = self.parts.actors.router(call.who.license_id());
+        let set = router.set_away(agent, session, away).await;
+        if set.map_err(|error| of_ask(error, call.who.surface()))? {
+            return Ok(EMPTY.to_owned());
+        }
+        Err(WireError::of(ErrorType::RequesterAlreadyOffline))
     }
 }
 

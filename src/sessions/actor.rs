@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, StreamHandler, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, SpawnHandle, StreamHandler, WrapFuture,
+};
 use actix_rt::Arbiter;
 use actix_web_actors::ws;
 use bytes::BytesMut;
 use serde_json::value::RawValue;
 
 use super::cut::{ConnectionSocket, Cut};
-use super::login::{LoggedIn, log_in};
+use super::login::{LoggedIn, log_in, swap_token};
 use super::outbox::{Outbox, OutboxLimits};
 use super::registry::{Registry, SessionHandle, SessionUser, Wake};
 use crate::actors::router::Leave;
@@ -96,6 +98,8 @@ pub struct Session<K> {
     pending: usize,
     partial: BytesMut,
     leave: Leave,
+    /// The end of its token.
+    expiry: Option<SpawnHandle>,
     /// Why it ends as soon as nothing is pending.
     leaving: Option<&'static str>,
     kind: PhantomData<K>,
@@ -129,6 +133,7 @@ impl<K: Kind> Session<K> {
             pending: 0,
             partial: BytesMut::new(),
             leave: Leave::Disconnected,
+            expiry: None,
             leaving: None,
             kind: PhantomData,
         }
@@ -197,6 +202,10 @@ impl<K: Kind> Session<K> {
                 self.leave = Leave::SignedOut;
                 ctx.close(Some(ws::CloseCode::Normal.into()));
                 ctx.stop();
+            }
+            (Login::Done { who }, "update_session") => {
+                let who = who.clone();
+                self.update_session(who, method, request, ctx);
             }
             (Login::Done { who }, _) => {
                 let who = who.clone();
@@ -295,9 +304,46 @@ impl<K: Kind> Session<K> {
         ctx.text(envelope::response(request_id, "login", &payload));
         // What was pushed since the session was registered waits in the outbox until here.
         self.flush(ctx);
-        if let Some(expires_in) = expires_in {
-            ctx.run_later(expires_in, |session, ctx| session.disconnect("access_token_expired", ctx));
+        self.expire_after(expires_in, ctx);
+    }
+
+    fn update_session(
+        &mut self,
+        who: Arc<Requester>,
+        method: &'static method::Method,
+        request: &RtmRequest<'_>,
+        ctx: &mut ws::WebsocketContext<Self>,
+    ) {
+        let Some(handle) = self.handle.clone() else { return };
+        let request_id = request.request_id.as_deref().map(ToOwned::to_owned);
+        let payload = request.payload.map(ToOwned::to_owned);
+        let shared = self.shared.clone();
+        self.pending += 1;
+        let work = async move { swap_token(&shared, &handle, &who, method, payload).await };
+        ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {
+            session.pending -= 1;
+            match result {
+                Ok((who, expires_in)) => {
+                    session.login = Login::Done { who: Arc::new(who) };
+                    session.expire_after(expires_in, ctx);
+                    ctx.text(envelope::response(request_id.as_deref(), "update_session", "{}"));
+                }
+                Err(error) => {
+                    ctx.text(envelope::error_response(request_id.as_deref(), "update_session", &error));
+                }
+            }
+            session.leave_if_done(ctx);
+        }));
+    }
+
+    /// Ends the session with its token; what was set before no longer counts.
+    fn expire_after(&mut self, expires_in: Option<Duration>, ctx: &mut ws::WebsocketContext<Self>) {
+        if let Some(earlier) = self.expiry.take() {
+            ctx.cancel_future(earlier);
         }
+        self.expiry = expires_in.map(|expires_in| {
+            ctx.run_later(expires_in, |session, ctx| session.disconnect("access_token_expired", ctx))
+        });
     }
 
     fn flush(&mut self, ctx: &mut ws::WebsocketContext<Self>) {

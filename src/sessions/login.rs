@@ -15,6 +15,7 @@ use crate::protocol::request::{Login, PushSelection, Request, decode};
 use crate::protocol::version::{ApiVersion, Surface};
 use crate::protocol::view::View;
 use crate::requests::{Identity, Requester};
+use crate::tenants::ScopeSet;
 
 /// A login that went well.
 pub(super) struct LoggedIn {
@@ -63,12 +64,7 @@ async fn agent(
         return Err(WireError::new(ErrorType::Authorization, "bots use the Web API"));
     }
     let wanted = wanted_pushes(&login);
-    handle.set_filter(PushFilter {
-        wanted,
-        chats: proven.scopes.allows("chats--access:ro") || proven.scopes.allows("chats--my:ro"),
-        agents: proven.scopes.allows("agents--all:ro"),
-        customers: proven.scopes.allows("customers:ro"),
-    });
+    handle.set_filter(agents_filter(&proven.scopes, wanted));
     handle.set_token(proven.token_id.to_string());
     // A token that was taken back since it was proven did not find this session; from now on it would.
     shared.gate.agent(token, now).await?;
@@ -94,7 +90,7 @@ async fn agent(
             return Err(error);
         }
     };
-    let view = View { surface: Surface::Agent, license: &license };
+    let view = View::of_agent(&license, &agent.id);
     let payload = format!(
         "{{\"license\":{},\"my_profile\":{},\"chats_summary\":{chats}}}",
         view.license(),
@@ -102,6 +98,43 @@ async fn agent(
     );
     let expires_in = proven.expires_at.map(|at| at.since(now));
     Ok(LoggedIn { who, payload, expires_in })
+}
+
+/// What the token's scopes unlock of what the session wants.
+fn agents_filter(scopes: &ScopeSet, wanted: Option<PushSelection>) -> PushFilter {
+    PushFilter {
+        wanted,
+        chats: scopes.allows("chats--access:ro") || scopes.allows("chats--my:ro"),
+        agents: scopes.allows("agents--all:ro"),
+        customers: scopes.allows("customers:ro"),
+        multicast: scopes.allows("multicast:ro"),
+    }
+}
+
+/// `update_session` (agents, 3.6): another token of the same agent takes the place of the one that the session has.
+/// Says who asks from now on, and how long the token is good.
+pub(super) async fn swap_token(
+    shared: &SessionContext,
+    handle: &SessionHandle,
+    who: &Requester,
+    method: &'static Method,
+    payload: Option<Box<RawValue>>,
+) -> Result<(Requester, Option<Duration>), WireError> {
+    let Request::UpdateSession { token } = decode(method, payload.as_deref())? else {
+        return Err(WireError::of(ErrorType::Validation));
+    };
+    let now = shared.requests.actors().clock().now();
+    let proven = shared.gate.agent(&token, now).await?;
+    if proven.license.id != who.license_id() || Some(&proven.agent) != who.agent() {
+        return Err(WireError::new(ErrorType::Authentication, "the token is another agent's"));
+    }
+    handle.set_filter(agents_filter(&proven.scopes, handle.wanted()));
+    handle.set_token(proven.token_id.to_string());
+    // As at the login: a token that was taken back meanwhile did not find this session.
+    shared.gate.agent(&token, now).await?;
+    let identity = Identity::Agent { id: proven.agent, scopes: proven.scopes };
+    let who = Requester { license: proven.license, identity, session: who.session };
+    Ok((who, proven.expires_at.map(|at| at.since(now))))
 }
 
 /// The user has as many sessions as they may: this one is told so, and ends.
@@ -131,7 +164,7 @@ async fn customer(
     let update = login.customer.clone();
     update.check().map_err(|rejection| WireError::from_rejection(rejection, Surface::Customer))?;
     let wanted = wanted_pushes(&login);
-    handle.set_filter(PushFilter { wanted, chats: true, agents: true, customers: true });
+    handle.set_filter(PushFilter { wanted, chats: true, agents: true, customers: true, multicast: true });
     handle.set_token(proven.token_id.to_string());
     shared.gate.customer(organization, &login.token, now).await?;
     let customers = shared.requests.customers();
@@ -154,7 +187,7 @@ async fn customer(
     };
     shared.requests.customer_presence(license.id, &proven.customer, true).await;
     let online = actors.router(license.id).online_groups().await.unwrap_or_default();
-    let view = View { surface: Surface::Customer, license: &license };
+    let view = View::of_customers(&license);
     let active = chats.iter().any(|(_, _, active)| *active);
     let chats: Vec<(ChatId, bool)> = chats.into_iter().map(|(chat, unread, _)| (chat, unread)).collect();
     let payload = view.customer_login(&proven.customer, &profile, active, &chats, &online);

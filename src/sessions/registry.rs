@@ -17,7 +17,7 @@ use crate::actors::Origin;
 use crate::actors::delivery::Delivery;
 use crate::domain::id::{AgentId, CustomerId, LicenseId};
 use crate::domain::license::License;
-use crate::domain::push::{Audience, Push};
+use crate::domain::push::{Audience, Push, PushBody};
 use crate::observe::Metrics;
 use crate::protocol::envelope;
 use crate::protocol::request::PushSelection;
@@ -86,13 +86,16 @@ pub struct PushFilter {
     pub agents: bool,
     /// May get pushes about customers (scope `customers:ro`).
     pub customers: bool,
+    /// May get multicasts (scope `multicast:ro`).
+    pub multicast: bool,
 }
 
 impl PushFilter {
     fn lets_through(&self, action: &str) -> bool {
         let family = match action {
             "routing_status_set" | "agent_disconnected" => self.agents,
-            "customer_updated" | "incoming_customer" | "incoming_customers" => self.customers || self.chats,
+            "customer_updated" | "customer_banned" => self.customers || self.chats,
+            "incoming_multicast" => self.multicast,
             _ => self.chats,
         };
         family && self.wanted.as_ref().is_none_or(|wanted| wanted.wants(action))
@@ -169,6 +172,11 @@ impl SessionHandle {
     /// What it wants and may have, from its login.
     pub fn set_filter(&self, filter: PushFilter) {
         *self.filter.lock() = Some(Arc::new(filter));
+    }
+
+    /// Which pushes it asked for at its login; none means all.
+    pub fn wanted(&self) -> Option<PushSelection> {
+        self.filter.lock().as_ref().and_then(|filter| filter.wanted.clone())
     }
 
     /// The token it logged in with.
@@ -370,7 +378,8 @@ struct Fanout<'a> {
     push: &'a Push,
     view: View<'a>,
     origin: Option<&'a Origin>,
-    rendered: Option<Option<Rendered>>,
+    /// For normal agents and customers, and for those who see deleted events whole.
+    rendered: [Option<Option<Rendered>>; 2],
     metrics: &'a Metrics,
     /// The origin's session is about to write, and need not be woken.
     before_answer: bool,
@@ -384,12 +393,23 @@ struct Rendered {
 
 impl<'a> Fanout<'a> {
     fn new(push: &'a Push, view: View<'a>, cause: Cause<'a>, metrics: &'a Metrics) -> Self {
-        Self { push, view, origin: cause.origin, rendered: None, metrics, before_answer: cause.before_answer }
+        Self {
+            push,
+            view,
+            origin: cause.origin,
+            rendered: [None, None],
+            metrics,
+            before_answer: cause.before_answer,
+        }
     }
 
-    fn offer(&mut self, session: &SessionHandle) {
-        let rendered = self.rendered.get_or_insert_with(|| {
-            let (action, payload) = self.view.push(&self.push.body)?;
+    fn offer(&mut self, session: &SessionHandle, view: View<'_>) {
+        // Only a whole chat may hold deleted events.
+        let by_role = matches!(self.push.body, PushBody::IncomingChat { .. });
+        let sees_deleted = by_role && view.sees_deleted;
+        let view = View { sees_deleted, ..self.view };
+        let rendered = self.rendered[usize::from(sees_deleted)].get_or_insert_with(|| {
+            let (action, payload) = view.push(&self.push.body)?;
             let frame = envelope::push(ApiVersion::V3_6, action, &payload).into();
             Some(Rendered { action, payload, frame })
         });
@@ -453,7 +473,7 @@ impl Registry {
         if agents.is_empty() && groups.is_empty() {
             return;
         }
-        let view = View { surface: Surface::Agent, license };
+        let view = View { surface: Surface::Agent, license, sees_deleted: false };
         let mut fanout = Fanout::new(push, view, cause, &self.metrics);
         let reaches = |agent: &AgentId| {
             let groups = license.agent(agent).map(|agent| agent.groups.keys().copied().collect::<Vec<_>>());
@@ -463,12 +483,14 @@ impl Registry {
         if groups.is_empty() {
             for agent in agents {
                 let sessions = online.get(agent).filter(|_| push.to.except.is_none() || reaches(agent));
-                sessions.into_iter().flatten().for_each(|session| fanout.offer(session));
+                let view = View::of_agent(license, agent);
+                sessions.into_iter().flatten().for_each(|session| fanout.offer(session, view));
             }
             return;
         }
-        for (_, sessions) in online.iter().filter(|(agent, _)| reaches(agent)) {
-            sessions.iter().for_each(|session| fanout.offer(session));
+        for (agent, sessions) in online.iter().filter(|(agent, _)| reaches(agent)) {
+            let view = View::of_agent(license, agent);
+            sessions.iter().for_each(|session| fanout.offer(session, view));
         }
     }
 
@@ -476,11 +498,11 @@ impl Registry {
         if push.to.customers.is_empty() {
             return;
         }
-        let view = View { surface: Surface::Customer, license };
+        let view = View::of_customers(license);
         let mut fanout = Fanout::new(push, view, cause, &self.metrics);
         let online = hub.customers.read();
         for sessions in push.to.customers.iter().filter_map(|customer| online.get(customer)) {
-            sessions.iter().for_each(|session| fanout.offer(session));
+            sessions.iter().for_each(|session| fanout.offer(session, view));
         }
     }
 }

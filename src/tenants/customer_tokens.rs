@@ -43,7 +43,7 @@ pub struct CustomerIdentity {
     pub expires_at: Timestamp,
 }
 
-/// Why a customer's token is not accepted. All but the last are `authentication` on the wire.
+/// Why a customer's token is not accepted. All but the last two are `authentication` on the wire.
 #[derive(Debug, thiserror::Error)]
 pub enum CustomerAuthError {
     /// Not signed by this server, or not for customers.
@@ -61,6 +61,9 @@ pub enum CustomerAuthError {
     /// The license or the application it was made for is gone.
     #[error("the license or the client of the access token is gone")]
     Gone,
+    /// The customer is banned. `customer_banned` on the wire.
+    #[error("the customer is banned")]
+    Banned,
     /// The store could not; nobody knows whether the token is good.
     #[error("the access token could not be checked")]
     Store(#[from] StoreError),
@@ -173,6 +176,9 @@ impl CustomerTokens {
         if self.revocations.is_revoked(claims.license, Revoked::Customer(claims.jti), now).await? {
             return Err(CustomerAuthError::Revoked);
         }
+        if self.revocations.is_banned(claims.license, &claims.sub, now).await? {
+            return Err(CustomerAuthError::Banned);
+        }
         Ok(CustomerIdentity {
             license,
             customer: claims.sub,
@@ -189,6 +195,21 @@ impl CustomerTokens {
     pub async fn revoke(&self, identity: &CustomerIdentity, now: Timestamp) -> Result<(), StoreError> {
         let token = Revoked::Customer(identity.token_id);
         self.revocations.revoke(identity.license.id, token, Some(identity.expires_at), now).await
+    }
+
+    /// Bans a customer: their tokens are refused until then, and their live sessions are told. A later ban takes the
+    /// place of an earlier one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn ban(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.revocations.ban(license, customer, until, now).await
     }
 
     async fn claims(&self, token: &str) -> Result<Claims, CustomerAuthError> {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::cells::Cells;
 use super::secret::SecretHash;
-use crate::domain::id::LicenseId;
+use crate::domain::id::{CustomerId, LicenseId};
 use crate::domain::time::Timestamp;
 use crate::store::{CellKey, CellTable, StoreError};
 
@@ -33,6 +33,8 @@ pub enum Revoked {
     Agent(SecretHash),
     /// A customer's token, by its `jti`.
     Customer(Uuid),
+    /// All tokens of a customer: they are banned until the revocation expires.
+    Banned(LicenseId, Uuid),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -83,11 +85,39 @@ impl Revocations {
         let name = match token {
             Revoked::Agent(id) => format!("{}/agent/{id}", moment(now)),
             Revoked::Customer(id) => format!("{}/customer/{id}", moment(now)),
+            Revoked::Banned(_, id) => format!("{}/banned/{id}", moment(now)),
         };
         let key = CellKey::new(CellTable::Revocations, license, name);
         self.cells.create(&key, &Revocation { token, expires_at }).await?;
         self.tell(&known, &Revocation { token, expires_at });
         Ok(())
+    }
+
+    /// Bans a customer until a moment; a later ban takes the place of an earlier one.
+    pub(super) async fn ban(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Ok(id) = Uuid::try_parse(customer.as_str()) else { return Ok(()) };
+        let token = Revoked::Banned(license, id);
+        self.of(license, now).await?.tokens.remove(&token);
+        self.revoke(license, token, Some(until), now).await
+    }
+
+    /// Whether a customer is banned, as far as this node knows.
+    pub(super) async fn is_banned(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let known = self.of(license, now).await?;
+        let Ok(id) = Uuid::try_parse(customer.as_str()) else { return Ok(false) };
+        let until = known.tokens.get(&Revoked::Banned(license, id)).map(|until| *until);
+        Ok(until.is_some_and(|until| until.is_none_or(|until| now < until)))
     }
 
     /// Whether a token is revoked, as far as this node knows.

@@ -27,6 +27,8 @@ struct Stage {
     /// A message of the agent, and a note that only agents may see.
     event: String,
     note: String,
+    /// A rich message with the button `yes`.
+    question: String,
 }
 
 /// What stands before the action.
@@ -305,6 +307,101 @@ const CASES: &[Case] = &[
         &[("customer_updated", "RMFCc")],
     ),
     case(
+        "a thread is tagged",
+        'R',
+        "tag_thread",
+        |on| json!({ "chat_id": on.chat.id, "thread_id": on.chat.thread_id, "tag": "x" }),
+        &[("thread_tagged", "RMFA")],
+    ),
+    case(
+        "a tag goes",
+        'M',
+        "untag_thread",
+        |on| json!({ "chat_id": on.chat.id, "thread_id": on.chat.thread_id, "tag": "old" }),
+        &[("thread_untagged", "RMFA")],
+    ),
+    case(
+        "a customer presses a button",
+        'C',
+        "send_rich_message_postback",
+        |on| press(on, "yes"),
+        &[("incoming_rich_message_postback", "RMFCc")],
+    ),
+    case(
+        "an agent previews",
+        'R',
+        "send_event_preview",
+        |on| json!({ "chat_id": on.chat.id, "event": { "type": "message", "text": "I thi" } }),
+        &[("incoming_event_preview", "Cc")],
+    ),
+    case(
+        "an agent thinks",
+        'R',
+        "send_thinking_indicator",
+        |on| json!({ "chat_id": on.chat.id, "title": "Looking" }),
+        &[("incoming_thinking_indicator", "MFCc")],
+    ),
+    case(
+        "an agent thinks for agents",
+        'R',
+        "send_thinking_indicator",
+        |on| json!({ "chat_id": on.chat.id, "visibility": "agents" }),
+        &[("incoming_thinking_indicator", "MF")],
+    ),
+    case(
+        "a customer takes a message back",
+        'C',
+        "delete_event",
+        |on| {
+            let event = &on.chat.event_ids[0];
+            json!({ "chat_id": on.chat.id, "thread_id": on.chat.thread_id, "event_id": event })
+        },
+        &[("event_deleted", "RMFCc")],
+    ),
+    case(
+        "an agent changes a customer's name",
+        'R',
+        "update_customer",
+        |on| json!({ "id": on.customer.id(), "name": "Ann" }),
+        &[("customer_updated", "RMFCc"), ("incoming_event", "RMF")],
+    ),
+    case(
+        "a customer's session fields",
+        'C',
+        "set_customer_session_fields",
+        |_| json!({ "session_fields": [{ "cart": "3" }] }),
+        &[("customer_updated", "RMFCc")],
+    ),
+    case(
+        "a customer is banned",
+        'R',
+        "ban_customer",
+        |on| json!({ "id": on.customer.id(), "ban": { "days": 1 } }),
+        &[
+            ("chat_deactivated", "RMFACc"),
+            ("customer_banned", "RMF"),
+            ("customer_disconnected", "Cc"),
+            ("incoming_event", "RMFCc"),
+        ],
+    ),
+    case(
+        "news for every agent",
+        'R',
+        "multicast",
+        |_| json!({ "recipients": { "agents": { "all": true } }, "content": 1 }),
+        &[("incoming_multicast", "RMFAW")],
+    ),
+    case(
+        "news for a group and an agent",
+        'R',
+        "multicast",
+        |on| {
+            let agents = json!({ "groups": [OTHER_GROUP], "ids": [on.agents[3].id()] });
+            json!({ "recipients": { "agents": agents }, "content": "x", "type": "news" })
+        },
+        &[("incoming_multicast", "AW")],
+    ),
+    case(
         "a routing status",
         'M',
         "set_routing_status",
@@ -312,6 +409,12 @@ const CASES: &[Case] = &[
         &[("routing_status_set", "RMFAW")],
     ),
 ];
+
+fn press(on: &Stage, button: &str) -> Value {
+    let (chat, thread) = (&on.chat.id, &on.chat.thread_id);
+    let postback = json!({ "id": button, "toggled": true });
+    json!({ "chat_id": chat, "thread_id": thread, "event_id": on.question, "postback": postback })
+}
 
 fn of_event(on: &Stage, event: &str, properties: Value) -> Value {
     let (chat, thread) = (&on.chat.id, &on.chat.thread_id);
@@ -338,8 +441,14 @@ impl Stage {
         let note = agents[0]
             .sends(&chat, json!({ "type": "message", "text": "a note", "visibility": "agents" }))
             .await;
+        let button = json!({ "text": "Yes", "postback_id": "yes", "user_ids": [] });
+        let rich =
+            json!({ "type": "rich_message", "template_id": "cards", "elements": [{ "buttons": [button] }] });
+        let question = agents[0].sends(&chat, rich).await;
+        let tag = json!({ "chat_id": chat.id, "thread_id": chat.thread_id, "tag": "old" });
+        agents[0].call("tag_thread", tag).await;
         let stranger = other_license.agent(1).logs_in_away().await;
-        Self { agents, customer, device, other_customer, stranger, chat, event, note }
+        Self { agents, customer, device, other_customer, stranger, chat, event, note, question }
     }
 
     fn sessions(&self) -> Vec<(char, &Session)> {
@@ -378,7 +487,7 @@ async fn play(case: &Case) -> Result<(), String> {
     barrier.call("list_routing_statuses", json!({})).await;
     let mut came: BTreeMap<String, String> = BTreeMap::new();
     for (letter, session) in on.sessions() {
-        session.settle().await;
+        session.settle_if_open().await;
         let mut actions = session.fresh_actions();
         actions.retain(|action| !NOT_COMPARED.contains(&action.as_str()));
         actions.sort();

@@ -150,6 +150,7 @@ pub(crate) fn event(
         author,
         visibility,
         properties,
+        deleted: false,
         body,
     })
 }
@@ -313,7 +314,7 @@ pub(crate) fn chat() -> Chat {
 }
 
 pub(crate) fn view(surface: Surface, license: &License) -> View<'_> {
-    View { surface, license }
+    View { surface, license, sees_deleted: false }
 }
 
 pub(crate) fn parsed(json: &str) -> Value {

@@ -26,6 +26,18 @@ const AGENT: &[&str] = &[
     "remove_user_from_chat",
     "set_routing_status",
     "list_routing_statuses",
+    "send_event_preview",
+    "send_rich_message_postback",
+    "tag_thread",
+    "untag_thread",
+    "get_customer",
+    "update_customer",
+    "ban_customer",
+    "set_away_status",
+    "update_session",
+    "send_thinking_indicator",
+    "multicast",
+    "list_agents_for_transfer",
     "mark_events_as_seen",
     "send_typing_indicator",
     "update_chat_properties",
@@ -47,6 +59,9 @@ const CUSTOMER: &[&str] = &[
     "get_chat",
     "mark_events_as_seen",
     "send_sneak_peek",
+    "delete_event",
+    "send_rich_message_postback",
+    "set_customer_session_fields",
     "get_customer",
     "update_customer",
     "update_chat_properties",
@@ -134,7 +149,7 @@ fn differences(method: &Method, row: &Value, faults: &mut Vec<String>) {
             let kind = match name {
                 // By the rules of `list_archives` the pages of the two transports give it one shape each.
                 "filters.forms" => "ObjectOrObjects",
-                _ => documented_kind(param["type"].as_str().unwrap_or_default()),
+                _ => documented_kind(name, param["type"].as_str().unwrap_or_default()),
             };
             format!("{name} {} {kind}", param["required"])
         })
@@ -152,8 +167,10 @@ fn kind_name(kind: ParamKind) -> String {
 }
 
 /// The tables' words for a type, as ours.
-fn documented_kind(text: &str) -> &str {
+fn documented_kind<'t>(name: &str, text: &'t str) -> &'t str {
     match text {
+        "[]object" if name == "session_fields" => "SessionFields",
+        "any" => "Any",
         "string" => "String",
         "int" | "number" => "Int",
         // A null filter is an absent one.
@@ -164,9 +181,9 @@ fn documented_kind(text: &str) -> &str {
         "[]int" => "Ints",
         "[]int or []string" | "[]string or []int" => "IntsOrStrings",
         "[]string or []int or []bool" => "Values",
-        "Event" | "Event (request shape)" => "Event",
+        "Event" | "Event (request shape)" | "Event:message" => "Event",
         "[]Event" | "Event[]" => "Events",
-        // Both rows of the agent table that are `[]object` are users.
+        // The other rows of the agent table that are `[]object` are users.
         "[]object" | "User[]" => "Users",
         "SessionFields" => "SessionFields",
         other => other,

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use switchboard::domain::event::Visibility;
+use switchboard::domain::event::{Json, Visibility};
 use switchboard::domain::id::{AgentId, CustomerId, GroupId};
 use switchboard::domain::properties::{Properties, PropertyNames, PropertyValue, set};
-use switchboard::domain::push::{PushBody, ThreadEvents, TransferReason, TransferTarget};
+use switchboard::domain::push::{Pressed, PushBody, Thought, ThreadEvents, TransferReason, TransferTarget};
 use switchboard::domain::user::ChatUser;
 use switchboard::protocol::version::Surface;
 
@@ -353,4 +353,116 @@ fn places_in_the_queue_go_to_each_side_in_its_own_push() {
         rendered("queue_position_updated", &PushBody::QueuePositionUpdated { chat, thread, place });
     assert!(agents.is_none());
     assert_eq!(customers.expect("a push")["queue"], json!({"position": 42, "wait_time": 1337}));
+}
+
+#[test]
+fn tags_are_for_agents() {
+    let (chat, thread, tag) = (chat_id(), thread_id(), "secret".to_owned());
+    let body = PushBody::ThreadTagged { chat: chat.clone(), thread: thread.clone(), tag: tag.clone() };
+    let payload = agents_only("thread_tagged", &body);
+    assert_eq!(payload["tag"], "secret");
+    agents_only("thread_untagged", &PushBody::ThreadUntagged { chat, thread, tag });
+}
+
+#[test]
+fn event_deleted_names_the_event() {
+    let body = PushBody::EventDeleted { chat: chat_id(), event: event_id(3) };
+    let (agents, customers) = both("event_deleted", &body);
+    assert_eq!(agents["event_id"], event_id(3).to_string());
+    assert_eq!(agents, customers);
+}
+
+#[test]
+fn a_deleted_event_is_whole_for_administrators_a_trace_for_agents_and_nothing_for_customers() {
+    let license = fixture::license();
+    for event in fixture::events() {
+        let mut event = (*event).clone();
+        event.deleted = true;
+        let kind = event.body.kind().as_str();
+        let body = PushBody::IncomingEvent { chat: chat_id(), thread: thread_id(), event: Arc::new(event) };
+        if ["system_message", "annotation"].contains(&kind) {
+            continue;
+        }
+        let trace = agents_only("incoming_event", &body);
+        assert_eq!(trace["event"]["deleted"], true);
+        assert!(trace["event"].get("text").is_none() && trace["event"].get("content").is_none(), "{trace}");
+        let above = switchboard::protocol::view::View {
+            sees_deleted: true,
+            ..fixture::view(Surface::Agent, &license)
+        };
+        let (_, whole) = above.push(&body).expect("a push");
+        let whole = parsed(&whole);
+        Tables::load("agent").assert_push("incoming_event", &whole);
+        assert_eq!(whole["event"]["deleted"], true);
+        assert!(
+            whole["event"].as_object().map(|event| event.len()) > trace["event"].as_object().map(|t| t.len())
+        );
+    }
+}
+
+#[test]
+fn incoming_rich_message_postback_names_who_pressed_what() {
+    let postback = Pressed {
+        id: "yes".to_owned(),
+        toggled: true,
+        button_type: Some("message".to_owned()),
+        button_value: None,
+        ecommerce: None,
+    };
+    let body = PushBody::IncomingRichMessagePostback {
+        chat: chat_id(),
+        event: event_id(2),
+        user: agent(AGENT),
+        postback,
+    };
+    let (agents, customers) = both("incoming_rich_message_postback", &body);
+    let pressed = json!({"id": "yes", "toggled": true, "button_type": "message"});
+    assert_eq!((&agents["user_id"], &agents["postback"]), (&json!(AGENT), &pressed));
+    assert_eq!(customers["user_id"], pseudonym(AGENT));
+}
+
+#[test]
+fn incoming_thinking_indicator_is_for_whom_it_is_meant() {
+    let body = |visibility| PushBody::IncomingThinkingIndicator {
+        chat: chat_id(),
+        thread: thread_id(),
+        author: agent(AGENT),
+        visibility,
+        at: AT,
+        thought: Thought { title: Some("Looking".to_owned()), ..Thought::default() },
+    };
+    let (agents, customers) = both("incoming_thinking_indicator", &body(Visibility::All));
+    assert_eq!(
+        (&agents["sent_at"], &agents["title"]),
+        (&json!("2017-10-12T15:19:21.010200Z"), &json!("Looking"))
+    );
+    assert_eq!(customers["author_id"], pseudonym(AGENT));
+    agents_only("incoming_thinking_indicator", &body(Visibility::Agents));
+}
+
+#[test]
+fn incoming_event_preview_is_for_customers() {
+    let body = PushBody::IncomingEventPreview {
+        chat: chat_id(),
+        thread: thread_id(),
+        author: agent(AGENT),
+        at: AT,
+        text: "I thi".to_owned(),
+        custom_id: Some("c1".into()),
+    };
+    let (agents, customers) = rendered("incoming_event_preview", &body);
+    assert!(agents.is_none());
+    let event = customers.expect("a push")["event"].clone();
+    assert_eq!((&event["text"], &event["author_id"]), (&json!("I thi"), &json!(pseudonym(AGENT))));
+}
+
+#[test]
+fn incoming_multicast_names_its_author_and_customer_banned_the_days() {
+    let content = Json(serde_json::value::RawValue::from_string("[1]".to_owned()).expect("JSON"));
+    let body =
+        PushBody::IncomingMulticast { author: Some(agent(AGENT)), content, kind: Some("news".to_owned()) };
+    let (agents, _) = both("incoming_multicast", &body);
+    assert_eq!(agents, json!({"author_id": AGENT, "content": [1], "type": "news"}));
+    let banned = PushBody::CustomerBanned { id: CustomerId::from(CUSTOMER), days: 3 };
+    assert_eq!(agents_only("customer_banned", &banned)["ban"], json!({"days": 3}));
 }

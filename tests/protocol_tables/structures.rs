@@ -214,10 +214,14 @@ fn a_customer_is_as_documented() {
     let license = fixture::license();
     let id = CustomerId::from(CUSTOMER);
     for surface in BOTH {
-        let value = parsed(&fixture::view(surface, &license).customer(&id, &fixture::profile()));
+        let value = parsed(&fixture::view(surface, &license).customer(
+            &id,
+            &fixture::profile(),
+            &[fixture::chat_id()],
+        ));
         Tables::load(surface.as_str()).assert_response("get_customer", &value);
     }
-    let bare = parsed(&fixture::view(Surface::Customer, &license).customer(&id, &Default::default()));
+    let bare = parsed(&fixture::view(Surface::Customer, &license).customer(&id, &Default::default(), &[]));
     Tables::load("customer").assert_response("get_customer", &bare);
     assert_eq!(bare, json!({"id": CUSTOMER, "type": "customer"}));
 }

@@ -51,12 +51,22 @@ impl History {
                 Change::PropertiesDeleted { target: Target::Event(id), names } => {
                     self.change_event(id, |event| properties::remove(&mut event.properties, names));
                 }
+                Change::PostbackToggled { event, button, user, on } => {
+                    self.change_event(event, |event| {
+                        event.body.buttons_mut(button).for_each(|button| button.toggle(user.as_str(), *on));
+                    });
+                }
+                Change::EventDeleted(id) => self.change_event(id, |event| event.deleted = true),
                 _ => {}
             }
         }
     }
 
+    /// A row may tell of another thread's event, see [`Chat::shows_as_last`].
     fn change_event(&mut self, id: &EventId, change: impl FnOnce(&mut Event)) {
+        if self.chat.thread.as_ref().is_none_or(|thread| thread.id != id.thread) {
+            return;
+        }
         if let Ok(position) = self.events.binary_search_by_key(&id.number, |event| event.id.number) {
             change(Arc::make_mut(&mut self.events[position]));
         }

@@ -271,6 +271,10 @@ impl Turn {
             }
             return Ok(());
         }
+        // Lists of chats show the last event of each kind from the last thread's log, whichever thread it stands in.
+        if older_thread.is_some() && changes.iter().any(|change| hides_last_event(change, &state.chat)) {
+            self.push_row(state, &changes);
+        }
         let result = Box::pin(self.store_alone(state, &changes, older_thread)).await;
         if let Err(error) = result {
             let _ = reply.send(Err(error.clone()));
@@ -497,6 +501,10 @@ fn from_log(push: &Push) -> Option<u64> {
     }
 }
 
+fn hides_last_event(change: &Change, chat: &crate::domain::chat::Chat) -> bool {
+    matches!(change, Change::EventDeleted(id) if chat.shows_as_last(id))
+}
+
 /// Whether a change can alter what the router sees. Events, by far the most changes, cannot.
 fn concerns_router(change: &Change) -> bool {
     !matches!(
@@ -506,6 +514,10 @@ fn concerns_router(change: &Change) -> bool {
             | Change::Attended(_)
             | Change::CustomerLeft(_)
             | Change::CustomerCame
+            | Change::Tagged { .. }
+            | Change::Untagged { .. }
+            | Change::PostbackToggled { .. }
+            | Change::EventDeleted(_)
     )
 }
 

@@ -53,6 +53,7 @@ impl<'a> Draft<'a> {
             author,
             visibility: event.visibility,
             properties: event.properties,
+            deleted: false,
             body: event.body,
         });
         self.change(Change::EventAdded(event.clone()));
@@ -83,7 +84,16 @@ impl<'a> Draft<'a> {
 
     /// As [`Draft::system_message`], with the text made already.
     pub(super) fn server_says(&mut self, body: EventBody) -> Result<EventId, Rejection> {
-        self.says(server_event(body))
+        self.server_tells(body, Visibility::All)
+    }
+
+    /// As [`Draft::server_says`], to whoever may see it.
+    pub(super) fn server_tells(
+        &mut self,
+        body: EventBody,
+        visibility: Visibility,
+    ) -> Result<EventId, Rejection> {
+        self.says(NewEvent { visibility, ..server_event(body) })
     }
 
     fn says(&mut self, event: NewEvent) -> Result<EventId, Rejection> {

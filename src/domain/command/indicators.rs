@@ -79,7 +79,12 @@ impl SendSneakPeek {
     }
 }
 
-fn told_to_others(chat: &Chat, author: &UserId, visibility: Visibility, body: PushBody) -> Decision {
+pub(super) fn told_to_others(
+    chat: &Chat,
+    author: &UserId,
+    visibility: Visibility,
+    body: PushBody,
+) -> Decision {
     let mut to = chat.members(visibility);
     to.agents.retain(|agent| author.agent() != Some(agent));
     to.customers.retain(|customer| author.customer() != Some(customer));

@@ -6,17 +6,21 @@ mod assign;
 mod close_banned;
 mod customer_presence;
 mod deactivate_chat;
+mod delete_event;
 mod draft;
 mod follow_chat;
 mod indicators;
 mod mark_events_as_seen;
 mod open_thread;
+mod postback;
+mod previews;
 mod properties;
 mod remove_user_from_chat;
 mod resume_chat;
 mod send_event;
 mod silence;
 mod start_chat;
+mod tags;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -30,16 +34,20 @@ pub use assign::AssignAgent;
 pub use close_banned::CloseBanned;
 pub use customer_presence::CustomerPresence;
 pub use deactivate_chat::DeactivateChat;
+pub use delete_event::DeleteEvent;
 pub use follow_chat::{FollowChat, UnfollowChat};
 pub use indicators::{SendSneakPeek, SendTypingIndicator};
 pub use mark_events_as_seen::MarkEventsAsSeen;
 pub use open_thread::{NewThread, NewUser};
+pub use postback::SendRichMessagePostback;
+pub use previews::{SendEventPreview, SendThinkingIndicator};
 pub use properties::{DeleteProperties, UpdateProperties};
 pub use remove_user_from_chat::RemoveUserFromChat;
 pub use resume_chat::ResumeChat;
 pub use send_event::SendEvent;
 pub use silence::HeedSilence;
 pub use start_chat::StartChat;
+pub use tags::{TagThread, UntagThread};
 pub use transfer_chat::{TransferChat, TransferTo};
 pub use unassign::{LeaveCause, UnassignAgent};
 pub use update_customer::UpdateCustomer;
@@ -76,6 +84,12 @@ pub enum Command {
     UpdateProperties(UpdateProperties),
     DeleteProperties(DeleteProperties),
     UpdateCustomer(UpdateCustomer),
+    TagThread(TagThread),
+    UntagThread(UntagThread),
+    SendRichMessagePostback(SendRichMessagePostback),
+    SendEventPreview(SendEventPreview),
+    SendThinkingIndicator(SendThinkingIndicator),
+    DeleteEvent(DeleteEvent),
     AssignAgent(AssignAgent),
     UnassignAgent(UnassignAgent),
     HeedSilence(HeedSilence),
@@ -256,6 +270,10 @@ impl Command {
         match self {
             Self::UpdateProperties(command) => properties::subject_request(&command.target, chat),
             Self::DeleteProperties(command) => properties::subject_request(&command.target, chat),
+            Self::TagThread(command) => tags::subject_request(&command.thread, chat),
+            Self::UntagThread(command) => tags::subject_request(&command.thread, chat),
+            Self::SendRichMessagePostback(command) => Some(SubjectRequest::Event(command.event.clone())),
+            Self::DeleteEvent(command) => Some(SubjectRequest::Event(command.event.clone())),
             _ => None,
         }
     }
@@ -281,6 +299,12 @@ impl Command {
             Self::UpdateProperties(command) => command.decide(chat, context),
             Self::DeleteProperties(command) => command.decide(chat, context),
             Self::UpdateCustomer(command) => command.decide(chat, context),
+            Self::TagThread(command) => command.decide(chat, context),
+            Self::UntagThread(command) => command.decide(chat, context),
+            Self::SendRichMessagePostback(command) => command.decide(chat, context),
+            Self::SendEventPreview(command) => command.decide(chat, context),
+            Self::SendThinkingIndicator(command) => command.decide(chat, context),
+            Self::DeleteEvent(command) => command.decide(chat, context),
             Self::AssignAgent(command) => command.decide(chat, context),
             Self::UnassignAgent(command) => command.decide(chat, context),
             Self::HeedSilence(command) => command.decide(chat, context),
@@ -324,6 +348,15 @@ impl Context<'_> {
             Caller::Agent { id, .. } => self.license.agent(id),
             _ => None,
         }
+    }
+
+    /// The event that the command names, if the caller may know of it.
+    fn subject_event(&self, id: &EventId) -> Result<&Event, Rejection> {
+        let not_found = Rejection::NotFound("event");
+        let Some(Subject::Event(event)) = &self.subject else { return Err(not_found) };
+        let is_customer = matches!(self.caller, Caller::Customer { .. });
+        let hidden = is_customer && (event.visibility == super::event::Visibility::Agents || event.deleted);
+        if event.id != *id || hidden { Err(not_found) } else { Ok(event) }
     }
 
     /// Refuses agents who are not in the chat, unless they said that it does not matter.

@@ -4,7 +4,7 @@ use super::draft::Draft;
 use super::{Caller, Context, Decision, Reply, Subject, SubjectRequest};
 use crate::domain::change::{Change, Target};
 use crate::domain::chat::Chat;
-use crate::domain::event::{EventBody, Visibility};
+use crate::domain::event::EventBody;
 use crate::domain::id::ThreadId;
 use crate::domain::properties::{self, Properties, PropertyNames, PropertyValue};
 use crate::domain::property_definitions::{Location, check_delete, check_set};
@@ -94,14 +94,7 @@ fn audience(chat: &Chat, target: &Target, context: &Context<'_>) -> Result<Audie
         }
         (Target::Thread(id), Some(Subject::Thread(thread))) if thread.id == *id => Ok(chat.everybody()),
         (Target::Thread(_), _) => Err(Rejection::NotFound("thread")),
-        (Target::Event(id), Some(Subject::Event(event))) if event.id == *id => {
-            let hidden = event.visibility == Visibility::Agents;
-            if hidden && matches!(context.caller, Caller::Customer { .. }) {
-                return Err(Rejection::NotFound("event"));
-            }
-            Ok(chat.members(event.visibility))
-        }
-        (Target::Event(_), _) => Err(Rejection::NotFound("event")),
+        (Target::Event(id), _) => context.subject_event(id).map(|event| chat.audience_of(event)),
     }
 }
 

@@ -128,6 +128,7 @@ impl SendEvent {
             author: author.clone().filter(|_| !is_system),
             visibility: self.event.visibility,
             properties: self.event.properties,
+            deleted: false,
             body: self.event.body,
         });
         let push = Push {

@@ -383,6 +383,10 @@ impl Story {
                 self.operations.remember(event);
                 self.events.push(event.clone());
             }
+            if let Change::EventDeleted(id) = change {
+                let deleted = self.events.iter_mut().find(|event| event.id == *id);
+                deleted.into_iter().for_each(|event| Arc::make_mut(event).deleted = true);
+            }
         }
         if !decision.changes.is_empty() {
             let thread = decision.older_thread.clone().unwrap_or_else(|| self.thread_id());
@@ -658,5 +662,13 @@ pub(crate) fn push_name(body: &PushBody) -> &'static str {
         PushBody::RoutingStatusSet { .. } => "routing_status_set",
         PushBody::QueuePositionsUpdated(_) => "queue_positions_updated",
         PushBody::QueuePositionUpdated { .. } => "queue_position_updated",
+        PushBody::ThreadTagged { .. } => "thread_tagged",
+        PushBody::ThreadUntagged { .. } => "thread_untagged",
+        PushBody::EventDeleted { .. } => "event_deleted",
+        PushBody::IncomingRichMessagePostback { .. } => "incoming_rich_message_postback",
+        PushBody::IncomingThinkingIndicator { .. } => "incoming_thinking_indicator",
+        PushBody::IncomingEventPreview { .. } => "incoming_event_preview",
+        PushBody::IncomingMulticast { .. } => "incoming_multicast",
+        PushBody::CustomerBanned { .. } => "customer_banned",
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::value::{IncomingId, moment};
 use super::{Payload, Request, Surface, Visibility};
 use crate::domain::id::{ChatId, ThreadId};
+use crate::domain::push::Thought;
 use crate::protocol::error::WireError;
 
 /// `deactivate_chat`: customers' presence is not asked about.
@@ -77,6 +78,36 @@ pub(super) fn send_typing_indicator(payload: Payload<'_>) -> Result<Request, Wir
         visibility: wire.visibility.unwrap_or_default(),
         is_typing: wire.is_typing,
     })
+}
+
+/// `send_thinking_indicator`.
+pub(super) fn send_thinking_indicator(payload: Payload<'_>) -> Result<Request, WireError> {
+    #[derive(Deserialize)]
+    struct Wire {
+        chat_id: ChatId,
+        title: Option<String>,
+        description: Option<String>,
+        visibility: Option<Visibility>,
+        custom_id: Option<String>,
+    }
+    let Wire { chat_id, title, description, visibility, custom_id } = payload.read()?;
+    // An empty text says nothing, and is not told.
+    let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+    Ok(Request::SendThinkingIndicator {
+        chat: chat_id.checked("chat_id")?,
+        visibility: visibility.unwrap_or_default(),
+        thought: Thought { title: said(title), description: said(description), custom_id: said(custom_id) },
+    })
+}
+
+/// `list_agents_for_transfer`.
+pub(super) fn list_agents_for_transfer(payload: Payload<'_>) -> Result<Request, WireError> {
+    #[derive(Deserialize)]
+    struct Wire {
+        chat_id: ChatId,
+    }
+    let wire: Wire = payload.read()?;
+    Ok(Request::ListAgentsForTransfer { chat: wire.chat_id.checked("chat_id")? })
 }
 
 /// `send_sneak_peek`.

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::value::SessionField;
-use super::{Payload, Request};
+use super::value::{IncomingId, SessionField};
+use super::{Payload, Request, Surface};
 use crate::domain::customer::{Address, CustomerUpdate};
 use crate::domain::event::Json;
+use crate::domain::id::CustomerId;
 use crate::protocol::error::WireError;
 
 /// What a customer says of themselves.
@@ -14,6 +15,7 @@ pub(super) struct WireCustomer {
     name: Option<String>,
     email: Option<String>,
     avatar: Option<String>,
+    phone_number: Option<String>,
     session_fields: Option<Vec<SessionField>>,
     address: Option<Address>,
     omnichannel: Option<WireOmnichannel>,
@@ -73,7 +75,8 @@ impl WireOmnichannel {
 }
 
 impl WireCustomer {
-    pub(super) fn into_update(self) -> CustomerUpdate {
+    /// Customers' payloads have no phone number: what they say under that name is ignored.
+    pub(super) fn into_update(self, surface: Surface) -> CustomerUpdate {
         let pairs = |fields: Vec<SessionField>| {
             fields.into_iter().map(|SessionField(key, value)| (key, value)).collect()
         };
@@ -81,6 +84,7 @@ impl WireCustomer {
             name: self.name,
             email: self.email,
             avatar: self.avatar,
+            phone_number: self.phone_number.filter(|_| surface == Surface::Agent),
             session_fields: self.session_fields.map(pairs),
             address: self.address,
             omnichannel: self.omnichannel.and_then(WireOmnichannel::into_json),
@@ -88,12 +92,64 @@ impl WireCustomer {
     }
 }
 
-/// `update_customer`: at least one field must be given.
+/// `get_customer`: agents name whom they mean.
+pub(super) fn get_customer(payload: Payload<'_>) -> Result<Request, WireError> {
+    if payload.surface() == Surface::Customer {
+        return payload.nothing(Request::GetCustomer(None));
+    }
+    named(payload).map(|customer| Request::GetCustomer(Some(customer)))
+}
+
+fn named(payload: Payload<'_>) -> Result<CustomerId, WireError> {
+    #[derive(Deserialize)]
+    struct Wire {
+        id: CustomerId,
+    }
+    payload.read::<Wire>()?.id.checked("id")
+}
+
+/// `set_customer_session_fields`.
+pub(super) fn set_customer_session_fields(payload: Payload<'_>) -> Result<Request, WireError> {
+    #[derive(Deserialize)]
+    struct Wire {
+        session_fields: Vec<SessionField>,
+    }
+    let wire: Wire = payload.read()?;
+    let fields = wire.session_fields.into_iter().map(|SessionField(key, value)| (key, value)).collect();
+    let update = CustomerUpdate { session_fields: Some(fields), ..CustomerUpdate::default() };
+    Ok(Request::UpdateCustomer(None, update))
+}
+
+/// Days that a ban may last: a hundred years.
+const MAX_BAN: i64 = 36_525;
+
+/// `ban_customer`.
+pub(super) fn ban_customer(payload: Payload<'_>) -> Result<Request, WireError> {
+    #[derive(Deserialize)]
+    struct Ban {
+        days: i64,
+    }
+    #[derive(Deserialize)]
+    struct Wire {
+        id: CustomerId,
+        ban: Ban,
+    }
+    let Wire { id, ban } = payload.read()?;
+    let days = u32::try_from(ban.days).ok().filter(|days| (1..=MAX_BAN).contains(&i64::from(*days)));
+    let days =
+        days.ok_or_else(|| WireError::validation(format!("`ban.days` must be from 1 to {MAX_BAN}")))?;
+    Ok(Request::BanCustomer { customer: id.checked("id")?, days })
+}
+
+/// `update_customer`: at least one field must be given; agents name whom they mean.
 pub(super) fn update_customer(payload: Payload<'_>) -> Result<Request, WireError> {
-    let update = payload.read::<WireCustomer>()?.into_update();
+    let surface = payload.surface();
+    let update = payload.read::<WireCustomer>()?;
+    let customer = if surface == Surface::Agent { Some(named(payload)?) } else { None };
+    let update = update.into_update(surface);
     if update.is_empty() {
         let fields = "name, email, avatar, session_fields, omnichannel, address";
         return Err(WireError::validation(format!("at least one of {fields} is required")));
     }
-    Ok(Request::UpdateCustomer(update))
+    Ok(Request::UpdateCustomer(customer, update))
 }

@@ -32,6 +32,21 @@ pub(super) fn send_event(payload: Payload<'_>) -> Result<Request, WireError> {
     })
 }
 
+/// `send_event_preview`.
+pub(super) fn send_event_preview(payload: Payload<'_>) -> Result<Request, WireError> {
+    #[derive(Deserialize)]
+    struct Wire<'a> {
+        chat_id: ChatId,
+        #[serde(borrow)]
+        event: WireEvent<'a>,
+    }
+    let wire: Wire<'_> = payload.read()?;
+    Ok(Request::SendEventPreview {
+        chat: wire.chat_id.checked("chat_id")?,
+        event: wire.event.into_event("event", payload.surface())?,
+    })
+}
+
 /// The fields of all kinds of events. What only some kinds have and is more than a text stays unread until
 /// `type` is known, wherever it stands; a tagged enum would copy the whole event first.
 #[derive(Deserialize)]

@@ -144,7 +144,10 @@ pub(super) fn login(payload: Payload<'_>) -> Result<Request, WireError> {
                     .application
                     .map(|application| Application { name: application.name, version: application.version }),
                 pushes: wire.pushes.map(selections).transpose()?,
-                customer: wire.customer.map(WireCustomer::into_update).unwrap_or_default(),
+                customer: wire
+                    .customer
+                    .map(|customer| customer.into_update(Surface::Customer))
+                    .unwrap_or_default(),
                 group_id: wire.group_id,
             }
         }
@@ -153,6 +156,19 @@ pub(super) fn login(payload: Payload<'_>) -> Result<Request, WireError> {
         return Err(WireError::validation("`token` is not a token"));
     }
     Ok(Request::Login(login))
+}
+
+/// `update_session`.
+pub(super) fn update_session(payload: Payload<'_>) -> Result<Request, WireError> {
+    #[derive(Deserialize)]
+    struct Wire {
+        token: String,
+    }
+    let Wire { token } = payload.read()?;
+    if token.is_empty() || token.len() > MAX_TOKEN {
+        return Err(WireError::validation("`token` is not a token"));
+    }
+    Ok(Request::UpdateSession { token })
 }
 
 fn selections(wire: BTreeMap<String, Vec<String>>) -> Result<BTreeMap<ApiVersion, PushSelection>, WireError> {

@@ -120,6 +120,15 @@ pub(super) fn set_routing_status(payload: Payload<'_>) -> Result<Request, WireEr
     Ok(Request::SetRoutingStatus { status: wire.status, agent })
 }
 
+/// `set_away_status`.
+pub(super) fn set_away_status(payload: Payload<'_>) -> Result<Request, WireError> {
+    #[derive(Deserialize)]
+    struct Wire {
+        away: bool,
+    }
+    payload.read::<Wire>().map(|Wire { away }| Request::SetAwayStatus { away })
+}
+
 /// `list_routing_statuses`.
 pub(super) fn list_routing_statuses(payload: Payload<'_>) -> Result<Request, WireError> {
     #[derive(Deserialize, Default)]

@@ -13,8 +13,10 @@ mod fault;
 mod listing;
 mod login;
 mod members;
+mod multicast;
 mod open_thread;
 mod properties;
+mod threads;
 mod value;
 
 use serde::Deserialize;
@@ -28,6 +30,7 @@ pub use listing::{
     ChatFilters, ListChats, ListThreads, PageSize, PropertyFilter, PropertyTest, SortOrder, ThreadFilters,
 };
 pub use login::{Application, Login, PushSelection};
+pub use multicast::Multicast;
 pub use open_thread::OpenThread;
 
 use super::error::WireError;
@@ -37,8 +40,9 @@ use crate::domain::change::Target;
 use crate::domain::command::TransferTo;
 use crate::domain::customer::CustomerUpdate;
 use crate::domain::event::{NewEvent, Visibility};
-use crate::domain::id::{AgentId, ChatId, GroupId, ThreadId};
+use crate::domain::id::{AgentId, ChatId, CustomerId, EventId, GroupId, ThreadId};
 use crate::domain::properties::{Properties, PropertyNames};
+use crate::domain::push::{Pressed, Thought};
 use crate::domain::time::Timestamp;
 
 /// What a client asks for; a variant a method, the four families of properties apart.
@@ -120,8 +124,52 @@ pub enum Request {
         target: Target,
         names: PropertyNames,
     },
-    GetCustomer,
-    UpdateCustomer(CustomerUpdate),
+    /// None: the requester.
+    GetCustomer(Option<CustomerId>),
+    /// None: the requester.
+    UpdateCustomer(Option<CustomerId>, CustomerUpdate),
+    BanCustomer {
+        customer: CustomerId,
+        days: u32,
+    },
+    TagThread {
+        chat: ChatId,
+        thread: ThreadId,
+        tag: String,
+    },
+    UntagThread {
+        chat: ChatId,
+        thread: ThreadId,
+        tag: String,
+    },
+    SendRichMessagePostback {
+        chat: ChatId,
+        event: EventId,
+        postback: Pressed,
+    },
+    SendEventPreview {
+        chat: ChatId,
+        event: NewEvent,
+    },
+    SendThinkingIndicator {
+        chat: ChatId,
+        visibility: Visibility,
+        thought: Thought,
+    },
+    DeleteEvent {
+        chat: ChatId,
+        event: EventId,
+    },
+    Multicast(Multicast),
+    ListAgentsForTransfer {
+        chat: ChatId,
+    },
+    SetAwayStatus {
+        away: bool,
+    },
+    UpdateSession {
+        token: String,
+    },
 }
 
 /// The kind of a user whom a request names.
@@ -190,7 +238,19 @@ pub fn decode(method: &'static Method, payload: Option<&RawValue>) -> Result<Req
         "delete_thread_properties" => properties::delete_thread(payload),
         "update_event_properties" => properties::update_event(payload),
         "delete_event_properties" => properties::delete_event(payload),
-        "get_customer" => payload.nothing(Request::GetCustomer),
+        "get_customer" => customer::get_customer(payload),
+        "set_customer_session_fields" => customer::set_customer_session_fields(payload),
+        "ban_customer" => customer::ban_customer(payload),
+        "tag_thread" => threads::tag_thread(payload),
+        "untag_thread" => threads::untag_thread(payload),
+        "send_rich_message_postback" => threads::send_rich_message_postback(payload),
+        "delete_event" => threads::delete_event(payload),
+        "send_event_preview" => event::send_event_preview(payload),
+        "send_thinking_indicator" => chats::send_thinking_indicator(payload),
+        "multicast" => multicast::multicast(payload),
+        "list_agents_for_transfer" => chats::list_agents_for_transfer(payload),
+        "set_away_status" => members::set_away_status(payload),
+        "update_session" => login::update_session(payload),
         "update_customer" => customer::update_customer(payload),
         // Every row of the table stands above; a test decodes them all.
         action => Err(WireError::validation(format!("unknown action `{action}`"))),

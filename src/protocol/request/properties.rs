@@ -3,12 +3,12 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::value::IncomingId;
+use super::value::{IncomingId, event_of};
 use super::{Payload, Request};
 use crate::domain::change::Target;
-use crate::domain::id::{ChatId, EventId, ThreadId};
+use crate::domain::id::{ChatId, ThreadId};
 use crate::domain::properties::{Properties, PropertyNames};
-use crate::protocol::error::{ErrorType, WireError};
+use crate::protocol::error::WireError;
 
 #[derive(Deserialize)]
 struct OfChat<P> {
@@ -55,11 +55,7 @@ fn of_thread<P: DeserializeOwned>(payload: Payload<'_>) -> Result<Addressed<P>, 
 fn of_event<P: DeserializeOwned>(payload: Payload<'_>) -> Result<Addressed<P>, WireError> {
     let wire: OfEvent<P> = payload.read()?;
     let thread = wire.thread_id.checked("thread_id")?;
-    let event = wire.event_id.checked("event_id")?;
-    // An id that no event can have, or one of another thread: the event does not exist.
-    let event = EventId::parse(&event)
-        .filter(|event| event.thread == thread)
-        .ok_or_else(|| WireError::new(ErrorType::NotFound, "event not found"))?;
+    let event = event_of(&thread, wire.event_id)?;
     Ok(Addressed {
         chat: wire.chat_id.checked("chat_id")?,
         target: Target::Event(event),

@@ -5,9 +5,9 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::fault::explain_inside;
-use crate::domain::id::{AgentId, ChatId, CustomerId, GroupId, ThreadId};
+use crate::domain::id::{AgentId, ChatId, CustomerId, EventId, GroupId, ThreadId};
 use crate::domain::time::Timestamp;
-use crate::protocol::error::WireError;
+use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::time;
 
 /// No id of any kind is longer, bytes.
@@ -42,6 +42,14 @@ macro_rules! incoming_ids {
 }
 
 incoming_ids!(ChatId, ThreadId, AgentId, CustomerId, String);
+
+/// The event of a thread that a request names. An id that no event can have, or one of another thread: the event does
+/// not exist.
+pub(super) fn event_of(thread: &ThreadId, event: String) -> Result<EventId, WireError> {
+    EventId::parse(&event.checked("event_id")?)
+        .filter(|event| event.thread == *thread)
+        .ok_or_else(|| WireError::new(ErrorType::NotFound, "event not found"))
+}
 
 /// Checks the groups of a filter or an access.
 pub(super) fn check_groups(path: &str, groups: &[GroupId]) -> Result<(), WireError> {

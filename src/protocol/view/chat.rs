@@ -133,6 +133,7 @@ impl<'a> View<'a> {
             access: &chat.access,
             last_event_per_type: last_events
                 .into_iter()
+                .filter(|(_, last)| self.shows(&last.event))
                 .map(|(kind, last)| {
                     let last = LastEvent {
                         thread_id: &last.event.id.thread,

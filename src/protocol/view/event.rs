@@ -30,6 +30,12 @@ impl Serialize for EventView<'_> {
         if !view.is_for_customers() {
             map.serialize_entry("visibility", &event.visibility)?;
         }
+        if event.deleted {
+            map.serialize_entry("deleted", &true)?;
+            if !view.sees_deleted {
+                return map.end();
+            }
+        }
         let properties = Readable { view, location: Location::Event, properties: &event.properties };
         // The structure of system messages has none.
         let has_properties = !matches!(event.body, EventBody::SystemMessage(_)) && !properties.is_empty();

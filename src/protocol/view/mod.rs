@@ -25,7 +25,7 @@ pub use thread::ThreadParts;
 use super::version::Surface;
 use crate::domain::event::{Event, Visibility};
 use crate::domain::id::{AgentId, UserId};
-use crate::domain::license::License;
+use crate::domain::license::{License, Role};
 
 /// One kind of reader of one license.
 #[derive(Clone, Copy, Debug)]
@@ -34,9 +34,22 @@ pub struct View<'a> {
     pub surface: Surface,
     /// Whose agents, groups and pseudonyms.
     pub license: &'a License,
+    /// Shows deleted events whole: administrators and those above them (structure `Event:deleted`).
+    pub sees_deleted: bool,
 }
 
 impl<'a> View<'a> {
+    /// How things look to customers.
+    pub fn of_customers(license: &'a License) -> Self {
+        Self { surface: Surface::Customer, license, sees_deleted: false }
+    }
+
+    /// How things look to an agent.
+    pub fn of_agent(license: &'a License, agent: &AgentId) -> Self {
+        let is_above = license.agent(agent).is_some_and(|agent| agent.role >= Role::Administrator);
+        Self { surface: Surface::Agent, license, sees_deleted: is_above }
+    }
+
     /// A user's id as the reader knows it: customers know agents by pseudonyms.
     pub fn user_id<'i>(&self, id: &'i UserId) -> Cow<'i, str> {
         match id {
@@ -70,7 +83,7 @@ impl<'a> View<'a> {
 
     /// May the reader see the event?
     pub fn shows(&self, event: &Event) -> bool {
-        !self.is_for_customers() || event.visibility == Visibility::All
+        !self.is_for_customers() || (event.visibility == Visibility::All && !event.deleted)
     }
 }
 

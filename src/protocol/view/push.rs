@@ -72,6 +72,26 @@ impl View<'_> {
             PushBody::EventPropertiesDeleted { chat, event, names } => {
                 self.properties_deleted("event_properties_deleted", chat, Place::Event(event), names)
             }
+            PushBody::ThreadTagged { chat, thread, tag } => {
+                self.thread_tag("thread_tagged", chat, thread, tag)
+            }
+            PushBody::ThreadUntagged { chat, thread, tag } => {
+                self.thread_tag("thread_untagged", chat, thread, tag)
+            }
+            PushBody::EventDeleted { chat, event } => self.event_deleted(chat, event),
+            PushBody::IncomingRichMessagePostback { chat, event, user, postback } => {
+                self.incoming_rich_message_postback(chat, event, user, postback)
+            }
+            PushBody::IncomingThinkingIndicator { chat, thread, author, visibility, at, thought } => {
+                self.incoming_thinking_indicator((chat, thread), author, *visibility, *at, thought)
+            }
+            PushBody::IncomingEventPreview { chat, thread, author, at, text, custom_id } => {
+                self.incoming_event_preview((chat, thread), author, *at, text, custom_id.as_deref())
+            }
+            PushBody::IncomingMulticast { author, content, kind } => {
+                self.incoming_multicast(author.as_ref(), content, kind.as_deref())
+            }
+            PushBody::CustomerBanned { id, days } => self.customer_banned(id, *days),
             PushBody::QueuePositionsUpdated(places) => self.queue_positions_updated(places),
             PushBody::QueuePositionUpdated { chat, thread, place } => {
                 self.queue_position_updated(chat, thread, *place)

@@ -9,7 +9,7 @@ use super::{View, json};
 use crate::domain::chat::Chat;
 use crate::domain::customer::{Address, CustomerProfile};
 use crate::domain::event::{Json, Visibility};
-use crate::domain::id::{AgentId, CustomerId, UserId};
+use crate::domain::id::{AgentId, ChatId, CustomerId, UserId};
 use crate::domain::license::{Agent, AgentKind, Role};
 use crate::domain::time::Timestamp;
 use crate::domain::user::ChatUser;
@@ -213,9 +213,17 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A customer outside of any chat: `get_customer`.
-    pub fn customer(&self, id: &CustomerId, profile: &CustomerProfile) -> String {
-        json(&self.customer_view(id, Some(profile)))
+    /// A customer outside of any chat: `get_customer`. `chats` are told to agents only.
+    pub fn customer(&self, id: &CustomerId, profile: &CustomerProfile, chats: &[ChatId]) -> String {
+        #[derive(Serialize)]
+        struct Customer<'c> {
+            #[serde(flatten)]
+            customer: CustomerView<'c>,
+            #[serde(skip_serializing_if = "<[ChatId]>::is_empty")]
+            chat_ids: &'c [ChatId],
+        }
+        let chat_ids = if self.is_for_customers() { &[] } else { chats };
+        json(&Customer { customer: self.customer_view(id, Some(profile)), chat_ids })
     }
 
     /// The agent who logs in, about themselves.

@@ -17,7 +17,11 @@ use crate::protocol::error::{ErrorType, WireError};
 
 impl Requests {
     /// A chat that the requester may see, as it is now.
-    async fn visible_chat(&self, call: &Call<'_>, chat: &ChatId) -> Result<Arc<Snapshot>, WireError> {
+    pub(super) async fn visible_chat(
+        &self,
+        call: &Call<'_>,
+        chat: &ChatId,
+    ) -> Result<Arc<Snapshot>, WireError> {
         let key = ChatKey { license: call.who.license_id(), chat: chat.clone() };
         let surface = call.who.surface();
         let snapshot = self.parts.actors.inspect(&key).await.map_err(|error| of_ask(error, surface))?;

@@ -2,7 +2,10 @@
 
 mod archive_scenes;
 mod archives;
+mod banned;
 mod customers;
+mod deleted;
+mod heirs;
 mod lists;
 mod members;
 mod properties;

@@ -20,7 +20,9 @@ pub(super) fn of(method: &Method, good: &Value) -> Vec<Bad> {
         {
             all.push(Bad { payload, param: param.name, what: "missing" });
         }
-        if let Some(payload) = changed(good, param, Some(wrong(param.kind))) {
+        if let Some(wrong) = wrong(param.kind)
+            && let Some(payload) = changed(good, param, Some(wrong))
+        {
             all.push(Bad { payload, param: param.name, what: "of a wrong type" });
         }
     }
@@ -62,8 +64,10 @@ fn changed(good: &Value, param: &Param, value: Option<Value>) -> Option<Value> {
     Some(payload)
 }
 
-fn wrong(kind: ParamKind) -> Value {
-    match kind {
+/// None where nothing is wrong.
+fn wrong(kind: ParamKind) -> Option<Value> {
+    Some(match kind {
+        ParamKind::Any => return None,
         ParamKind::String => json!(7),
         ParamKind::Int | ParamKind::Bool => json!("7"),
         ParamKind::Object | ParamKind::StringMap | ParamKind::Event => json!([]),
@@ -75,5 +79,5 @@ fn wrong(kind: ParamKind) -> Value {
         | ParamKind::Events
         | ParamKind::Users
         | ParamKind::SessionFields => json!("7"),
-    }
+    })
 }

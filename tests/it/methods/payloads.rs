@@ -84,7 +84,50 @@ pub(super) async fn good(method: &Method, world: &World, scene: &Scene) -> Value
         "mark_events_as_seen" => json!({ "chat_id": id, "seen_up_to": "2100-01-01T00:00:00.000000Z" }),
         "send_typing_indicator" => json!({ "chat_id": id, "visibility": "all", "is_typing": true }),
         "send_sneak_peek" => json!({ "chat_id": id, "sneak_peek_text": "hel" }),
+        "get_customer" if agent_side => json!({ "id": scene.customer.id() }),
         "get_customer" => json!({}),
+        "ban_customer" => json!({ "id": scene.customer.id(), "ban": { "days": 3 } }),
+        "tag_thread" | "untag_thread" => json!({ "chat_id": id, "thread_id": chat.thread_id, "tag": "good" }),
+        "send_event_preview" => {
+            json!({ "chat_id": id, "event": { "type": "message", "text": "I thi", "custom_id": "c1" } })
+        }
+        "send_thinking_indicator" => json!({
+            "chat_id": id, "title": "Looking", "description": "into it", "visibility": "all", "custom_id": "c1",
+        }),
+        "send_rich_message_postback" => json!({
+            "chat_id": id, "thread_id": chat.thread_id, "event_id": scene.rich_message_id,
+            "postback": {
+                "id": "yes", "toggled": true, "button_type": "message", "button_value": "Yes",
+                "ecommerce": { "product_id": "p1", "option_id": "o1", "quantity": 2 },
+            },
+        }),
+        "delete_event" => {
+            let event = scene.customer.says(chat, "oops").await;
+            json!({ "chat_id": id, "thread_id": chat.thread_id, "event_id": event })
+        }
+        "set_customer_session_fields" => json!({ "session_fields": [{ "cart": "3" }, { "cart": "4" }] }),
+        "multicast" => json!({
+            "recipients": { "agents": { "all": false, "ids": [world.other_agent.id()], "groups": [1] } },
+            "content": { "any": ["thing"] }, "type": "news",
+        }),
+        "list_agents_for_transfer" => json!({ "chat_id": id }),
+        "set_away_status" => json!({ "away": true }),
+        "update_session" => json!({ "token": world.agent.who.token }),
+        "update_customer" if agent_side => json!({
+            "id": scene.customer.id(), "name": "Ann", "email": "ann@example.com",
+            "avatar": "https://x.example/a.png", "phone_number": "+14155552671",
+            "session_fields": [{ "cart": "3" }],
+            "omnichannel": {
+                "fbmessenger": {
+                    "id": "1", "name": "Ann", "first_name": "Ann", "last_name": "B", "profile_pic": "p",
+                    "gender": "f", "locale": "en", "is_verified_user": true,
+                },
+                "twilio": { "phone_number": "+1" },
+            },
+            "address": {
+                "address": "1 Way", "city": "Rome", "country": "Italy", "state": "RM", "postal_code": "1",
+            },
+        }),
         "update_customer" => json!({
             "name": "Ann", "email": "ann@example.com", "avatar": "https://x.example/a.png",
             "session_fields": [{ "cart": "3" }],

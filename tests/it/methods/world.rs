@@ -1,6 +1,6 @@
 //! What a call of a method needs: a chat in which something has happened, and a stranger's chat.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use switchboard::protocol::method::Method;
 use switchboard::protocol::version::Surface;
 
@@ -27,6 +27,8 @@ pub(super) struct Scene {
     pub(super) second_customer: TestCustomer,
     /// An event of the agent.
     pub(super) event_id: String,
+    /// A rich message of the agent with the button `yes`.
+    pub(super) rich_message_id: String,
 }
 
 /// By which way a call goes.
@@ -57,7 +59,11 @@ impl World {
         let chat = customer.starts_chat("hello").await;
         self.agent.joins(&chat).await;
         let event_id = self.agent.sends(&chat, message("hi")).await;
-        Scene { chat, customer, second_customer, event_id }
+        let button = json!({ "text": "Yes", "postback_id": "yes", "user_ids": [] });
+        let rich =
+            json!({ "type": "rich_message", "template_id": "cards", "elements": [{ "buttons": [button] }] });
+        let rich_message_id = self.agent.sends(&chat, rich).await;
+        Scene { chat, customer, second_customer, event_id, rich_message_id }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod ends;
 mod login;
+mod own;
 mod pings;
 mod push_filter;
 mod request_ids;

@@ -163,6 +163,16 @@ impl Session {
         self.call("ping", json!({})).await;
     }
 
+    /// The same for a session that the server may have ended: all has arrived once it is closed.
+    pub(crate) async fn settle_if_open(&self) {
+        let id = self.begin("ping", json!({}));
+        let arrived = |inbox: &mut Inbox| {
+            let answered = inbox.answers.remove(&id).is_some();
+            (answered || inbox.closed.is_some()).then_some(())
+        };
+        self.until("the answer to a ping, or the end", arrived).await;
+    }
+
     /// No such push has come, after all that was offered until now has arrived. Whoever causes pushes waits for one
     /// later answer of the same chat before.
     pub(crate) async fn expect_no_push(&self, action: &str) {

@@ -40,6 +40,7 @@ fn full_payloads(method: &Method) -> Vec<Value> {
             "application": {"name": "a", "version": "1", "channel_type": "code"},
             "pushes": {"3.6": ["incoming_event"]},
         })],
+        (Surface::Agent, "get_customer") => vec![json!({"id": "K"})],
         (_, "logout" | "ping" | "get_customer") => vec![json!({})],
         (_, "start_chat" | "resume_chat") => {
             vec![json!({"chat": chat, "active": true, "continuous": false})]
@@ -90,7 +91,30 @@ fn full_payloads(method: &Method) -> Vec<Value> {
             vec![json!({"chat_id": "C", "visibility": "agents", "is_typing": true})]
         }
         (_, "send_sneak_peek") => vec![json!({"chat_id": "C", "sneak_peek_text": "hel"})],
+        (_, "ban_customer") => vec![json!({"id": "K", "ban": {"days": 1}})],
+        (_, "tag_thread" | "untag_thread") => vec![json!({"chat_id": "C", "thread_id": "T", "tag": "t"})],
+        (_, "send_event_preview") => vec![json!({"chat_id": "C", "event": event})],
+        (_, "send_thinking_indicator") => vec![json!({
+            "chat_id": "C", "title": "t", "description": "d", "visibility": "all", "custom_id": "c",
+        })],
+        (_, "send_rich_message_postback") => vec![json!({
+            "chat_id": "C", "thread_id": "T", "event_id": "T_1",
+            "postback": {
+                "id": "p", "toggled": true, "button_type": "message", "button_value": "v",
+                "ecommerce": {"product_id": "p", "option_id": "o", "quantity": 1},
+            },
+        })],
+        (_, "delete_event") => vec![json!({"chat_id": "C", "thread_id": "T", "event_id": "T_1"})],
+        (_, "multicast") => vec![json!({
+            "recipients": {"agents": {"all": true, "ids": ["a@b.c"], "groups": [1]}},
+            "content": {"any": 1}, "type": "t",
+        })],
+        (_, "list_agents_for_transfer") => vec![json!({"chat_id": "C"})],
+        (_, "set_away_status") => vec![json!({"away": true})],
+        (_, "update_session") => vec![json!({"token": "Bearer x"})],
+        (_, "set_customer_session_fields") => vec![json!({"session_fields": [{"k": "v"}]})],
         (_, "update_customer") => vec![json!({
+            "id": "K", "phone_number": "+14155552671",
             "name": "n", "email": "e", "avatar": "a", "session_fields": [{"k": "v"}], "address": address,
             "omnichannel": {
                 "fbmessenger": {
@@ -200,7 +224,7 @@ fn payloads_with_every_parameter_are_understood() {
 #[test]
 fn a_parameter_of_another_type_is_named() {
     for method in method::all() {
-        for param in method.params {
+        for param in method.params.iter().filter(|param| param.kind != ParamKind::Any) {
             let wrong = match param.kind {
                 ParamKind::Object | ParamKind::Event | ParamKind::StringMap => json!([1]),
                 ParamKind::ObjectOrObjects => json!(7),
@@ -255,7 +279,10 @@ fn absent_optional_parameters_may_be_null_and_unknown_ones_are_ignored() {
                 Ok(_) => {}
                 Err(error) => {
                     assert!(error.message.contains("is required"), "{} {payload}: {error:?}", method.action);
-                    assert_eq!(method.action, "resume_chat");
+                    // Optional by the table, needed by a rule beside it.
+                    let by_rule =
+                        ["resume_chat", "multicast", "send_rich_message_postback", "update_customer"];
+                    assert!(by_rule.contains(&method.action), "{} {payload}", method.action);
                 }
             }
         }

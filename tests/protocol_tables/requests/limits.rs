@@ -188,7 +188,8 @@ fn a_customer_update_says_something() {
     assert!(nothing.starts_with("at least one of name"), "{nothing}");
     let fields = json!([{"b": "1"}, {"a": "2"}, {"b": "3"}]);
     let payload = json!({"session_fields": fields, "omnichannel": {"fbmessenger": {"id": "1", "x": 2}}});
-    let Request::UpdateCustomer(update) = decoded(Surface::Customer, "update_customer", &payload) else {
+    let Request::UpdateCustomer(None, update) = decoded(Surface::Customer, "update_customer", &payload)
+    else {
         panic!("update_customer");
     };
     let pairs = update.session_fields.expect("session fields");

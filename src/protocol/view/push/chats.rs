@@ -53,6 +53,13 @@ struct Transferred<'a> {
 }
 
 #[derive(Serialize)]
+struct ThreadTag<'a> {
+    chat_id: &'a ChatId,
+    thread_id: &'a ThreadId,
+    tag: &'a str,
+}
+
+#[derive(Serialize)]
 struct Unfollowed<'a> {
     chat_id: &'a ChatId,
 }
@@ -126,6 +133,16 @@ impl View<'_> {
 
     pub(super) fn chat_unfollowed(&self, chat: &ChatId) -> Rendered {
         self.for_agents("chat_unfollowed", &Unfollowed { chat_id: chat })
+    }
+
+    pub(super) fn thread_tag(
+        &self,
+        action: &'static str,
+        chat_id: &ChatId,
+        thread_id: &ThreadId,
+        tag: &str,
+    ) -> Rendered {
+        self.for_agents(action, &ThreadTag { chat_id, thread_id, tag })
     }
 
     fn transfer<'t>(&self, target: &'t TransferTarget) -> Transfer<'t> {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Rendered, in_chat};
 use crate::domain::customer::CustomerProfile;
+use crate::domain::event::Json;
 use crate::domain::id::{AgentId, ChatId, CustomerId, ThreadId, UserId};
 use crate::domain::user::ChatUser;
 use crate::protocol::view::user::{ProfileView, UserView};
@@ -43,7 +44,43 @@ struct RoutingStatusSet<'a> {
     status: &'a str,
 }
 
+#[derive(Serialize)]
+struct CustomerBanned<'a> {
+    customer_id: &'a CustomerId,
+    ban: Ban,
+}
+
+#[derive(Serialize)]
+struct Ban {
+    days: u32,
+}
+
+#[derive(Serialize)]
+struct Multicast<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    author_id: Option<Cow<'a, str>>,
+    content: &'a Json,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+}
+
 impl View<'_> {
+    pub(super) fn customer_banned(&self, id: &CustomerId, days: u32) -> Rendered {
+        self.for_agents("customer_banned", &CustomerBanned { customer_id: id, ban: Ban { days } })
+    }
+
+    /// The label is agents' own.
+    pub(super) fn incoming_multicast(
+        &self,
+        author: Option<&UserId>,
+        content: &Json,
+        kind: Option<&str>,
+    ) -> Rendered {
+        let author_id = author.map(|user| self.user_id(user));
+        let kind = kind.filter(|_| !self.is_for_customers());
+        Some(("incoming_multicast", json(&Multicast { author_id, content, kind })))
+    }
+
     pub(super) fn user_added_to_chat(
         &self,
         (chat, thread): (&ChatId, Option<&ThreadId>),

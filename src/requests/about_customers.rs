@@ -1,0 +1,111 @@
+//! `get_customer`, `update_customer`, `ban_customer` and their like: what is known of a customer, and who is told.
+
+use std::time::Duration;
+
+use super::error::{of_ask, of_store};
+use super::pipeline::{Call, EMPTY, Requests, customer_id};
+use crate::actors::ChatKey;
+use crate::domain::command::{Caller, CloseBanned, Command, UpdateCustomer};
+use crate::domain::customer::{Customer, CustomerProfile, CustomerUpdate};
+use crate::domain::event::Visibility;
+use crate::domain::id::{ChatId, CustomerId};
+use crate::domain::push::{Audience, Push, PushBody};
+use crate::protocol::error::{ErrorType, WireError};
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+impl Requests {
+    pub(super) async fn get_customer(
+        &self,
+        call: &Call<'_>,
+        customer: Option<CustomerId>,
+    ) -> Result<String, WireError> {
+        let Some(id) = customer else {
+            let id = customer_id(call.who)?;
+            let profile = self.parts.customers.profile(call.who.license_id(), id).await;
+            let profile = profile.map_err(|error| of_store(&error))?.unwrap_or_default();
+            return Ok(self.view(call).customer(id, &profile, &[]));
+        };
+        let profile = self.known(call, &id).await?;
+        Ok(self.view(call).customer(&id, &profile, &self.chats_of(call, &id).await?))
+    }
+
+    pub(super) async fn update_customer(
+        &self,
+        call: &Call<'_>,
+        customer: Option<CustomerId>,
+        update: CustomerUpdate,
+    ) -> Result<String, WireError> {
+        let surface = call.who.surface();
+        let id = match customer {
+            Some(id) => {
+                self.known(call, &id).await?;
+                id
+            }
+            None => customer_id(call.who)?.clone(),
+        };
+        update.check().map_err(|rejection| WireError::from_rejection(rejection, surface))?;
+        let license = call.who.license_id();
+        let now = self.parts.actors.clock().now();
+        let stored = self.parts.customers.update(license, &id, &update, now).await;
+        let (profile, changed) = stored.map_err(|error| of_store(&error))?;
+        if changed {
+            let body = PushBody::CustomerUpdated { id: id.clone(), profile: profile.clone() };
+            let to = Audience { customers: vec![id.clone()], ..Audience::default() };
+            self.tell(call, body, to);
+            let customer = Customer { id: id.clone(), profile };
+            let by = call.who.agent().cloned();
+            for chat in self.chats_of(call, &id).await? {
+                let command = UpdateCustomer { customer: customer.clone(), by: by.clone() };
+                self.ask(call, &chat, Command::UpdateCustomer(command), Caller::Server).await?;
+            }
+        }
+        Ok(EMPTY.to_owned())
+    }
+
+    /// First the ban itself, which lasts whatever comes after it; then the customer's chats end.
+    pub(super) async fn ban_customer(
+        &self,
+        call: &Call<'_>,
+        customer: CustomerId,
+        days: u32,
+    ) -> Result<String, WireError> {
+        self.known(call, &customer).await?;
+        let now = self.parts.actors.clock().now();
+        let banned =
+            self.parts.customer_tokens.ban(call.who.license_id(), &customer, now.after(DAY * days), now);
+        banned.await.map_err(|error| of_store(&error))?;
+        let mut to = Audience::default();
+        for chat in self.chats_of(call, &customer).await? {
+            let key = ChatKey { license: call.who.license_id(), chat: chat.clone() };
+            let snapshot = self.parts.actors.inspect(&key).await;
+            let snapshot = snapshot.map_err(|error| of_ask(error, call.who.surface()))?;
+            for agent in snapshot.chat.members(Visibility::Agents).agents {
+                if !to.agents.contains(&agent) {
+                    to.agents.push(agent);
+                }
+            }
+            // Whichever chats the token reaches: a ban ends them all.
+            self.ask(call, &chat, Command::CloseBanned(CloseBanned { days }), call.who.writer()).await?;
+        }
+        self.tell(call, PushBody::CustomerBanned { id: customer, days }, to);
+        Ok(EMPTY.to_owned())
+    }
+
+    /// A customer whom somebody has seen in the license.
+    async fn known(&self, call: &Call<'_>, id: &CustomerId) -> Result<CustomerProfile, WireError> {
+        let profile = self.parts.customers.profile(call.who.license_id(), id).await;
+        let profile = profile.map_err(|error| of_store(&error))?;
+        profile.ok_or_else(|| WireError::new(ErrorType::NotFound, "customer not found"))
+    }
+
+    async fn chats_of(&self, call: &Call<'_>, id: &CustomerId) -> Result<Vec<ChatId>, WireError> {
+        let chats = self.parts.customers.chats(call.who.license_id(), id).await;
+        Ok(chats.map_err(|error| of_store(&error))?.chats)
+    }
+
+    /// Tells something that no chat tells.
+    pub(super) fn tell(&self, call: &Call<'_>, body: PushBody, to: Audience) {
+        self.parts.actors.delivery().deliver(&call.who.license, &[Push { body, to }], call.origin.as_ref());
+    }
+}

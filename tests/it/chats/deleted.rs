@@ -1,0 +1,62 @@
+//! What is left of an event that its author took back: nothing for customers, a trace for agents, all of it for those
+//! above them.
+
+use serde_json::{Value, json};
+
+use crate::support::{Session, shared};
+
+fn event<'e>(thread: &'e Value, id: &str) -> Option<&'e Value> {
+    thread["events"].as_array()?.iter().find(|event| event["id"] == id)
+}
+
+async fn thread_of(session: &Session, chat: &str, thread: &str) -> Value {
+    session.call("get_chat", json!({ "chat_id": chat, "thread_id": thread })).await["thread"].clone()
+}
+
+#[tokio::test]
+async fn a_deleted_event_is_seen_by_role_in_this_thread_and_in_one_of_the_past() {
+    let license = shared().await.license();
+    let (owner, normal) = (license.agent(1).logs_in_away().await, license.agent(2).logs_in_away().await);
+    let customer = license.customer().await.logs_in().await;
+    let chat = customer.starts_chat("hello").await;
+    let now = customer.says(&chat, "a secret").await;
+    let before = chat.event_ids[0].clone();
+    for (id, closed) in [(now, false), (before, true)] {
+        if closed {
+            customer.deactivates(&chat).await;
+            customer.resumes(&chat).await;
+        }
+        let payload = json!({ "chat_id": chat.id, "thread_id": chat.thread_id, "event_id": id });
+        customer.call("delete_event", payload.clone()).await;
+        assert_eq!(customer.refused("delete_event", payload).await.kind, "not_found");
+        assert_eq!(event(&thread_of(&customer, &chat.id, &chat.thread_id).await, &id), None);
+        let trace = event(&thread_of(&normal, &chat.id, &chat.thread_id).await, &id).cloned();
+        let trace = trace.expect("a trace");
+        assert_eq!((&trace["deleted"], trace.get("text")), (&json!(true), None));
+        let whole = event(&thread_of(&owner, &chat.id, &chat.thread_id).await, &id).cloned();
+        let whole = whole.expect("the event");
+        assert_eq!(whole["deleted"], true);
+        assert!(whole["text"].is_string());
+    }
+    // No list shows it either.
+    let list = customer.call("list_chats", json!({})).await.to_string();
+    assert!(!list.contains("a secret") && !list.contains("deleted"), "{list}");
+    let list = normal.call("list_chats", json!({})).await.to_string();
+    assert!(!list.contains("a secret"), "{list}");
+}
+
+#[tokio::test]
+async fn only_an_event_of_one_s_own_is_taken_back() {
+    let license = shared().await.license();
+    let agent = license.agent(1).logs_in_away().await;
+    let (customer, other) =
+        (license.customer().await.logs_in().await, license.customer().await.logs_in().await);
+    let chat = customer.starts_chat("hello").await;
+    agent.joins(&chat).await;
+    let theirs = agent.says(&chat, "mine").await;
+    let delete = |event: &str| json!({ "chat_id": chat.id, "thread_id": chat.thread_id, "event_id": event });
+    assert_eq!(customer.refused("delete_event", delete(&theirs)).await.kind, "not_allowed");
+    assert_eq!(other.refused("delete_event", delete(&chat.event_ids[0])).await.kind, "not_found");
+    let error = customer.refused("delete_event", delete("nonsense")).await;
+    assert_eq!(error.kind, "not_found");
+}
