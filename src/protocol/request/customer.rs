@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::value::{IncomingId, SessionField};
+use super::value::{IncomingId, Object, SessionField};
 use super::{Payload, Request, Surface};
 use crate::domain::customer::{Address, CustomerUpdate};
 use crate::domain::event::Json;
@@ -17,15 +17,15 @@ pub(super) struct WireCustomer {
     avatar: Option<String>,
     phone_number: Option<String>,
     session_fields: Option<Vec<SessionField>>,
-    address: Option<Address>,
-    omnichannel: Option<WireOmnichannel>,
+    address: Option<Object<Address>>,
+    omnichannel: Option<Object<WireOmnichannel>>,
 }
 
 /// As requests spell it; the structure has lists under other names.
 #[derive(Deserialize)]
 struct WireOmnichannel {
-    fbmessenger: Option<Messenger>,
-    twilio: Option<Twilio>,
+    fbmessenger: Option<Object<Messenger>>,
+    twilio: Option<Object<Twilio>>,
 }
 
 #[derive(Serialize)]
@@ -67,8 +67,8 @@ impl WireOmnichannel {
             return None;
         }
         let shown = Omnichannel {
-            fb_messenger: self.fbmessenger.map(|messenger| [messenger]),
-            twilio: self.twilio.map(|twilio| [twilio]),
+            fb_messenger: self.fbmessenger.map(|Object(messenger)| [messenger]),
+            twilio: self.twilio.map(|Object(twilio)| [twilio]),
         };
         serde_json::value::to_raw_value(&shown).ok().map(Json)
     }
@@ -86,8 +86,8 @@ impl WireCustomer {
             avatar: self.avatar,
             phone_number: self.phone_number.filter(|_| surface == Surface::Agent),
             session_fields: self.session_fields.map(pairs),
-            address: self.address,
-            omnichannel: self.omnichannel.and_then(WireOmnichannel::into_json),
+            address: self.address.map(|Object(address)| address),
+            omnichannel: self.omnichannel.and_then(|Object(networks)| networks.into_json()),
         }
     }
 }
@@ -132,9 +132,9 @@ pub(super) fn ban_customer(payload: Payload<'_>) -> Result<Request, WireError> {
     #[derive(Deserialize)]
     struct Wire {
         id: CustomerId,
-        ban: Ban,
+        ban: Object<Ban>,
     }
-    let Wire { id, ban } = payload.read()?;
+    let Wire { id, ban: Object(ban) } = payload.read()?;
     let days = u32::try_from(ban.days).ok().filter(|days| (1..=MAX_BAN).contains(&i64::from(*days)));
     let days =
         days.ok_or_else(|| WireError::validation(format!("`ban.days` must be from 1 to {MAX_BAN}")))?;

@@ -74,6 +74,10 @@ pub(super) fn explain_inside<'a, T: Deserialize<'a>>(path: &str, text: &'a str) 
         let parent = if full_path == "." { String::new() } else { format!("{full_path}.") };
         return WireError::validation(format!("`{parent}{field}` is required"));
     }
+    // Null counts as absent.
+    if reason.starts_with("invalid type: null") {
+        return WireError::validation(format!("`{full_path}` is required"));
+    }
     let reason = match reason {
         untagged if untagged.contains("enum PropertyValue") => "must be a bool, a 32-bit integer or a string",
         untagged if untagged.contains("enum FormAnswer") => "must be a string or an object with id and label",

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::value::{IncomingId, check_groups, check_readable};
+use super::value::{IncomingId, Object, check_groups, check_readable};
 use super::{Payload, Request};
 use crate::domain::event::Json;
 use crate::domain::id::{AgentId, GroupId};
@@ -41,18 +41,19 @@ pub(super) fn multicast(payload: Payload<'_>) -> Result<Request, WireError> {
     }
     #[derive(Deserialize)]
     struct Recipients {
-        agents: Option<Agents>,
+        agents: Option<Object<Agents>>,
     }
     #[derive(Deserialize)]
     struct Wire<'a> {
-        recipients: Recipients,
+        recipients: Object<Recipients>,
         #[serde(borrow)]
         content: Option<&'a RawValue>,
         #[serde(rename = "type")]
         kind: Option<String>,
     }
     let wire: Wire<'_> = payload.read()?;
-    let agents = wire.recipients.agents.unwrap_or(Agents { all: None, ids: None, groups: None });
+    let nobody = Object(Agents { all: None, ids: None, groups: None });
+    let Object(agents) = wire.recipients.0.agents.unwrap_or(nobody);
     let (all, ids, groups) =
         (agents.all.unwrap_or_default(), agents.ids.unwrap_or_default(), agents.groups.unwrap_or_default());
     if !all && ids.is_empty() && groups.is_empty() {

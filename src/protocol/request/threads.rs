@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::value::{IncomingId, event_of};
+use super::value::{IncomingId, Object, event_of};
 use super::{Payload, Request};
 use crate::domain::event::Json;
 use crate::domain::id::{ChatId, ThreadId};
@@ -62,18 +62,18 @@ pub(super) fn send_rich_message_postback(payload: Payload<'_>) -> Result<Request
         toggled: bool,
         button_type: Option<String>,
         button_value: Option<String>,
-        ecommerce: Option<Ecommerce>,
+        ecommerce: Option<Object<Ecommerce>>,
     }
     #[derive(Deserialize)]
     struct Wire {
         chat_id: ChatId,
         thread_id: ThreadId,
         event_id: String,
-        postback: Postback,
+        postback: Object<Postback>,
     }
     let wire: Wire = payload.read()?;
     let thread = wire.thread_id.checked("thread_id")?;
-    let Postback { id, toggled, button_type, button_value, ecommerce } = wire.postback;
+    let Postback { id, toggled, button_type, button_value, ecommerce } = wire.postback.0;
     // An empty text says nothing, and is not told.
     let said = |text: Option<String>| text.filter(|text| !text.is_empty());
     Ok(Request::SendRichMessagePostback {
@@ -84,7 +84,7 @@ pub(super) fn send_rich_message_postback(payload: Payload<'_>) -> Result<Request
             toggled,
             button_type: said(button_type),
             button_value: said(button_value),
-            ecommerce: ecommerce.and_then(|known| serde_json::value::to_raw_value(&known).ok().map(Json)),
+            ecommerce: ecommerce.and_then(|known| serde_json::value::to_raw_value(&known.0).ok().map(Json)),
         },
     })
 }

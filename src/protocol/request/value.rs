@@ -1,6 +1,9 @@
 //! The small values that many payloads share: ids, groups, times, session fields.
 
+use std::marker::PhantomData;
+
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -78,6 +81,27 @@ pub(super) fn check_readable(path: &str, raw: &RawValue) -> Result<(), WireError
     serde_json::from_str(raw.get())
         .map(|Readable| ())
         .map_err(|_| explain_inside::<Readable>(path, raw.get()))
+}
+
+/// An object, and no array: serde would take one for a struct.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Whole<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Whole<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Whole(PhantomData))
+    }
 }
 
 /// Any value, read to its last character and dropped.
