@@ -196,12 +196,12 @@ fn outgoing(criterion: &mut Criterion) {
     let world = World::new();
     let push = world.decide(message()).pushes.remove(0);
     for (name, surface) in [("agents", Surface::Agent), ("customers", Surface::Customer)] {
-        let view = View { surface, license: &world.license };
+        let view = View { surface, license: &world.license, sees_deleted: false };
         criterion.bench_function(&format!("render the push for {name}"), |bench| {
             bench.iter(|| view.push(black_box(&push.body)));
         });
     }
-    let view = View { surface: Surface::Agent, license: &world.license };
+    let view = View { surface: Surface::Agent, license: &world.license, sees_deleted: false };
     let (action, payload) = view.push(&push.body).expect("agents have the push");
     criterion.bench_function("frame the push", |bench| {
         bench.iter(|| envelope::push(ApiVersion::V3_6, action, black_box(&payload)));

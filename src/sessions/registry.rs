@@ -376,7 +376,6 @@ fn remove<K: Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: &K, id: u64) 
 /// One push on its way to the sessions of one surface: rendered when the first of them wants it.
 struct Fanout<'a> {
     push: &'a Push,
-    view: View<'a>,
     origin: Option<&'a Origin>,
     /// For normal agents and customers, and for those who see deleted events whole.
     rendered: [Option<Option<Rendered>>; 2],
@@ -392,10 +391,9 @@ struct Rendered {
 }
 
 impl<'a> Fanout<'a> {
-    fn new(push: &'a Push, view: View<'a>, cause: Cause<'a>, metrics: &'a Metrics) -> Self {
+    fn new(push: &'a Push, cause: Cause<'a>, metrics: &'a Metrics) -> Self {
         Self {
             push,
-            view,
             origin: cause.origin,
             rendered: [None, None],
             metrics,
@@ -404,11 +402,7 @@ impl<'a> Fanout<'a> {
     }
 
     fn offer(&mut self, session: &SessionHandle, view: View<'_>) {
-        // Only a whole chat may hold deleted events.
-        let by_role = matches!(self.push.body, PushBody::IncomingChat { .. });
-        let sees_deleted = by_role && view.sees_deleted;
-        let view = View { sees_deleted, ..self.view };
-        let rendered = self.rendered[usize::from(sees_deleted)].get_or_insert_with(|| {
+        let rendered = self.rendered[usize::from(view.sees_deleted)].get_or_insert_with(|| {
             let (action, payload) = view.push(&self.push.body)?;
             let frame = envelope::push(ApiVersion::V3_6, action, &payload).into();
             Some(Rendered { action, payload, frame })
@@ -474,22 +468,25 @@ impl Registry {
             return;
         }
         let view = View { surface: Surface::Agent, license, sees_deleted: false };
-        let mut fanout = Fanout::new(push, view, cause, &self.metrics);
+        let mut fanout = Fanout::new(push, cause, &self.metrics);
         let reaches = |agent: &AgentId| {
             let groups = license.agent(agent).map(|agent| agent.groups.keys().copied().collect::<Vec<_>>());
             push.to.reaches_agent(agent, groups.unwrap_or_default())
         };
+        // Only a whole chat may hold deleted events, which look different to those who see them whole.
+        let by_role = matches!(push.body, PushBody::IncomingChat { .. });
+        let view_of = |agent: &AgentId| if by_role { View::of_agent(license, agent) } else { view };
         let online = hub.agents.read();
         if groups.is_empty() {
             for agent in agents {
                 let sessions = online.get(agent).filter(|_| push.to.except.is_none() || reaches(agent));
-                let view = View::of_agent(license, agent);
+                let view = view_of(agent);
                 sessions.into_iter().flatten().for_each(|session| fanout.offer(session, view));
             }
             return;
         }
         for (agent, sessions) in online.iter().filter(|(agent, _)| reaches(agent)) {
-            let view = View::of_agent(license, agent);
+            let view = view_of(agent);
             sessions.iter().for_each(|session| fanout.offer(session, view));
         }
     }
@@ -499,7 +496,7 @@ impl Registry {
             return;
         }
         let view = View::of_customers(license);
-        let mut fanout = Fanout::new(push, view, cause, &self.metrics);
+        let mut fanout = Fanout::new(push, cause, &self.metrics);
         let online = hub.customers.read();
         for sessions in push.to.customers.iter().filter_map(|customer| online.get(customer)) {
             sessions.iter().for_each(|session| fanout.offer(session, view));

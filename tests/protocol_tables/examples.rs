@@ -12,6 +12,9 @@ const REFUSED: &[(&str, &str, ErrorType)] = &[
     // It asks for pushes of 3.7 too, which is not served.
     ("agent", "login", ErrorType::UnsupportedVersion),
     ("customer", "login", ErrorType::UnsupportedVersion),
+    // Their event's id is of another form than this server's.
+    ("agent", "send_rich_message_postback", ErrorType::NotFound),
+    ("customer", "send_rich_message_postback", ErrorType::NotFound),
 ];
 
 #[test]
