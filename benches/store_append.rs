@@ -31,6 +31,7 @@ impl Bench {
         let options = OwnershipOptions {
             node: NodeName::new("bench"),
             address: String::new(),
+            certificate: None,
             incarnation: Incarnation(Uuid::new_v4()),
             shards: ShardCount::DEFAULT,
             clock: Arc::new(|| 1),

@@ -1,22 +1,64 @@
 //! What is known of the shard table, and which claims follow from it. Pure: no clock, no store.
 
-use crate::{Claim, ClaimOutcome, Epoch, Incarnation, Shard, ShardCount, ShardRow, placement};
+use crate::placement::{self, Seat};
+use crate::{Claim, Epoch, Incarnation, Member, Shard, ShardCount, ShardRow};
 
-/// One node's picture of the shard table. It may be stale; a claim carries what the picture says, so a stale one
-/// loses and learns the truth.
+/// What the tables said when they were read.
+///
+/// The shards must be read **before** the members. Whoever owned a shard then had joined before, so a living owner is
+/// surely among the members; read the other way round, a node that joins and claims in between would look dead.
+#[derive(Clone, Debug, Default)]
+pub struct Picture {
+    /// Every shard that was ever claimed.
+    pub shards: Vec<(Shard, ShardRow)>,
+    /// Every incarnation on record.
+    pub members: Vec<Member>,
+}
+
+impl Picture {
+    /// The incarnations that are not fenced.
+    pub fn live(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| !member.fenced)
+    }
+
+    /// Whether an incarnation is on record and not fenced.
+    pub fn is_live(&self, incarnation: Incarnation) -> bool {
+        self.live().any(|member| member.incarnation == incarnation)
+    }
+
+    /// The claims that `me` should make: shards that placement over `seats` gives to it and whose owner is dead.
+    ///
+    /// Nothing that is learnt later makes these claims wrong: who is dead stays dead, and a claim of a row that changed
+    /// meanwhile is lost.
+    pub fn claims(&self, me: Incarnation, count: ShardCount, seats: &[Seat], now_us: i64) -> Vec<Claim> {
+        let mut rows = vec![None; count.get() as usize];
+        for (shard, row) in &self.shards {
+            if let Some(known) = rows.get_mut(shard.0 as usize) {
+                *known = Some(*row);
+            }
+        }
+        let live: Vec<Incarnation> = self.live().map(|member| member.incarnation).collect();
+        count
+            .all()
+            .zip(rows)
+            .filter(|(_, row)| row.is_none_or(|row| !live.contains(&row.owner)))
+            .filter(|(shard, _)| placement::owner_of(*shard, seats) == Some(me))
+            .map(|(shard, expected)| Claim::of(shard, expected, me, now_us))
+            .collect()
+    }
+}
+
+/// One node's knowledge of the shard table. It may be stale; a claim carries what was known, so a stale one loses and
+/// learns the truth. A row never gives way to one with a smaller epoch.
 #[derive(Clone, Debug)]
 pub struct ShardTable {
     rows: Vec<Option<ShardRow>>,
 }
 
 impl ShardTable {
-    /// A picture made of what the table holds. Rows outside the layout are ignored.
-    pub fn new(count: ShardCount, rows: impl IntoIterator<Item = (Shard, ShardRow)>) -> Self {
-        let mut table = Self { rows: vec![None; count.get() as usize] };
-        for (shard, row) in rows {
-            table.learn(shard, Some(row));
-        }
-        table
+    /// Nothing is known yet.
+    pub fn new(count: ShardCount) -> Self {
+        Self { rows: vec![None; count.get() as usize] }
     }
 
     /// The row of a shard, if it was ever claimed.
@@ -34,48 +76,20 @@ impl ShardTable {
         self.rows.iter().flatten().any(|row| row.owner == incarnation)
     }
 
-    /// Takes over what the table was seen to say.
-    pub fn learn(&mut self, shard: Shard, row: Option<ShardRow>) {
-        if let Some(known) = self.rows.get_mut(shard.0 as usize) {
-            *known = row;
+    /// Takes a row in if it is newer than what is known, and says whether it is.
+    pub fn learn(&mut self, shard: Shard, row: ShardRow) -> bool {
+        match self.rows.get_mut(shard.0 as usize) {
+            Some(known) if known.is_none_or(|known| known.epoch < row.epoch) => {
+                *known = Some(row);
+                true
+            }
+            _ => false,
         }
     }
 
-    /// Takes somebody's word for a row, if it is newer than what is known.
-    pub fn hear(&mut self, shard: Shard, row: ShardRow) {
-        if self.row(shard).is_none_or(|known| known.epoch < row.epoch) {
-            self.learn(shard, Some(row));
-        }
-    }
-
-    /// The claims that `me` should make: shards that placement over `live` gives to it and whose owner is not alive.
-    ///
-    /// `live` are the incarnations that a quorum read showed on record and not fenced. That the read came before the
-    /// claim is what makes the claim allowed.
-    pub fn plan(&self, me: Incarnation, live: &[Incarnation], now_us: i64) -> Vec<Claim> {
-        self.rows
-            .iter()
-            .enumerate()
-            .map(|(number, row)| (Shard(number as u32), *row))
-            .filter(|(_, row)| row.is_none_or(|row| !live.contains(&row.owner)))
-            .filter(|(shard, _)| placement::owner_of(*shard, live) == Some(me))
-            .map(|(shard, expected)| Claim {
-                shard,
-                expected,
-                wanted: ShardRow {
-                    owner: me,
-                    epoch: expected.map(|row| row.epoch).unwrap_or_default().next(now_us),
-                },
-            })
-            .collect()
-    }
-
-    /// Notes what became of a claim.
-    pub fn settle(&mut self, claim: &Claim, outcome: ClaimOutcome) {
-        match outcome {
-            ClaimOutcome::Won => self.learn(claim.shard, Some(claim.wanted)),
-            ClaimOutcome::Lost(row) => self.learn(claim.shard, row),
-        }
+    /// Every shard with its row.
+    pub fn rows(&self) -> impl Iterator<Item = (Shard, ShardRow)> {
+        self.rows.iter().zip(0..).filter_map(|(row, number)| Some((Shard(number), (*row)?)))
     }
 }
 
@@ -84,6 +98,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::NodeName;
 
     const ME: Incarnation = Incarnation(Uuid::from_u128(1));
     const OTHER: Incarnation = Incarnation(Uuid::from_u128(2));
@@ -93,27 +108,43 @@ mod tests {
         ShardCount::new(256).expect("a power of two")
     }
 
-    fn owned_by(owner: Incarnation) -> ShardTable {
-        ShardTable::new(count(), count().all().map(|shard| (shard, ShardRow { owner, epoch: Epoch(50) })))
+    fn picture(owner: Option<Incarnation>) -> Picture {
+        let member = |incarnation: Incarnation, fenced| Member {
+            fenced,
+            ..Member::new(incarnation, NodeName::new(incarnation.to_string()))
+        };
+        let row = |owner| ShardRow { owner, epoch: Epoch(50) };
+        let shards = owner.map(|owner| count().all().map(|shard| (shard, row(owner))).collect());
+        Picture {
+            shards: shards.unwrap_or_default(),
+            members: vec![member(ME, false), member(OTHER, false), member(DEAD, true)],
+        }
+    }
+
+    fn seats(picture: &Picture) -> Vec<Seat> {
+        picture.live().map(Seat::of).collect()
     }
 
     #[test]
     fn a_single_member_claims_every_shard() {
-        let claims = ShardTable::new(count(), []).plan(ME, &[ME], 7);
+        let picture = picture(None);
+        let seats = [seats(&picture)[0]];
+        let claims = picture.claims(ME, count(), &seats, 7);
         assert_eq!(claims.len(), 256);
         assert!(claims.iter().all(|c| c.expected.is_none() && c.wanted.epoch == Epoch(7)));
     }
 
     #[test]
     fn shards_of_a_living_owner_are_left_alone() {
-        assert!(owned_by(OTHER).plan(ME, &[ME, OTHER], 7).is_empty());
+        let picture = picture(Some(OTHER));
+        assert!(picture.claims(ME, count(), &seats(&picture), 7).is_empty());
     }
 
     #[test]
     fn shards_of_a_dead_owner_are_shared_and_their_epochs_grow() {
-        let table = owned_by(DEAD);
-        let mine = table.plan(ME, &[ME, OTHER], 7);
-        let theirs = table.plan(OTHER, &[ME, OTHER], 7);
+        let picture = picture(Some(DEAD));
+        let mine = picture.claims(ME, count(), &seats(&picture), 7);
+        let theirs = picture.claims(OTHER, count(), &seats(&picture), 7);
         assert_eq!(mine.len() + theirs.len(), 256);
         assert!(
             mine.iter().all(|c| c.wanted.epoch == Epoch(51) && theirs.iter().all(|t| t.shard != c.shard))
@@ -121,12 +152,20 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_claim_teaches_the_winner() {
-        let mut table = owned_by(DEAD);
-        let claim = table.plan(ME, &[ME], 100)[0];
-        let winner = ShardRow { owner: OTHER, epoch: Epoch(90) };
-        table.settle(&claim, ClaimOutcome::Lost(Some(winner)));
-        assert_eq!(table.row(claim.shard), Some(winner));
-        assert_eq!(table.epoch_of(claim.shard, ME), None);
+    fn an_owner_that_is_not_on_record_counts_as_dead() {
+        let mut picture = picture(Some(DEAD));
+        picture.members.retain(|member| member.incarnation != DEAD);
+        assert!(!picture.claims(ME, count(), &seats(&picture), 7).is_empty());
+    }
+
+    #[test]
+    fn a_row_never_gives_way_to_an_older_one() {
+        let mut table = ShardTable::new(count());
+        let row = |owner, epoch| ShardRow { owner, epoch: Epoch(epoch) };
+        assert!(table.learn(Shard(3), row(OTHER, 9)));
+        assert!(!table.learn(Shard(3), row(ME, 8)));
+        assert_eq!(table.row(Shard(3)), Some(row(OTHER, 9)));
+        assert_eq!(table.epoch_of(Shard(3), ME), None);
+        assert!(!table.learn(Shard(999), row(ME, 1)), "no such shard");
     }
 }

@@ -49,6 +49,26 @@ pub struct Member {
     pub node: NodeName,
     /// Where other nodes reach it; empty for a node that has no peers.
     pub address: String,
+    /// Of the certificate that it shows to peers; none for a node that has no peers.
+    pub certificate: Option<Fingerprint>,
     /// Whether it was declared dead. A fenced incarnation never comes back; a missing row counts as fenced.
     pub fenced: bool,
+}
+
+impl Member {
+    /// A living run without peers.
+    pub fn new(incarnation: Incarnation, node: NodeName) -> Self {
+        Self { incarnation, node, address: String::new(), certificate: None, fenced: false }
+    }
+}
+
+/// SHA-256 of a certificate in its DER form: by it peers know each other.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }

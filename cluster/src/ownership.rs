@@ -1,24 +1,27 @@
 //! Ownership as the rest of the server sees it: which shards are ours, under which epoch, and may we answer.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
-use crate::claims::ShardTable;
+use crate::claims::{Picture, ShardTable};
 use crate::gate::{Gate, NotValid};
 use crate::link::Peer;
 use crate::run::Run;
 use crate::shard::shard_of;
+use crate::steward::{Effect, Input, Moment, Steward, Times};
 use crate::{
-    Epoch, Incarnation, Layout, Member, NodeName, OwnershipTables, Shard, ShardCount, ShardRow, TableError,
+    Epoch, Fingerprint, Incarnation, Layout, Member, NodeName, OwnershipTables, Shard, ShardCount, ShardRow,
+    TableError,
 };
 
 /// Wall time in microseconds since 1970, for epochs only.
 pub type WallClock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// Rounds of "plan, claim, learn" before a start gives up: each lost round means that another node was quicker.
+/// Rounds of "read, claim" at a start: each lost round means that another node was quicker, and the rest is done later.
 const CLAIM_ROUNDS: usize = 8;
 
 /// What a node brings along when it starts.
@@ -28,6 +31,8 @@ pub struct OwnershipOptions {
     pub node: NodeName,
     /// Where peers reach it; empty on a single node.
     pub address: String,
+    /// Of the certificate that it shows to peers; none on a single node.
+    pub certificate: Option<Fingerprint>,
     /// A fresh random identity for this run.
     pub incarnation: Incarnation,
     /// Number of shards for a new cluster; an existing one must have the same.
@@ -60,9 +65,9 @@ pub enum StartError {
         /// What the cluster has.
         found: Layout,
     },
-    /// Other nodes won every round of claims.
-    #[error("shards could not be claimed: other nodes were quicker each time; start again")]
-    Outrun,
+    /// Another process under the same node name started at the same time, or peers fenced this run at once.
+    #[error("this run of the node was fenced while it started: is another process running under its name?")]
+    Superseded,
     /// The tables failed.
     #[error("the node could not take its place in the cluster")]
     Tables(#[from] TableError),
@@ -110,8 +115,10 @@ struct Inner {
     run: RwLock<Arc<Run>>,
     table: RwLock<ShardTable>,
     peers: watch::Sender<Vec<Peer>>,
+    impaired: watch::Sender<bool>,
     events: broadcast::Sender<ShardEvent>,
     occupant: RwLock<Option<Arc<dyn Occupant>>>,
+    look: Notify,
 }
 
 /// Room for one change of each shard of the largest cluster: a slower reader is told that it missed some.
@@ -126,10 +133,23 @@ impl fmt::Debug for Ownership {
 impl Ownership {
     /// Fences earlier runs of this node, joins, and claims the share that placement gives it (alone: every shard).
     ///
-    /// The gate's task runs on the current tokio runtime.
+    /// The gate's task runs on the current tokio runtime. Nothing follows the cluster after that: [`crate::Node`] does.
     pub async fn start(
         tables: Arc<dyn OwnershipTables>,
         options: OwnershipOptions,
+    ) -> Result<Self, StartError> {
+        let ownership = Self::prepare(tables, &options).await?;
+        let me = options.incarnation;
+        let mut steward =
+            Steward::new(me, ownership.shards(), Times::default(), Moment::default(), options.seed());
+        ownership.enter(&mut steward, Moment::default(), &options).await?;
+        Ok(ownership)
+    }
+
+    /// Agrees on the layout; owns nothing yet.
+    pub(crate) async fn prepare(
+        tables: Arc<dyn OwnershipTables>,
+        options: &OwnershipOptions,
     ) -> Result<Self, StartError> {
         let wanted = Layout::new(options.shards);
         let layout = tables.agree_layout(wanted).await?;
@@ -137,35 +157,125 @@ impl Ownership {
             return Err(StartError::OtherLayout { wanted, found: layout });
         }
         let me = options.incarnation;
-        let fenced = fence_predecessors(&*tables, &options).await?;
+        let run = Run::new(me, layout.shards, Gate::start(tables.clone(), me));
+        let inner = Inner {
+            tables,
+            layout,
+            run: RwLock::new(Arc::new(run)),
+            table: RwLock::new(ShardTable::new(layout.shards)),
+            peers: watch::Sender::new(Vec::new()),
+            impaired: watch::Sender::new(false),
+            events: broadcast::Sender::new(EVENTS),
+            occupant: RwLock::default(),
+            look: Notify::new(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Begins a run: fences earlier ones of this node, puts the new one on record, claims its share. Gives the number of
+    /// claims that were made.
+    pub(crate) async fn enter(
+        &self,
+        steward: &mut Steward,
+        now: Moment,
+        options: &OwnershipOptions,
+    ) -> Result<usize, StartError> {
+        let tables = &*self.inner.tables;
+        let me = options.incarnation;
+        let fenced = fence_predecessors(tables, options).await?;
         tables
             .join(Member {
                 incarnation: me,
                 node: options.node.clone(),
                 address: options.address.clone(),
+                certificate: options.certificate,
                 fenced: false,
             })
             .await?;
-        let table = claim_share(&*tables, layout.shards, me, &options.clock).await?;
-        for old in fenced.into_iter().filter(|old| !table.holds_any(*old)) {
-            tables.forget(old).await?;
-        }
-        let run = Run::new(me, layout.shards, Gate::start(tables.clone(), me));
-        for shard in layout.shards.all() {
-            if let Some(epoch) = table.epoch_of(shard, me) {
-                run.take(shard, epoch);
+        let run = Run::new(me, self.shards(), Gate::start(self.inner.tables.clone(), me));
+        *self.inner.run.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(run);
+        let mut claims = 0;
+        for _ in 0..CLAIM_ROUNDS {
+            match self.claim_share(steward, now, options).await? {
+                0 => break,
+                made => claims += made,
             }
         }
-        let inner = Inner {
-            tables,
-            layout,
-            run: RwLock::new(Arc::new(run)),
-            table: RwLock::new(table),
-            peers: watch::Sender::new(Vec::new()),
-            events: broadcast::Sender::new(EVENTS),
-            occupant: RwLock::default(),
-        };
-        Ok(Self { inner: Arc::new(inner) })
+        for old in fenced.into_iter().filter(|old| !steward.table().holds_any(*old)) {
+            tables.forget(old).await?;
+        }
+        Ok(claims)
+    }
+
+    /// Reads the tables and makes the claims that follow. Gives their number.
+    async fn claim_share(
+        &self,
+        steward: &mut Steward,
+        now: Moment,
+        options: &OwnershipOptions,
+    ) -> Result<usize, StartError> {
+        let tables = &*self.inner.tables;
+        let mut inputs = VecDeque::from([Input::Read(Some(read_picture(tables).await?))]);
+        let mut claimed = 0;
+        while let Some(input) = inputs.pop_front() {
+            for effect in steward.handle(now, (options.clock)(), input) {
+                match self.remember(effect) {
+                    Some(Effect::Claim(claims)) => {
+                        claimed += claims.len();
+                        let outcomes = tables.claim(&claims).await?;
+                        inputs.push_back(Input::Claimed(Some(claims.into_iter().zip(outcomes).collect())));
+                    }
+                    Some(Effect::Over) => return Err(StartError::Superseded),
+                    // What else there is to do follows from later ticks.
+                    _ => {}
+                }
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// Carries out what concerns memory alone, and gives the rest back.
+    pub(crate) fn remember(&self, effect: Effect) -> Option<Effect> {
+        match effect {
+            Effect::Take(shard, epoch) => {
+                self.run().take(shard, epoch);
+                self.tell(ShardEvent::Gained(shard, epoch));
+            }
+            Effect::Lose(shard, _) => self.lose(shard),
+            Effect::Know(shard, row) => {
+                self.inner.table.write().unwrap_or_else(PoisonError::into_inner).learn(shard, row);
+            }
+            Effect::Members(members) => {
+                let me = self.incarnation();
+                let others = members.iter().filter(|member| member.incarnation != me);
+                self.inner.peers.send_replace(others.map(Peer::of).collect());
+            }
+            Effect::Impaired(impaired) => {
+                self.inner.impaired.send_replace(impaired);
+            }
+            Effect::Vacate(shard, epoch) => {
+                self.run().close(shard);
+                return Some(Effect::Vacate(shard, epoch));
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// Everything that the present run holds is lost.
+    pub(crate) fn lose_all(&self) {
+        self.run().shards().for_each(|shard| self.lose(shard));
+    }
+
+    fn lose(&self, shard: Shard) {
+        if let Some(epoch) = self.run().lose(shard) {
+            self.tell(ShardEvent::Lost(shard, epoch));
+        }
+    }
+
+    fn tell(&self, event: ShardEvent) {
+        // Nobody may listen.
+        let _listeners = self.inner.events.send(event);
     }
 
     /// The present run of this node. A node that was fenced goes on as another run.
@@ -208,7 +318,26 @@ impl Ownership {
 
     /// Takes a peer's word for who owns a shard (an answer "not here, but there"). It guides forwarding only.
     pub fn hear(&self, shard: Shard, row: ShardRow) {
-        self.inner.table.write().unwrap_or_else(PoisonError::into_inner).hear(shard, row);
+        self.inner.table.write().unwrap_or_else(PoisonError::into_inner).learn(shard, row);
+    }
+
+    /// The tables may have changed: this node reads them again soon.
+    pub fn look(&self) {
+        self.inner.look.notify_one();
+    }
+
+    pub(crate) async fn looked_for(&self) {
+        self.inner.look.notified().await;
+    }
+
+    /// The living incarnations other than this one.
+    pub fn peers(&self) -> watch::Receiver<Vec<Peer>> {
+        self.inner.peers.subscribe()
+    }
+
+    /// Whether the own row could not be confirmed for two seconds: nothing can be acknowledged until that changes.
+    pub fn impaired(&self) -> watch::Receiver<bool> {
+        self.inner.impaired.subscribe()
     }
 
     /// The shards for which this node may begin work, with their epochs.
@@ -220,6 +349,14 @@ impl Ownership {
     /// Shards that come and go, from now on. The channel is bounded: who lags reads [`Ownership::owned`] again.
     pub fn events(&self) -> broadcast::Receiver<ShardEvent> {
         self.inner.events.subscribe()
+    }
+
+    pub(crate) fn occupant(&self) -> Option<Arc<dyn Occupant>> {
+        self.inner.occupant.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn tables(&self) -> &Arc<dyn OwnershipTables> {
+        &self.inner.tables
     }
 
     /// Names the one who is asked to stop work before a shard is given away.
@@ -262,14 +399,23 @@ impl Ownership {
     }
 }
 
-/// A restart never waits for others to notice its death: earlier runs of the same name are declared dead by name.
+impl OwnershipOptions {
+    /// For the random choices of a run; different for each.
+    pub(crate) fn seed(&self) -> u64 {
+        self.incarnation.0.as_u64_pair().1
+    }
+}
+
+/// A restart never waits for others to notice its death: earlier runs of the same name are declared dead by name. Where no
+/// other process can be at work on the tables, every other run is over.
 async fn fence_predecessors(
     tables: &dyn OwnershipTables,
     options: &OwnershipOptions,
 ) -> Result<Vec<Incarnation>, TableError> {
     let mut fenced = Vec::new();
     for member in tables.members().await? {
-        if member.node != options.node || member.incarnation == options.incarnation {
+        let is_former = member.node == options.node || tables.reads_are_local();
+        if !is_former || member.incarnation == options.incarnation {
             continue;
         }
         if !member.fenced {
@@ -280,28 +426,9 @@ async fn fence_predecessors(
     Ok(fenced)
 }
 
-async fn claim_share(
-    tables: &dyn OwnershipTables,
-    count: ShardCount,
-    me: Incarnation,
-    clock: &WallClock,
-) -> Result<ShardTable, StartError> {
-    // Read after joining: of two nodes that start together at least one sees the other.
-    let live = living(tables).await?;
-    let mut table = ShardTable::new(count, tables.shards().await?);
-    for _ in 0..CLAIM_ROUNDS {
-        let claims = table.plan(me, &live, clock());
-        if claims.is_empty() {
-            return Ok(table);
-        }
-        for (claim, outcome) in claims.iter().zip(tables.claim(&claims).await?) {
-            table.settle(claim, outcome);
-        }
-    }
-    Err(StartError::Outrun)
-}
-
-async fn living(tables: &dyn OwnershipTables) -> Result<Vec<Incarnation>, TableError> {
+/// Reads the tables in the order that makes claims safe.
+pub(crate) async fn read_picture(tables: &dyn OwnershipTables) -> Result<Picture, TableError> {
+    let shards = tables.shards().await?;
     let members = tables.members().await?;
-    Ok(members.into_iter().filter(|member| !member.fenced).map(|member| member.incarnation).collect())
+    Ok(Picture { shards, members })
 }

@@ -51,6 +51,25 @@ impl Run {
         if held == epoch.0 && held != 0 { Ok(()) } else { Err(NotValid::Moved) }
     }
 
+    /// Nothing new begins for the shard; what is in flight may still be answered.
+    pub(crate) fn close(&self, shard: Shard) {
+        if let Some(held) = self.held.get(shard.0 as usize) {
+            held.closing.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Nothing is answered for the shard any more.
+    pub(crate) fn lose(&self, shard: Shard) -> Option<Epoch> {
+        let held = self.held.get(shard.0 as usize)?;
+        let epoch = held.epoch.swap(0, Ordering::SeqCst);
+        (epoch != 0).then_some(Epoch(epoch))
+    }
+
+    /// Every shard that is held, also those on their way out.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = Shard> {
+        (0..self.held.len() as u32).map(Shard)
+    }
+
     /// The shard is held from now on.
     pub(crate) fn take(&self, shard: Shard, epoch: Epoch) {
         if let Some(held) = self.held.get(shard.0 as usize) {

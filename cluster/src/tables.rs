@@ -8,6 +8,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::{Epoch, Incarnation, Layout, Member, Shard};
 
@@ -15,7 +16,7 @@ use crate::{Epoch, Incarnation, Layout, Member, Shard};
 pub type Cause = Arc<dyn Error + Send + Sync>;
 
 /// A row of the shard table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardRow {
     /// Who owns the shard.
     pub owner: Incarnation,
@@ -32,6 +33,14 @@ pub struct Claim {
     pub expected: Option<ShardRow>,
     /// The row that shall stand there.
     pub wanted: ShardRow,
+}
+
+impl Claim {
+    /// The claim of `owner` to a shard whose row is `expected`, under the epoch that follows.
+    pub fn of(shard: Shard, expected: Option<ShardRow>, owner: Incarnation, now_us: i64) -> Self {
+        let epoch = expected.map(|row| row.epoch).unwrap_or_default().next(now_us);
+        Self { shard, expected, wanted: ShardRow { owner, epoch } }
+    }
 }
 
 /// What became of a [`Claim`].
@@ -66,6 +75,15 @@ pub trait OwnershipTables: Send + Sync {
     /// Adds an incarnation. It was never on record before; doing it again after an unknown outcome is safe.
     async fn join(&self, member: Member) -> Result<(), TableError>;
 
+    /// Puts `voter`'s vote against a living incarnation on record, or takes it out, and tells all votes that stand then.
+    /// None stand against one that is fenced or not on record.
+    async fn vote(
+        &self,
+        accused: Incarnation,
+        voter: Incarnation,
+        against: bool,
+    ) -> Result<Vec<Incarnation>, TableError>;
+
     /// Declares an incarnation dead for ever. Returns when the fence stands at a quorum; fencing twice is no error,
     /// nor is fencing one that is not on record.
     async fn fence(&self, incarnation: Incarnation) -> Result<(), TableError>;
@@ -85,6 +103,9 @@ pub trait OwnershipTables: Send + Sync {
 
     /// Every shard that was ever claimed.
     async fn shards(&self) -> Result<Vec<(Shard, ShardRow)>, TableError>;
+
+    /// The rows of some shards; those never claimed are left out. Each write that was finished before is seen.
+    async fn shard_rows(&self, shards: &[Shard]) -> Result<Vec<(Shard, ShardRow)>, TableError>;
 
     /// Carries out every claim on its own: some may be won and others lost. Outcomes come in the order of the
     /// claims. An implementation never guesses: after an unknown outcome it reads until it knows who won.

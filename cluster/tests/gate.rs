@@ -1,112 +1,17 @@
 //! The validation gate and the start of a node, over tables that a test can hold back.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+mod tables;
 
-use async_trait::async_trait;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use switchboard_cluster::gate::Gate;
 use switchboard_cluster::{
-    Claim, ClaimOutcome, Epoch, Incarnation, Layout, Member, NodeName, NotValid, Ownership, OwnershipOptions,
-    OwnershipTables, Shard, ShardCount, ShardRow, StartError, TableError,
+    Epoch, Incarnation, Member, NodeName, NotValid, Ownership, OwnershipOptions, OwnershipTables, Shard,
+    ShardCount, StartError,
 };
-use tokio::sync::{Mutex, Semaphore};
+use tables::Tables;
 use uuid::Uuid;
-
-/// Tables in memory. Reads of the own row take a permit each, so that a test decides when they go on, and the answer is
-/// what stood when the read started.
-struct Tables {
-    layout: Mutex<Option<Layout>>,
-    members: Mutex<BTreeMap<Incarnation, Member>>,
-    shards: Mutex<BTreeMap<Shard, ShardRow>>,
-    reads_started: AtomicUsize,
-    reads_may_end: Semaphore,
-    failing_reads: AtomicUsize,
-    local: AtomicBool,
-}
-
-impl Tables {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            layout: Mutex::default(),
-            members: Mutex::default(),
-            shards: Mutex::default(),
-            reads_started: AtomicUsize::new(0),
-            reads_may_end: Semaphore::new(0),
-            failing_reads: AtomicUsize::new(0),
-            local: AtomicBool::new(false),
-        })
-    }
-
-    fn open() -> Arc<Self> {
-        let tables = Self::new();
-        tables.reads_may_end.add_permits(1_000_000);
-        tables
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("told to fail")]
-struct ToldToFail;
-
-#[async_trait]
-impl OwnershipTables for Tables {
-    async fn agree_layout(&self, wanted: Layout) -> Result<Layout, TableError> {
-        Ok(*self.layout.lock().await.get_or_insert(wanted))
-    }
-
-    async fn members(&self) -> Result<Vec<Member>, TableError> {
-        Ok(self.members.lock().await.values().cloned().collect())
-    }
-
-    async fn join(&self, member: Member) -> Result<(), TableError> {
-        self.members.lock().await.insert(member.incarnation, member);
-        Ok(())
-    }
-
-    async fn fence(&self, incarnation: Incarnation) -> Result<(), TableError> {
-        if let Some(member) = self.members.lock().await.get_mut(&incarnation) {
-            member.fenced = true;
-        }
-        Ok(())
-    }
-
-    async fn forget(&self, incarnation: Incarnation) -> Result<(), TableError> {
-        self.members.lock().await.remove(&incarnation);
-        Ok(())
-    }
-
-    async fn is_valid(&self, incarnation: Incarnation) -> Result<bool, TableError> {
-        let valid = self.members.lock().await.get(&incarnation).is_some_and(|member| !member.fenced);
-        self.reads_started.fetch_add(1, Ordering::SeqCst);
-        self.reads_may_end.acquire().await.expect("an open semaphore").forget();
-        let fails = self.failing_reads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
-        if fails.is_ok() { Err(TableError::Unavailable(Arc::new(ToldToFail))) } else { Ok(valid) }
-    }
-
-    fn reads_are_local(&self) -> bool {
-        self.local.load(Ordering::SeqCst)
-    }
-
-    async fn shards(&self) -> Result<Vec<(Shard, ShardRow)>, TableError> {
-        Ok(self.shards.lock().await.iter().map(|(shard, row)| (*shard, *row)).collect())
-    }
-
-    async fn claim(&self, claims: &[Claim]) -> Result<Vec<ClaimOutcome>, TableError> {
-        let mut shards = self.shards.lock().await;
-        let mut outcomes = Vec::new();
-        for claim in claims {
-            let stands = shards.get(&claim.shard).copied();
-            if stands == claim.expected {
-                shards.insert(claim.shard, claim.wanted);
-                outcomes.push(ClaimOutcome::Won);
-            } else {
-                outcomes.push(ClaimOutcome::Lost(stands));
-            }
-        }
-        Ok(outcomes)
-    }
-}
 
 fn incarnation(number: u128) -> Incarnation {
     Incarnation(Uuid::from_u128(number))
@@ -116,6 +21,7 @@ fn options(node: &str, number: u128, now_us: i64) -> OwnershipOptions {
     OwnershipOptions {
         node: NodeName::new(node),
         address: String::new(),
+        certificate: None,
         incarnation: incarnation(number),
         shards: ShardCount::new(256).expect("a power of two"),
         clock: Arc::new(move || now_us),
@@ -123,8 +29,7 @@ fn options(node: &str, number: u128, now_us: i64) -> OwnershipOptions {
 }
 
 async fn gate_of(tables: &Arc<Tables>, me: Incarnation) -> Gate {
-    let member = Member { incarnation: me, node: NodeName::new("a"), address: String::new(), fenced: false };
-    tables.join(member).await.expect("a place");
+    tables.join(Member::new(me, NodeName::new("a"))).await.expect("a place");
     Gate::start(tables.clone(), me)
 }
 

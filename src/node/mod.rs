@@ -186,6 +186,7 @@ fn ownership_options(config: &Config) -> OwnershipOptions {
     OwnershipOptions {
         node: NodeName::new(name),
         address: config.node.listen.map(|address| address.to_string()).unwrap_or_default(),
+        certificate: None,
         incarnation: Incarnation(OsIds.uuid()),
         shards: ShardCount::new(config.server.shards).unwrap_or(ShardCount::DEFAULT),
         clock: Arc::new(|| SystemClock.now().0),

@@ -11,9 +11,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
-use super::{CallError, Link, Peer, SendError, Service, Way};
-use crate::{Cause, Incarnation};
+use super::{CallError, Control, Identity, Link, Peer, SendError, Service, Transport, Way};
+use crate::{Cause, Incarnation, Member, NodeName};
 
 /// Frames that may wait for one peer.
 const QUEUE: usize = 1024;
@@ -41,7 +42,16 @@ struct Stream {
 struct Node {
     peer: Peer,
     service: Option<Arc<dyn Service>>,
+    control: Option<Arc<dyn Control>>,
     peers: watch::Sender<Vec<Peer>>,
+    /// Everybody in the network is a peer; else it was told who is.
+    knows_all: bool,
+}
+
+impl Node {
+    fn knows(&self, other: Incarnation) -> bool {
+        self.peers.borrow().iter().any(|peer| peer.incarnation == other)
+    }
 }
 
 /// A link was cut by the test.
@@ -65,9 +75,18 @@ impl Network {
     pub fn join(&self, peer: Peer) -> Arc<MemoryLink> {
         let me = peer.incarnation;
         let mut state = self.lock();
-        state.nodes.insert(me, Node { peer, service: None, peers: watch::Sender::new(Vec::new()) });
+        let peers = watch::Sender::new(Vec::new());
+        let node = Node { peer, service: None, control: None, peers: peers.clone(), knows_all: true };
+        state.nodes.insert(me, node);
         state.tell_peers();
-        Arc::new(MemoryLink { network: self.clone(), me })
+        Arc::new(MemoryLink { network: self.clone(), me: Mutex::new(me), peers, served: Mutex::default() })
+    }
+
+    /// The transport of a node that is told by its loop who its peers are.
+    pub fn transport(&self) -> Arc<MemoryLink> {
+        let peers = watch::Sender::new(Vec::new());
+        let me = Mutex::new(Incarnation(Uuid::nil()));
+        Arc::new(MemoryLink { network: self.clone(), me, peers, served: Mutex::default() })
     }
 
     /// Takes a node away, as a fence does: its streams end, the others see it no more.
@@ -99,11 +118,12 @@ impl Network {
 }
 
 impl State {
-    fn tell_peers(&self) {
-        for (me, node) in &self.nodes {
+    fn tell_peers(&mut self) {
+        for (me, node) in self.nodes.iter().filter(|(_, node)| node.knows_all) {
             let others = self.nodes.values().map(|other| other.peer.clone());
             node.peers.send_replace(others.filter(|peer| peer.incarnation != *me).collect());
         }
+        self.open_streams();
     }
 
     fn open_streams(&mut self) {
@@ -113,7 +133,8 @@ impl State {
             for (to, receiver) in &ready {
                 let pair = (*from, *to);
                 let is_open = self.streams.get(&pair).is_some_and(|stream| stream.queue.is_some());
-                if from == to || is_open || self.cuts.contains(&pair) {
+                let known = self.nodes[from].knows(*to) && self.nodes[to].knows(*from);
+                if from == to || is_open || !known || self.cuts.contains(&pair) {
                     continue;
                 }
                 let former = self.streams.remove(&pair).map(|stream| stream.task);
@@ -155,35 +176,78 @@ async fn deliver(
 }
 
 /// A node's end in a [`Network`].
-#[derive(Debug)]
 pub struct MemoryLink {
     network: Network,
-    me: Incarnation,
+    me: Mutex<Incarnation>,
+    peers: watch::Sender<Vec<Peer>>,
+    /// Kept for the runs to come.
+    served: Mutex<Served>,
+}
+
+#[derive(Default)]
+struct Served {
+    service: Option<Arc<dyn Service>>,
+    control: Option<Arc<dyn Control>>,
+}
+
+impl std::fmt::Debug for MemoryLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryLink").field("me", &self.me()).finish_non_exhaustive()
+    }
+}
+
+impl MemoryLink {
+    fn me(&self) -> Incarnation {
+        *self.me.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn served(&self) -> MutexGuard<'_, Served> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Finds the peer's part that shall answer, asks it, and judges what comes of it.
+    async fn ask<S, F>(
+        &self,
+        to: Incarnation,
+        deadline: Duration,
+        part: impl Fn(&Node) -> Option<S>,
+        ask: impl FnOnce(S, Incarnation) -> F,
+    ) -> Result<Bytes, CallError>
+    where
+        F: Future<Output = Bytes>,
+    {
+        let me = self.me();
+        let asked = {
+            let state = self.network.lock();
+            if state.cuts.contains(&(me, to)) {
+                return Err(CallError::NotSent(Arc::new(Cut)));
+            }
+            let node = state.nodes.get(&to).ok_or(CallError::NoSuchPeer)?;
+            part(node).ok_or(CallError::Refused)?
+        };
+        let lost = |cause: Cause| CallError::OutcomeUnknown(cause);
+        let answer = tokio::time::timeout(deadline, ask(asked, me)).await;
+        let answer = answer.map_err(|_| lost(Arc::new(Late(deadline))))?;
+        if self.network.lock().cuts.contains(&(me, to)) {
+            return Err(lost(Arc::new(Cut)));
+        }
+        Ok(answer)
+    }
 }
 
 #[async_trait]
 impl Link for MemoryLink {
     async fn call(&self, to: Incarnation, request: Bytes, deadline: Duration) -> Result<Bytes, CallError> {
-        let service = {
-            let state = self.network.lock();
-            if state.cuts.contains(&(self.me, to)) {
-                return Err(CallError::NotSent(Arc::new(Cut)));
-            }
-            let node = state.nodes.get(&to).ok_or(CallError::NoSuchPeer)?;
-            node.service.clone().ok_or(CallError::Refused)?
-        };
-        let answer = tokio::time::timeout(deadline, service.call(self.me, request)).await;
-        let lost = |cause: Cause| CallError::OutcomeUnknown(cause);
-        let answer = answer.map_err(|_| lost(Arc::new(Late(deadline))))?;
-        if self.network.lock().cuts.contains(&(self.me, to)) {
-            return Err(lost(Arc::new(Cut)));
-        }
-        Ok(answer)
+        let part = |node: &Node| node.service.clone();
+        self.ask(to, deadline, part, async move |service: Arc<dyn Service>, me| {
+            service.call(me, request).await
+        })
+        .await
     }
 
     fn send(&self, to: Incarnation, frame: Bytes) -> Result<(), SendError> {
         let state = self.network.lock();
-        let stream = state.streams.get(&(self.me, to));
+        let stream = state.streams.get(&(self.me(), to));
         let queue = stream.and_then(|stream| stream.queue.as_ref()).ok_or(SendError::Gone)?;
         queue.try_send(frame).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => SendError::Full,
@@ -192,26 +256,70 @@ impl Link for MemoryLink {
     }
 
     fn peers(&self) -> watch::Receiver<Vec<Peer>> {
-        let state = self.network.lock();
-        let known = state.nodes.get(&self.me);
-        known.map_or_else(|| watch::Sender::new(Vec::new()).subscribe(), |node| node.peers.subscribe())
+        self.peers.subscribe()
     }
 
     fn serve(&self, service: Arc<dyn Service>) {
+        self.served().service = Some(service.clone());
         let mut state = self.network.lock();
-        if let Some(node) = state.nodes.get_mut(&self.me) {
+        if let Some(node) = state.nodes.get_mut(&self.me()) {
             node.service = Some(service);
         }
         state.open_streams();
     }
 }
 
+#[async_trait]
+impl Transport for MemoryLink {
+    fn begin(&self, incarnation: Incarnation) -> Identity {
+        let former =
+            std::mem::replace(&mut *self.me.lock().unwrap_or_else(PoisonError::into_inner), incarnation);
+        self.network.leave(former);
+        let address = incarnation.to_string();
+        let peer = Peer { incarnation, node: NodeName::new(""), address: address.clone() };
+        let Served { service, control } = &*self.served();
+        let node = Node {
+            peer,
+            service: service.clone(),
+            control: control.clone(),
+            peers: self.peers.clone(),
+            knows_all: false,
+        };
+        self.peers.send_replace(Vec::new());
+        self.network.lock().nodes.insert(incarnation, node);
+        Identity { address, certificate: None }
+    }
+
+    fn know(&self, living: &[Member]) {
+        let me = self.me();
+        let others = living.iter().filter(|member| member.incarnation != me);
+        let others: Vec<Peer> = others.map(Peer::of).collect();
+        let mut state = self.network.lock();
+        let is_known = |other: Incarnation| others.iter().any(|peer| peer.incarnation == other);
+        state.close_streams(|from, to| (from == me && !is_known(to)) || (to == me && !is_known(from)));
+        self.peers.send_replace(others);
+        state.open_streams();
+    }
+
+    async fn control(&self, to: Incarnation, request: Bytes, deadline: Duration) -> Result<Bytes, CallError> {
+        let part = |node: &Node| node.control.clone();
+        self.ask(to, deadline, part, async move |control: Arc<dyn Control>, me| {
+            control.control(me, request).await
+        })
+        .await
+    }
+
+    fn serve_control(&self, control: Arc<dyn Control>) {
+        self.served().control = Some(control.clone());
+        if let Some(node) = self.network.lock().nodes.get_mut(&self.me()) {
+            node.control = Some(control);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::NodeName;
 
     const A: Incarnation = Incarnation(Uuid::from_u128(1));
     const B: Incarnation = Incarnation(Uuid::from_u128(2));

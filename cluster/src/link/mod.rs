@@ -7,15 +7,19 @@
 //! [`memory`] joins nodes of one process (tests, simulations); a node without peers has [`NoPeers`].
 
 pub mod memory;
+mod transport;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+pub use transport::{Control, Identity, Transport};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use crate::{Cause, Incarnation, NodeName};
+use crate::{Cause, Incarnation, Member, NodeName};
 
 /// A living incarnation other than this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +30,13 @@ pub struct Peer {
     pub node: NodeName,
     /// `host:port` where it is reached.
     pub address: String,
+}
+
+impl Peer {
+    /// A member on record.
+    pub fn of(member: &Member) -> Self {
+        Self { incarnation: member.incarnation, node: member.node.clone(), address: member.address.clone() }
+    }
 }
 
 /// Bytes of the largest request, answer or frame.
@@ -101,7 +112,7 @@ pub trait Link: Send + Sync {
     fn peers(&self) -> watch::Receiver<Vec<Peer>>;
 
     /// Says who answers what peers ask from now on. Until then their calls are refused and no stream is taken.
-    fn serve(&self, service: std::sync::Arc<dyn Service>);
+    fn serve(&self, service: Arc<dyn Service>);
 }
 
 /// What a node does with what peers ask and tell. Calls of one peer run side by side; frames of one peer come one after
@@ -148,5 +159,25 @@ impl Link for NoPeers {
         self.peers.subscribe()
     }
 
-    fn serve(&self, _service: std::sync::Arc<dyn Service>) {}
+    fn serve(&self, _service: Arc<dyn Service>) {}
+}
+
+#[async_trait]
+impl Transport for NoPeers {
+    fn begin(&self, _incarnation: Incarnation) -> Identity {
+        Identity::default()
+    }
+
+    fn know(&self, _living: &[Member]) {}
+
+    async fn control(
+        &self,
+        _to: Incarnation,
+        _request: Bytes,
+        _deadline: Duration,
+    ) -> Result<Bytes, CallError> {
+        Err(CallError::NoSuchPeer)
+    }
+
+    fn serve_control(&self, _control: Arc<dyn Control>) {}
 }

@@ -1,5 +1,6 @@
 //! The ownership tables: conditional writes at start, claim, hand-over and fence; one small quorum read a validation.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,8 +8,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::CqlValue;
 use switchboard_cluster::{
-    Claim, ClaimOutcome, Epoch, Incarnation, Layout, Member, NodeName, OwnershipTables, Shard, ShardCount,
-    ShardRow, TableError,
+    Claim, ClaimOutcome, Epoch, Fingerprint, Incarnation, Layout, Member, NodeName, OwnershipTables, Shard,
+    ShardCount, ShardRow, TableError,
 };
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -38,11 +39,13 @@ impl OwnershipTables for CqlStore {
     async fn members(&self) -> Result<Vec<Member>, TableError> {
         let statement = self.inner.statements.ownership.members.clone();
         let pager = self.inner.session.execute_iter(statement, ()).await.map_err(pager_error)?;
-        let rows = pager.rows_stream::<(Uuid, String, String, bool)>().map_err(shape_error)?;
-        let members = rows.map_ok(|(incarnation, node, address, fenced)| Member {
+        let rows =
+            pager.rows_stream::<(Uuid, String, String, Option<Vec<u8>>, bool)>().map_err(shape_error)?;
+        let members = rows.map_ok(|(incarnation, node, address, certificate, fenced)| Member {
             incarnation: Incarnation(incarnation),
             node: NodeName::new(node),
             address,
+            certificate: certificate.and_then(|bytes| bytes.try_into().ok()).map(Fingerprint),
             fenced,
         });
         Ok(members.try_collect().await.map_err(next_row_error)?)
@@ -50,10 +53,25 @@ impl OwnershipTables for CqlStore {
 
     async fn join(&self, member: Member) -> Result<(), TableError> {
         let statement = &self.inner.statements.ownership.join;
-        let values = (member.incarnation.0, member.node.as_str(), member.address.as_str(), member.fenced);
+        let certificate = member.certificate.map(|Fingerprint(hash)| hash.to_vec());
+        let (node, address) = (member.node.as_str(), member.address.as_str());
+        let values = (member.incarnation.0, node, address, certificate, member.fenced);
         // Not applied means that an earlier attempt was; the name is a fresh one that nobody else has.
         self.inner.until_answered(statement, values).await?;
         Ok(())
+    }
+
+    async fn vote(
+        &self,
+        accused: Incarnation,
+        voter: Incarnation,
+        against: bool,
+    ) -> Result<Vec<Incarnation>, TableError> {
+        let statements = &self.inner.statements.ownership;
+        let statement = if against { &statements.vote } else { &statements.withdraw };
+        // Not applied means that the accused is fenced or not on record: the reading shows it.
+        self.inner.until_answered(statement, (HashSet::from([voter.0]), accused.0)).await?;
+        Ok(self.inner.settle(|| self.inner.read_votes(accused)).await?)
     }
 
     async fn fence(&self, incarnation: Incarnation) -> Result<(), TableError> {
@@ -82,6 +100,18 @@ impl OwnershipTables for CqlStore {
         let rows = pager.rows_stream::<(i32, Uuid, i64)>().map_err(shape_error)?;
         let shards = rows.map_ok(|(shard, owner, epoch)| (Shard(shard as u32), shard_row(owner, epoch)));
         Ok(shards.try_collect().await.map_err(next_row_error)?)
+    }
+
+    async fn shard_rows(&self, shards: &[Shard]) -> Result<Vec<(Shard, ShardRow)>, TableError> {
+        let reads = shards.iter().map(|shard| async {
+            let row = self.inner.read_shard(shard.0 as i32).await?;
+            Ok::<_, StoreError>(row.map(|row| (*shard, row)))
+        });
+        // Collected first: a stream over borrowing closures would tie the future to their lifetimes.
+        let reads: Vec<_> = reads.collect();
+        let rows: Vec<Option<(Shard, ShardRow)>> =
+            stream::iter(reads).buffered(CLAIMS_AT_ONCE).try_collect().await?;
+        Ok(rows.into_iter().flatten().collect())
     }
 
     async fn claim(&self, claims: &[Claim]) -> Result<Vec<ClaimOutcome>, TableError> {
@@ -136,6 +166,18 @@ impl Inner {
         let rows = result.into_rows_result().map_err(shape_error)?;
         let row = rows.maybe_first_row::<(Uuid, i64)>().map_err(shape_error)?;
         Ok(row.map(|(owner, epoch)| shard_row(owner, epoch)))
+    }
+
+    /// The votes against a living incarnation.
+    async fn read_votes(&self, accused: Incarnation) -> Result<Vec<Incarnation>, StoreError> {
+        let statement = &self.statements.ownership.read_votes;
+        let result = self.session.execute_unpaged(statement, (accused.0,)).await.map_err(read_error)?;
+        let rows = result.into_rows_result().map_err(shape_error)?;
+        let row = rows.maybe_first_row::<(Option<bool>, Option<Vec<Uuid>>)>().map_err(shape_error)?;
+        Ok(match row {
+            Some((Some(false), Some(votes))) => votes.into_iter().map(Incarnation).collect(),
+            _ => Vec::new(),
+        })
     }
 
     async fn read_layout(&self, statement: &PreparedStatement) -> Result<Option<Layout>, StoreError> {

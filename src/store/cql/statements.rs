@@ -73,6 +73,9 @@ pub(super) struct OwnershipStatements {
     pub(super) insert_layout: PreparedStatement,
     pub(super) members: PreparedStatement,
     pub(super) join: PreparedStatement,
+    pub(super) vote: PreparedStatement,
+    pub(super) withdraw: PreparedStatement,
+    pub(super) read_votes: PreparedStatement,
     pub(super) fence: PreparedStatement,
     pub(super) forget: PreparedStatement,
     pub(super) is_fenced: PreparedStatement,
@@ -248,13 +251,26 @@ impl<'a> Preparer<'a> {
                 )
                 .await?,
             members: self
-                .read("SELECT incarnation, node, address, fenced FROM {}.incarnations", SMALL_PAGE)
+                .read("SELECT incarnation, node, address, certificate, fenced FROM {}.incarnations", SMALL_PAGE)
                 .await?,
             join: self
                 .conditional(
-                    "INSERT INTO {}.incarnations (incarnation, node, address, fenced) VALUES (?, ?, ?, ?) \
-                     IF NOT EXISTS",
+                    "INSERT INTO {}.incarnations (incarnation, node, address, certificate, fenced) \
+                     VALUES (?, ?, ?, ?, ?) IF NOT EXISTS",
                 )
+                .await?,
+            vote: self
+                .conditional(
+                    "UPDATE {}.incarnations SET votes = votes + ? WHERE incarnation = ? IF fenced = false",
+                )
+                .await?,
+            withdraw: self
+                .conditional(
+                    "UPDATE {}.incarnations SET votes = votes - ? WHERE incarnation = ? IF fenced = false",
+                )
+                .await?,
+            read_votes: self
+                .read_serial("SELECT fenced, votes FROM {}.incarnations WHERE incarnation = ?")
                 .await?,
             fence: self
                 .conditional("UPDATE {}.incarnations SET fenced = true WHERE incarnation = ? IF fenced = false")

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use switchboard_cluster::{
-    Claim, ClaimOutcome, Epoch, Incarnation, Layout, Member, NodeName, OwnershipTables, Shard, ShardCount,
-    ShardRow, TableError,
+    Claim, ClaimOutcome, Epoch, Fingerprint, Incarnation, Layout, Member, NodeName, OwnershipTables, Shard,
+    ShardCount, ShardRow, TableError,
 };
 use uuid::Uuid;
 
@@ -21,7 +21,11 @@ const LAYOUT: &str = "the cluster's layout";
 struct MemberRecord {
     node: NodeName,
     address: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    certificate: Option<Fingerprint>,
     fenced: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    votes: Vec<Incarnation>,
 }
 
 /// The row of a shard, inside a transaction.
@@ -97,6 +101,7 @@ impl OwnershipTables for EmbeddedStore {
                     incarnation: keys::member_of(&key).ok_or(StoreError::corrupt(MEMBER))?,
                     node: record.node,
                     address: record.address,
+                    certificate: record.certificate,
                     fenced: record.fenced,
                 });
             }
@@ -107,9 +112,33 @@ impl OwnershipTables for EmbeddedStore {
 
     async fn join(&self, member: Member) -> Result<(), TableError> {
         self.submit(NEEDS_ROOM, move |transaction| {
-            let record = MemberRecord { node: member.node, address: member.address, fenced: member.fenced };
+            let Member { node, address, certificate, fenced, .. } = member;
+            let record = MemberRecord { node, address, certificate, fenced, votes: Vec::new() };
             transaction.put(keys::member(member.incarnation), encode_member(&record));
             Ok(())
+        })
+        .await
+    }
+
+    async fn vote(
+        &self,
+        accused: Incarnation,
+        voter: Incarnation,
+        against: bool,
+    ) -> Result<Vec<Incarnation>, TableError> {
+        self.submit(NEEDS_ROOM, move |transaction| {
+            let key = keys::member(accused);
+            let Some(record) = transaction.get(MEMBER, &key)? else { return Ok(Vec::new()) };
+            let mut record = decode_member(&record)?;
+            if record.fenced {
+                return Ok(Vec::new());
+            }
+            record.votes.retain(|vote| *vote != voter);
+            if against {
+                record.votes.push(voter);
+            }
+            transaction.put(key, encode_member(&record));
+            Ok(record.votes)
         })
         .await
     }
@@ -163,6 +192,20 @@ impl OwnershipTables for EmbeddedStore {
             Ok(shards)
         });
         Ok(shards.await?)
+    }
+
+    async fn shard_rows(&self, shards: &[Shard]) -> Result<Vec<(Shard, ShardRow)>, TableError> {
+        let shards = shards.to_vec();
+        let rows = self.read_blocking(move |data| {
+            let mut rows = Vec::new();
+            for shard in shards {
+                if let Some(record) = reads::get(data, SHARD, &keys::shard(shard))? {
+                    rows.push((shard, decode_shard(&record)?));
+                }
+            }
+            Ok(rows)
+        });
+        Ok(rows.await?)
     }
 
     async fn claim(&self, claims: &[Claim]) -> Result<Vec<ClaimOutcome>, TableError> {

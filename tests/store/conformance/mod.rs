@@ -69,6 +69,7 @@ cases! {
     indexes::a_retired_bucket_can_be_used_again,
     ownership::a_layout_is_fixed_once,
     ownership::members_join_are_fenced_and_forgotten,
+    ownership::votes_stand_against_the_living_only,
     ownership::a_claim_is_won_only_from_the_expected_row,
     ownership::of_racing_claimers_one_wins,
     ownership::a_restarted_node_takes_its_shards_back,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use switchboard_cluster::{
-    Claim, ClaimOutcome, Epoch, Layout, Member, NodeName, NotValid, Ownership, OwnershipOptions,
+    Claim, ClaimOutcome, Epoch, Fingerprint, Layout, Member, NodeName, NotValid, Ownership, OwnershipOptions,
     OwnershipTables, Shard, ShardCount, ShardRow,
 };
 
@@ -28,7 +28,9 @@ pub(super) async fn members_join_are_fenced_and_forgotten(s: Setting) {
     assert!(!s.store.is_valid(me).await.expect("an answer"), "who is not on record is not valid");
     for (incarnation, node) in [(me, "a"), (other, "b")] {
         let node = NodeName::new(node);
-        let member = Member { incarnation, node, address: "host:7000".to_owned(), fenced: false };
+        let certificate = Some(Fingerprint([7; 32]));
+        let address = "host:7000".to_owned();
+        let member = Member { address, certificate, ..Member::new(incarnation, node) };
         s.store.join(member.clone()).await.expect("a place");
         s.store.join(member.clone()).await.expect("twice is no error");
         assert!(s.store.is_valid(incarnation).await.expect("an answer"));
@@ -69,6 +71,28 @@ pub(super) async fn a_claim_is_won_only_from_the_expected_row(s: Setting) {
     let shards = s.store.shards().await.expect("shards");
     let mine: Vec<_> = shards.into_iter().filter(|(shard, _)| *shard == s.shard).collect();
     assert_eq!(mine, [(s.shard, row(b, 6))]);
+    let read = s.store.shard_rows(&[s.shard, Shard(4_000)]).await.expect("rows");
+    assert_eq!(read, [(s.shard, row(b, 6))], "one that was never claimed is left out");
+}
+
+pub(super) async fn votes_stand_against_the_living_only(s: Setting) {
+    let [accused, one, other] = [0x4101, 0x4102, 0x4103].map(incarnation);
+    let vote = async |voter, against| {
+        let mut votes = s.store.vote(accused, voter, against).await.expect("an answer");
+        votes.sort();
+        votes
+    };
+    assert_eq!(vote(one, true).await, [], "who is not on record cannot be accused");
+    s.store.join(Member::new(accused, NodeName::new("c"))).await.expect("a place");
+    assert_eq!(vote(one, true).await, [one]);
+    assert_eq!(vote(one, true).await, [one]);
+    assert_eq!(vote(other, true).await, [one, other]);
+    assert_eq!(vote(one, false).await, [other]);
+    assert!(s.store.is_valid(accused).await.expect("an answer"), "a vote alone does nothing");
+    s.store.fence(accused).await.expect("a fence");
+    assert_eq!(vote(one, true).await, []);
+    s.store.forget(accused).await.expect("an answer");
+    assert!(!s.store.members().await.expect("members").iter().any(|member| member.incarnation == accused));
 }
 
 pub(super) async fn of_racing_claimers_one_wins(s: Setting) {
@@ -97,6 +121,7 @@ pub(super) async fn a_restarted_node_takes_its_shards_back(s: Setting) {
             OwnershipOptions {
                 node: NodeName::new("restarted"),
                 address: String::new(),
+                certificate: None,
                 incarnation: incarnation(number),
                 shards: count(),
                 clock: Arc::new(move || now_us),

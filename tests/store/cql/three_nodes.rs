@@ -79,6 +79,7 @@ fn ownership_options(incarnation: Incarnation) -> OwnershipOptions {
     OwnershipOptions {
         node: NodeName::new("node"),
         address: String::new(),
+        certificate: None,
         incarnation,
         shards: ShardCount::new(256).expect("a power of two"),
         clock: Arc::new(|| 1),

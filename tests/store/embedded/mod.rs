@@ -34,6 +34,7 @@ pub(crate) async fn own(tables: Arc<dyn OwnershipTables>) -> Ownership {
     let options = OwnershipOptions {
         node: NodeName::new("node"),
         address: String::new(),
+        certificate: None,
         incarnation,
         shards: ShardCount::new(256).expect("a power of two"),
         clock: Arc::new(|| 1),

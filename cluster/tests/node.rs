@@ -1,0 +1,301 @@
+//! Whole nodes in one process: the loop, tables in memory, links that are cut. Time is paused and jumps while all wait.
+
+mod tables;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use switchboard_cluster::link::Transport;
+use switchboard_cluster::link::memory::{MemoryLink, Network};
+use switchboard_cluster::node::{End, OrderError};
+use switchboard_cluster::steward::Times;
+use switchboard_cluster::{
+    Claim, ClaimOutcome, Epoch, Incarnation, Layout, Member, Node, NodeName, NodeOptions, NotValid, Occupant,
+    Owner, OwnershipTables, Shard, ShardCount, ShardEvent, ShardRow, TableError,
+};
+use tables::{Tables, ToldToFail};
+use uuid::Uuid;
+
+const SHARDS: u32 = 256;
+
+/// The tables as one node reaches them.
+struct Reached {
+    tables: Arc<Tables>,
+    cut: AtomicBool,
+}
+
+impl Reached {
+    fn check(&self) -> Result<(), TableError> {
+        match self.cut.load(Ordering::SeqCst) {
+            true => Err(TableError::Unavailable(Arc::new(ToldToFail))),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl OwnershipTables for Reached {
+    async fn agree_layout(&self, wanted: Layout) -> Result<Layout, TableError> {
+        self.check()?;
+        self.tables.agree_layout(wanted).await
+    }
+    async fn members(&self) -> Result<Vec<Member>, TableError> {
+        self.check()?;
+        self.tables.members().await
+    }
+    async fn join(&self, member: Member) -> Result<(), TableError> {
+        self.check()?;
+        self.tables.join(member).await
+    }
+    async fn vote(&self, a: Incarnation, v: Incarnation, yes: bool) -> Result<Vec<Incarnation>, TableError> {
+        self.check()?;
+        self.tables.vote(a, v, yes).await
+    }
+    async fn fence(&self, incarnation: Incarnation) -> Result<(), TableError> {
+        self.check()?;
+        self.tables.fence(incarnation).await
+    }
+    async fn forget(&self, incarnation: Incarnation) -> Result<(), TableError> {
+        self.check()?;
+        self.tables.forget(incarnation).await
+    }
+    async fn is_valid(&self, incarnation: Incarnation) -> Result<bool, TableError> {
+        self.check()?;
+        self.tables.is_valid(incarnation).await
+    }
+    async fn shards(&self) -> Result<Vec<(Shard, ShardRow)>, TableError> {
+        self.check()?;
+        self.tables.shards().await
+    }
+    async fn shard_rows(&self, shards: &[Shard]) -> Result<Vec<(Shard, ShardRow)>, TableError> {
+        self.check()?;
+        self.tables.shard_rows(shards).await
+    }
+    async fn claim(&self, claims: &[Claim]) -> Result<Vec<ClaimOutcome>, TableError> {
+        self.check()?;
+        self.tables.claim(claims).await
+    }
+}
+
+/// Nodes that share tables and a network.
+struct Cluster {
+    network: Network,
+    tables: Arc<Tables>,
+    runs: Arc<AtomicU64>,
+}
+
+struct Running {
+    node: Node,
+    store: Arc<Reached>,
+    _link: Arc<MemoryLink>,
+}
+
+impl Running {
+    fn owned(&self) -> usize {
+        self.node.ownership().owned().len()
+    }
+
+    fn run(&self) -> Incarnation {
+        self.node.ownership().incarnation()
+    }
+}
+
+impl Cluster {
+    fn new() -> Self {
+        Self { network: Network::default(), tables: Tables::open(), runs: Arc::default() }
+    }
+
+    async fn start(&self, name: &str) -> Running {
+        let store = Arc::new(Reached { tables: self.tables.clone(), cut: AtomicBool::new(false) });
+        let link = self.network.transport();
+        let runs = self.runs.clone();
+        let options = NodeOptions {
+            node: NodeName::new(name),
+            shards: ShardCount::new(SHARDS).expect("a power of two"),
+            clock: Arc::new(|| 1),
+            fresh: Arc::new(move || {
+                Incarnation(Uuid::from_u128(u128::from(runs.fetch_add(1, Ordering::SeqCst)) + 1))
+            }),
+            times: Times { rebalance_after: Duration::from_secs(10), ..Times::default() },
+            vacate_within: Duration::from_secs(1),
+        };
+        let transport: Arc<dyn Transport> = link.clone();
+        let node = Node::start(store.clone(), transport, options).await.expect("a start");
+        Running { node, store, _link: link }
+    }
+
+    /// Three nodes that have evened out their shares.
+    async fn three(&self) -> [Running; 3] {
+        let nodes = [self.start("a").await, self.start("b").await, self.start("c").await];
+        until("shares are even", || nodes.iter().all(|node| node.owned() > 50)).await;
+        until("nothing moves", || nodes.iter().map(Running::owned).sum::<usize>() == SHARDS as usize).await;
+        nodes
+    }
+
+    /// Nothing passes between a node and the others any more.
+    fn isolate(&self, one: &Running, others: &[&Running]) {
+        others.iter().for_each(|other| self.network.cut(one.run(), other.run()));
+    }
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waited = tokio::time::timeout(Duration::from_secs(600), async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_gets_its_share_and_everybody_knows() {
+    let cluster = Cluster::new();
+    let [a, b, c] = cluster.three().await;
+    for shard in (0..SHARDS).map(Shard) {
+        let owners: Vec<Owner> = [&a, &b, &c].map(|one| one.node.ownership().owner(shard)).to_vec();
+        let here = owners.iter().filter(|owner| matches!(owner, Owner::Here(_))).count();
+        assert_eq!(here, 1, "{shard}: {owners:?}");
+    }
+    let status = a.node.status().await.expect("a status");
+    assert_eq!((status.members.len(), status.unowned), (3, 0));
+    assert_eq!(status.members.iter().map(|member| member.shards).sum::<u32>(), SHARDS);
+    assert!(status.members.iter().all(|member| !member.suspect && !member.draining));
+}
+
+#[tokio::test(start_paused = true)]
+async fn shards_of_a_node_that_fell_silent_are_taken_by_the_others() {
+    let cluster = Cluster::new();
+    let [a, b, c] = cluster.three().await;
+    let (shard, epoch) = c.node.ownership().owned()[0];
+    let began = tokio::time::Instant::now();
+    cluster.isolate(&c, &[&a, &b]);
+    c.store.cut.store(true, Ordering::SeqCst);
+    until("two own all", || a.owned() + b.owned() == SHARDS as usize).await;
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    let taken = [&a, &b].into_iter().find_map(|one| one.node.ownership().epoch(shard));
+    assert!(taken.expect("an owner") > epoch);
+    let counts = a.node.counts();
+    assert!(counts.claims > 0 && counts.conditional_writes >= counts.claims);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_cut_off_acknowledges_nothing_and_comes_back_as_another_run() {
+    let cluster = Cluster::new();
+    let [a, b, c] = cluster.three().await;
+    let former = c.run();
+    let (shard, epoch) = c.node.ownership().owned()[0];
+    let mut events = c.node.ownership().events();
+    cluster.isolate(&c, &[&a, &b]);
+    c.store.cut.store(true, Ordering::SeqCst);
+    until("two own all", || a.owned() + b.owned() == SHARDS as usize).await;
+    c.store.cut.store(false, Ordering::SeqCst);
+    assert!(c.node.ownership().validate(shard, epoch).await.is_err());
+    until("another run", || c.run() != former).await;
+    assert!(matches!(c.node.ownership().validate(shard, epoch).await, Err(NotValid::Moved)));
+    until("shares are even", || c.owned() > 50).await;
+    let mut lost = 0;
+    while let Ok(event) = events.try_recv() {
+        lost += usize::from(matches!(event, ShardEvent::Lost(..)));
+    }
+    assert!(lost > 50, "{lost}");
+    assert_eq!(c.node.counts().rebirths, 1);
+    assert!(c.node.ended().borrow().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_lost_sight_of_the_others_is_fenced_not_they() {
+    let cluster = Cluster::new();
+    let [a, b, c] = cluster.three().await;
+    let runs = [a.run(), b.run()];
+    let former = c.run();
+    cluster.isolate(&c, &[&a, &b]);
+    until("c is another run", || c.run() != former).await;
+    assert_eq!([a.run(), b.run()], runs);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_cannot_reach_the_tables_is_relieved_though_it_answers_pings() {
+    let cluster = Cluster::new();
+    let [a, b, c] = cluster.three().await;
+    c.store.cut.store(true, Ordering::SeqCst);
+    until("two own all", || a.owned() + b.owned() == SHARDS as usize).await;
+    assert!(*c.node.ownership().impaired().borrow());
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_nobody_reaches_the_tables_nobody_is_accused() {
+    let cluster = Cluster::new();
+    let nodes = cluster.three().await;
+    let runs: Vec<_> = nodes.iter().map(Running::run).collect();
+    nodes.iter().for_each(|node| node.store.cut.store(true, Ordering::SeqCst));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    nodes.iter().for_each(|node| node.store.cut.store(false, Ordering::SeqCst));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(nodes.iter().map(Running::run).collect::<Vec<_>>(), runs);
+    assert!(nodes.iter().all(|node| node.owned() > 50));
+}
+
+/// Notes for which shards work was ended.
+struct Diary(Mutex<Vec<Shard>>);
+
+#[async_trait]
+impl Occupant for Diary {
+    async fn vacate(&self, shard: Shard, _epoch: Epoch) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        self.0.lock().expect("a diary").push(shard);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_hands_its_shards_over_and_nobody_is_suspected() {
+    let cluster = Cluster::new();
+    let [a, b, c] = cluster.three().await;
+    let diary = Arc::new(Diary(Mutex::default()));
+    c.node.ownership().occupied_by(diary.clone());
+    let owned = c.owned();
+    let claims = || a.node.counts().claims + b.node.counts().claims;
+    let before = claims();
+    let (shard, epoch) = c.node.ownership().owned()[0];
+    c.node.leave(Duration::from_secs(30)).await;
+    assert_eq!(diary.0.lock().expect("a diary").len(), owned);
+    until("two own all", || a.owned() + b.owned() == SHARDS as usize).await;
+    assert!(c.node.ownership().validate(shard, epoch).await.is_err());
+    assert_eq!(c.node.counts().hand_overs, owned as u64);
+    assert_eq!((claims(), a.node.counts().fences), (before, 0), "nothing was claimed, nobody fenced");
+    until("it has ended", || *c.node.ended().borrow() == Some(End::Left)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drained_node_stays_without_shards() {
+    let cluster = Cluster::new();
+    let [a, b, c] = cluster.three().await;
+    assert!(matches!(a.node.drain("nobody").await, Err(OrderError::NoSuchNode(_))));
+    a.node.drain("b").await.expect("an order");
+    until("b is empty", || b.owned() == 0 && a.owned() + c.owned() == SHARDS as usize).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(b.owned(), 0);
+    a.node.rebalance().await.expect("an order");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(b.owned(), 0, "it wants none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_node_cannot_be_drained() {
+    let cluster = Cluster::new();
+    let a = cluster.start("a").await;
+    assert!(matches!(a.node.drain("a").await, Err(OrderError::NobodyElse)));
+    a.node.leave(Duration::from_secs(5)).await;
+    until("it has ended", || a.node.ended().borrow().is_some()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_processes_with_one_name_the_elder_ends() {
+    let cluster = Cluster::new();
+    let elder = cluster.start("a").await;
+    let younger = cluster.start("a").await;
+    until("the elder ends", || matches!(*elder.node.ended().borrow(), Some(End::Replaced(_)))).await;
+    assert_eq!((elder.owned(), younger.owned()), (0, SHARDS as usize));
+    younger.node.ownership().confirm().await.expect("valid");
+}
