@@ -4,8 +4,9 @@
 //! A [`Link`] is this node's end towards its peers, a [`Service`] is what the node does with what peers ask of it. Peers
 //! are the living incarnations on record and nobody else: a fenced one is neither called nor heard.
 //!
-//! [`memory`] joins nodes of one process (tests, simulations); a node without peers has [`NoPeers`].
+//! [`grpc`] is the real thing; [`memory`] joins nodes of one process (tests, simulations); a node without peers has [`NoPeers`].
 
+pub mod grpc;
 pub mod memory;
 mod transport;
 
