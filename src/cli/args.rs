@@ -271,6 +271,9 @@ pub(super) struct ServerFlags {
     /// Where other nodes of a cluster reach this one
     #[arg(long, value_name = "ADDRESS", help_heading = "Cluster")]
     node_listen: Option<String>,
+    /// Where other nodes are told to reach this one, if not at --node-listen
+    #[arg(long, value_name = "HOST:PORT", help_heading = "Cluster")]
+    node_advertise: Option<String>,
     /// Name of this node in a cluster
     #[arg(long, value_name = "NAME", help_heading = "Cluster")]
     node_name: Option<String>,
@@ -576,6 +579,7 @@ impl ServerFlags {
             ("server.no_demo", &no_demo),
             ("server.credentials_file", &self.credentials_file),
             ("node.listen", &self.node_listen),
+            ("node.advertise", &self.node_advertise),
             ("node.name", &self.node_name),
             ("log.level", &self.log_level),
             ("log.format", &self.log_format),

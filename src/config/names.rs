@@ -10,7 +10,7 @@ pub(super) const TEST_PREFIX: &str = "SWITCHBOARD_TEST_";
 pub const CONFIG_VARIABLE: &str = "SWITCHBOARD_CONFIG";
 
 /// Settings that have a flag: dotted key, flag without dashes. Their variable is that of the flag.
-const FLAGS: [(&str, &str); 13] = [
+const FLAGS: [(&str, &str); 14] = [
     ("server.listen", "listen"),
     ("server.data_dir", "data-dir"),
     ("server.store", "store"),
@@ -19,6 +19,7 @@ const FLAGS: [(&str, &str); 13] = [
     ("tls.cert", "tls-cert"),
     ("tls.key", "tls-key"),
     ("node.listen", "node-listen"),
+    ("node.advertise", "node-advertise"),
     ("node.name", "node-name"),
     ("cql.contact_points", "cql-contact-points"),
     ("cql.keyspace", "cql-keyspace"),

@@ -28,6 +28,13 @@ const DRAIN_TIMEOUT: Key<super::kind::Span> = key("server.drain_timeout", "30s",
 const TLS_CERT: Key<Maybe<FilePath>> = key("tls.cert", "", Maybe(FilePath));
 const TLS_KEY: Key<Maybe<FilePath>> = key("tls.key", "", Maybe(FilePath));
 const NODE_LISTEN: Key<Maybe<Address>> = key("node.listen", "", Maybe(Address));
+const NODE_ADVERTISE: Key<Maybe<Text>> = key(
+    "node.advertise",
+    "",
+    Maybe(Text { accepts: text::is_host_and_port, allowed: "a host and a port, such as node1.example:7000" }),
+);
+const NODE_SUSPECT_AFTER: Key<super::kind::Span> = key("node.suspect_after", "3s", span(500, 60_000));
+const NODE_REBALANCE_AFTER: Key<super::kind::Span> = key("node.rebalance_after", "60s", span(0, 86_400_000));
 const NODE_NAME: Key<Maybe<Text>> = key(
     "node.name",
     "",
@@ -82,10 +89,18 @@ pub struct TlsFiles {
 /// `[node]`
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Where other nodes reach this one; none for a server that stands alone.
+    /// Where other nodes reach this one; none for a free port of the loopback address, which nodes of this machine
+    /// reach. A node on an embedded store stands alone and listens nowhere.
     pub listen: Option<SocketAddr>,
-    /// Its name among them; none for one made at start.
+    /// Where others are told to reach it, where that is not `listen`.
+    pub advertise: Option<String>,
+    /// Its name among them, the same when it is started again; none for that of the machine and `server.listen`'s port.
     pub name: Option<String>,
+    /// Silence after which a node whose pings fail is voted out. Too short, and slow nodes lose their shards; too
+    /// long, and chats of a dead node wait. Default 3 s.
+    pub suspect_after: Duration,
+    /// How long shares of shards must be unequal before shards are moved. Default 60 s.
+    pub rebalance_after: Duration,
 }
 
 impl Server {
@@ -135,6 +150,12 @@ impl TlsFiles {
 
 impl Node {
     pub(super) fn read(reader: &mut Reader) -> Self {
-        Self { listen: reader.get(&NODE_LISTEN), name: reader.get(&NODE_NAME) }
+        Self {
+            listen: reader.get(&NODE_LISTEN),
+            advertise: reader.get(&NODE_ADVERTISE),
+            name: reader.get(&NODE_NAME),
+            suspect_after: reader.get(&NODE_SUSPECT_AFTER),
+            rebalance_after: reader.get(&NODE_REBALANCE_AFTER),
+        }
     }
 }

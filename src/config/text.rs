@@ -32,6 +32,12 @@ pub(super) fn is_contact_point(text: &str) -> bool {
         }
 }
 
+/// A machine with a port.
+pub(super) fn is_host_and_port(text: &str) -> bool {
+    text.parse::<std::net::SocketAddr>().is_ok()
+        || text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok())
+}
+
 /// The name of a node.
 pub(super) fn is_node_name(text: &str) -> bool {
     text.len() <= 63 && is_host(text)

@@ -1,6 +1,7 @@
 //! The composition root: builds every part in order, and owns the order of the end.
 
 mod demo;
+mod membership;
 mod rules;
 mod stop;
 
@@ -9,15 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::ArbiterHandle;
-use switchboard_cluster::{Incarnation, NodeName, Ownership, OwnershipOptions, ShardCount, StartError};
+use switchboard_cluster::StartError;
+use switchboard_cluster::node::End;
 use thiserror::Error;
 
 use crate::actors::{ActorSettings, Actors, ActorsParts, recovery, timers};
 use crate::admin::{self, BindError, Services};
 use crate::clock::SystemClock;
 use crate::config::{Config, StoreKind};
-use crate::domain::id::{CustomerId, IdSource as _};
-use crate::domain::time::Clock as _;
+use crate::domain::id::CustomerId;
 use crate::edge::{self, EdgeContext, EdgeSettings, Readiness, RunningServer, WaitingRoom};
 use crate::id_source::OsIds;
 use crate::observe::Metrics;
@@ -60,9 +61,12 @@ pub enum NodeError {
     /// The store has failed for good while the server ran.
     #[error("the store has failed; the server stops so that nothing is acknowledged that is not stored")]
     StoreFailed(#[source] crate::store::Failure),
-    /// Another node has taken this one's shards.
-    #[error("this node was declared dead by its peers; start it again")]
-    Fenced,
+    /// The address for other nodes cannot be listened on.
+    #[error("the address for other nodes cannot be listened on (node.listen)")]
+    NodeListen(#[source] std::io::Error),
+    /// This node is no member of its cluster any more.
+    #[error(transparent)]
+    Ended(End),
 }
 
 /// Bytes of a websocket message and of an HTTP body: room for an event of the largest size, escaped, and for a
@@ -73,6 +77,8 @@ const MAX_BODY: usize = 1024 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections of one worker.
 const MAX_CONNECTIONS: usize = 1_000_000;
+/// Threads for the talk between nodes.
+const CLUSTER_THREADS: usize = 2;
 /// How often rate limits let go of what is full again.
 const SHRINK_EVERY: Duration = Duration::from_secs(60);
 
@@ -81,10 +87,18 @@ const SHRINK_EVERY: Duration = Duration::from_secs(60);
 /// # Errors
 /// See [`NodeError`].
 pub fn run(config: Config) -> Result<(), NodeError> {
-    actix_rt::System::new().block_on(serve(Arc::new(config)))
+    // Talk between nodes, and what decides ownership, must not wait behind work for clients.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CLUSTER_THREADS)
+        .thread_name("cluster")
+        .enable_all()
+        .build()?;
+    let served = actix_rt::System::new().block_on(serve(Arc::new(config), runtime.handle()));
+    runtime.shutdown_background();
+    served
 }
 
-async fn serve(config: Arc<Config>) -> Result<(), NodeError> {
+async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<(), NodeError> {
     let tls = config.tls.as_ref().map(edge::tls_config).transpose()?;
     let is_tls = tls.is_some();
     let waiting = WaitingRoom::open(config.server.listen, tls.clone())?;
@@ -93,7 +107,8 @@ async fn serve(config: Arc<Config>) -> Result<(), NodeError> {
     let clock = Arc::new(SystemClock);
     let ids = Arc::new(OsIds);
     let tenants = Tenants::new(store.clone(), clock.clone(), ids.clone());
-    let ownership = Ownership::start(store.clone(), ownership_options(&config)).await?;
+    let member = membership::join(&config, store.clone(), runtime).await?;
+    let ownership = member.ownership().clone();
     let metrics = Arc::new(Metrics::default());
     let registry = Registry::new(session_counts(&config), metrics.clone());
     let readiness = Arc::new(Readiness::default());
@@ -178,19 +193,7 @@ async fn serve(config: Arc<Config>) -> Result<(), NodeError> {
     let recovered = recovery::recover(&actors).await?;
     tracing::info!(chats = recovered, "open chats are loaded");
     announce(&config, &server, &context, is_tls);
-    stop::wait_and_stop(&config, server, &context, &tenants).await
-}
-
-fn ownership_options(config: &Config) -> OwnershipOptions {
-    let name = config.node.name.clone().unwrap_or_else(|| "node".to_owned());
-    OwnershipOptions {
-        node: NodeName::new(name),
-        address: config.node.listen.map(|address| address.to_string()).unwrap_or_default(),
-        certificate: None,
-        incarnation: Incarnation(OsIds.uuid()),
-        shards: ShardCount::new(config.server.shards).unwrap_or(ShardCount::DEFAULT),
-        clock: Arc::new(|| SystemClock.now().0),
-    }
+    stop::wait_and_stop(&config, server, &context, &member).await
 }
 
 fn edge_settings(config: &Config) -> EdgeSettings {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use switchboard_cluster::Node;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
@@ -11,10 +12,11 @@ use crate::config::Config;
 use crate::edge::{EdgeContext, RunningServer};
 use crate::protocol::version::Surface;
 use crate::sessions::Wake;
-use crate::tenants::Tenants;
 
 /// How long sockets have to close by themselves once they were told to.
 const GOODBYE: Duration = Duration::from_secs(3);
+/// How long the last word to the cluster may take.
+const LEAVE: Duration = Duration::from_secs(5);
 /// How long what was cut may take to be gone when the whole time is over.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -23,11 +25,11 @@ pub(super) async fn wait_and_stop(
     config: &Config,
     server: RunningServer,
     context: &Arc<EdgeContext>,
-    _tenants: &Tenants,
+    member: &Node,
 ) -> Result<(), NodeError> {
     let actors = context.requests.actors();
     let mut failed = actors.store().failed();
-    let mut fenced = actors.shards().fenced();
+    let mut ended = member.ended();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let outcome = tokio::select! {
@@ -37,14 +39,20 @@ pub(super) async fn wait_and_stop(
             Some(failure) => Err(NodeError::StoreFailed(failure)),
             None => Ok(()),
         },
-        _ = fenced.wait_for(|fenced| *fenced) => Err(NodeError::Fenced),
+        end = ended.wait_for(Option::is_some) => match end.ok().and_then(|end| end.clone()) {
+            Some(end) => Err(NodeError::Ended(end)),
+            None => Ok(()),
+        },
     };
     tracing::info!("draining: no new clients, sessions are told to reconnect");
+    context.readiness.drain();
+    if outcome.is_ok() {
+        // Shards go first, so that what clients still ask is answered by those who have them then.
+        member.give_away(config.server.drain_timeout / 3).await;
+    }
     drain(config, server, context).await;
-    if outcome.is_ok()
-        && let Err(error) = context.requests.actors().shards().step_down().await
-    {
-        tracing::warn!(%error, "peers will have to notice that this node has ended");
+    if outcome.is_ok() {
+        member.leave(LEAVE).await;
     }
     outcome
 }
@@ -53,7 +61,6 @@ pub(super) async fn wait_and_stop(
 /// of those away that do not read. Actors live on the server's threads, so these stop last.
 async fn drain(config: &Config, server: RunningServer, context: &Arc<EdgeContext>) {
     let end = Instant::now() + config.server.drain_timeout;
-    context.readiness.drain();
     server.stop_accepting().await;
     let registry = &context.sessions.registry;
     for session in registry.sessions() {

@@ -38,6 +38,8 @@ pub(super) enum Asked {
     Status(oneshot::Sender<NodeStatus>),
     Drain,
     Rebalance,
+    /// Answered when everything is given away; the node stays.
+    GiveAway(oneshot::Sender<()>),
     /// Answered when everything is given away.
     Leave(oneshot::Sender<()>),
 }
@@ -66,6 +68,7 @@ pub(super) struct Driver {
     report: mpsc::Sender<News>,
     questions: mpsc::Receiver<Asked>,
     leaving: Option<oneshot::Sender<()>>,
+    giving: Vec<oneshot::Sender<()>>,
     end: watch::Sender<Option<End>>,
     ear: Arc<Ear>,
     counters: Arc<Counters>,
@@ -169,6 +172,7 @@ impl Driver {
             report,
             questions,
             leaving: None,
+            giving: Vec::new(),
             end,
             ear,
             counters,
@@ -224,6 +228,10 @@ impl Driver {
                     }
                     Some(Asked::Drain) => Input::Drain,
                     Some(Asked::Rebalance) => Input::Rebalance,
+                    Some(Asked::GiveAway(done)) => {
+                        self.giving.push(done);
+                        Input::Drain
+                    }
                     Some(Asked::Leave(done)) => {
                         self.leaving = Some(done);
                         Input::Drain
@@ -240,8 +248,16 @@ impl Driver {
             for effect in effects {
                 match effect {
                     Effect::Over => return Over::Fenced,
-                    Effect::Drained if self.leaving.is_some() => return self.left().await,
                     effect => self.carry_out(me, effect),
+                }
+            }
+            if self.steward.is_drained() {
+                for done in self.giving.drain(..) {
+                    // Who waits may have given up.
+                    let _gone = done.send(());
+                }
+                if self.leaving.is_some() {
+                    return self.left().await;
                 }
             }
         }

@@ -183,6 +183,21 @@ impl Node {
         Ok(())
     }
 
+    /// Gives every shard to other nodes, where there are any, and takes no more; goes on as a member that serves clients.
+    /// Returns when that is done, or at the end of the time.
+    pub async fn give_away(&self, within: Duration) {
+        let (done, given) = oneshot::channel();
+        let all = async {
+            if self.ask(Asked::GiveAway(done)).await.is_ok() {
+                // A loop that has ended has nothing to give away.
+                drop(given.await);
+            }
+        };
+        if tokio::time::timeout(within, all).await.is_err() {
+            tracing::warn!("not every shard could be handed over in time; peers will claim the rest");
+        }
+    }
+
     /// Leaves in good order: gives every shard away, then fences itself, so that nobody waits for its death. What could not
     /// be given away by then is claimed by the others at once.
     pub async fn leave(&self, within: Duration) {

@@ -235,6 +235,11 @@ impl Steward {
         if peer == self.me { self.draining } else { self.detector.is_draining(peer) }
     }
 
+    /// Whether everything was given away, as far as there was somebody to take it.
+    pub fn is_drained(&self) -> bool {
+        self.drained
+    }
+
     /// Time since a peer was heard.
     pub fn silence(&self, now: Moment, peer: Incarnation) -> Duration {
         self.detector.silence(now, peer)

@@ -1,0 +1,178 @@
+//! Servers as child processes on one keyspace of the shared Cassandra, and a look into the tables that decide.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::cassandra;
+
+/// Shards of these clusters: the fewest that are allowed.
+pub(crate) const SHARDS: usize = 256;
+/// How long a condition may take; slow machines that build at the same time need most of it.
+const LONG: Duration = Duration::from_secs(180);
+
+/// A keyspace with servers on it.
+pub(crate) struct Cluster {
+    pub(crate) session: Session,
+    keyspace: String,
+    contact_point: String,
+    folder: TempDir,
+}
+
+/// A server. Dropping it kills its process.
+pub(crate) struct Server {
+    pub(crate) name: String,
+    /// `http://host:port` for clients.
+    pub(crate) url: String,
+    child: Child,
+}
+
+impl Cluster {
+    /// A fresh keyspace, migrated.
+    pub(crate) async fn new() -> Self {
+        // The HTTP client asks for one even where it speaks no TLS; another test may have installed it.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
+        let contact_point = cassandra::contact_point().to_owned();
+        let keyspace = format!("c{}", Uuid::new_v4().simple());
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let mut migrate = switchboard(folder.path(), &contact_point, &keyspace);
+        let status = migrate.arg("migrate").status().expect("the program");
+        assert!(status.success(), "the schema could not be made");
+        let session = SessionBuilder::new().known_node(&contact_point).build().await.expect("a session");
+        session.use_keyspace(&keyspace, false).await.expect("the keyspace");
+        Self { session, keyspace, contact_point, folder }
+    }
+
+    /// Starts a server and waits until it takes clients.
+    pub(crate) async fn start(&self, name: &str) -> Server {
+        let port = free_port();
+        let folder = self.folder.path().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).expect("a log");
+        let mut serve = switchboard(&folder, &self.contact_point, &self.keyspace);
+        serve
+            .args(["serve", "--no-demo", "--node-name", name, "--listen", &format!("127.0.0.1:{port}")])
+            .stdout(Stdio::null())
+            .stderr(log);
+        let child = serve.spawn().expect("the program");
+        let server = Server { name: name.to_owned(), url: format!("http://127.0.0.1:{port}"), child };
+        let url = format!("{}/readyz", server.url);
+        until(&format!("{name} is ready; its log: {}", folder.join("log").display()), async || {
+            reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success())
+        })
+        .await;
+        server
+    }
+
+    /// By node name, how many shards its living runs own; under the empty name those whose owner is dead.
+    pub(crate) async fn shares(&self) -> BTreeMap<String, usize> {
+        let mut names: BTreeMap<Uuid, String> = BTreeMap::new();
+        for (run, node, fenced) in
+            self.rows::<(Uuid, String, bool)>("SELECT incarnation, node, fenced FROM incarnations").await
+        {
+            if !fenced {
+                names.insert(run, node);
+            }
+        }
+        let mut shares = BTreeMap::new();
+        for (owner,) in self.rows::<(Uuid,)>("SELECT owner FROM shards").await {
+            *shares.entry(names.get(&owner).cloned().unwrap_or_default()).or_default() += 1;
+        }
+        shares
+    }
+
+    /// The living runs of a node.
+    pub(crate) async fn runs(&self, name: &str) -> Vec<Uuid> {
+        let rows =
+            self.rows::<(Uuid, String, bool)>("SELECT incarnation, node, fenced FROM incarnations").await;
+        rows.into_iter().filter(|(_, node, fenced)| node == name && !fenced).map(|(run, ..)| run).collect()
+    }
+
+    /// Waits until these nodes, and nobody else, own all shards, each at least `least`.
+    pub(crate) async fn until_owned_by(&self, nodes: &[&Server], least: usize) {
+        let mut wanted: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
+        wanted.sort_unstable();
+        until(&format!("{wanted:?} own all shards"), async || {
+            let shares = self.shares().await;
+            let owners: Vec<&str> = shares.keys().map(String::as_str).collect();
+            owners == wanted
+                && shares.values().sum::<usize>() == SHARDS
+                && shares.values().all(|share| *share >= least)
+        })
+        .await;
+    }
+
+    async fn rows<R>(&self, query: &str) -> Vec<R>
+    where
+        R: for<'f, 'm> scylla::deserialize::row::DeserializeRow<'f, 'm>,
+    {
+        let result = self.session.query_unpaged(query, ()).await.expect("an answer");
+        let rows = result.into_rows_result().expect("rows");
+        rows.rows::<R>().expect("the columns").map(|row| row.expect("a row")).collect()
+    }
+}
+
+impl Server {
+    /// SIGKILL, SIGSTOP, SIGCONT, SIGTERM …
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("a signal");
+    }
+
+    /// Waits for the end of the process, and says whether it ended well.
+    pub(crate) async fn ended(&mut self) -> bool {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a status") {
+                return status.success();
+            }
+            assert!(began.elapsed() < LONG, "{} does not end", self.name);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A process that has ended already is no fault; a frozen one dies as well.
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+/// Waits for a condition.
+pub(crate) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let began = Instant::now();
+    while !is_so().await {
+        assert!(began.elapsed() < LONG, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn switchboard(folder: &Path, contact_point: &str, keyspace: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+    command
+        .current_dir(folder)
+        .env("SWITCHBOARD_STORE", "cql")
+        .env("SWITCHBOARD_CQL_CONTACT_POINTS", contact_point)
+        .env("SWITCHBOARD_CQL_KEYSPACE", keyspace)
+        .env("SWITCHBOARD_CQL_REPLICATION_FACTOR", "1")
+        .env("SWITCHBOARD_SERVER_SHARDS", SHARDS.to_string())
+        .env("SWITCHBOARD_NODE_REBALANCE_AFTER", "1s")
+        .stdin(Stdio::null());
+    command
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
