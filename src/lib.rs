@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod edge;
+pub mod files;
 pub mod id_source;
 pub mod node;
 pub mod observe;

@@ -53,4 +53,7 @@ pub trait LicenseSource: Send + Sync {
 
     /// The numbers for its router.
     fn routing_rules(&self, license: &License) -> RoutingRules;
+
+    /// Bytes of a file that may be uploaded to a license.
+    fn file_max_size(&self, license: &License) -> u64;
 }

@@ -1,8 +1,9 @@
 //! `[chat]`, `[event]` and `[file]`: the life of a chat, and what may be sent.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::kind::{Choice, Key, Size, Span, key, span, span_or_off};
+use super::kind::{Choice, FilePath, Key, Maybe, Size, Span, key, span, span_or_off};
 use super::reader::Reader;
 use crate::domain::license::InactiveSend;
 
@@ -22,6 +23,7 @@ pub(super) const CONTINUOUS_INACTIVITY_TIMEOUT: Key<Span> =
     key("chat.continuous_inactivity_timeout", "30m", span(100, 365 * DAY_MS));
 pub(super) const CUSTOMER_GONE_AFTER: Key<Span> =
     key("chat.customer_gone_after", "0", span_or_off(100, 365 * DAY_MS));
+const FILE_DIR: Key<Maybe<FilePath>> = key("file.dir", "", Maybe(FilePath));
 const PASSIVATE_AFTER: Key<Span> = key("chat.passivate_after", "1m", span(100, DAY_MS));
 pub(super) const EVENT_MAX_SIZE: Key<Size> =
     key("event.max_size", "16KiB", Size { min: 1 << 10, max: 1 << 20 });
@@ -47,6 +49,13 @@ pub struct Chat {
     pub passivate_after: Duration,
 }
 
+/// `[file]`, its size apart.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// Folder of uploaded files. Default: none, it is `files` in the data dir.
+    pub dir: Option<PathBuf>,
+}
+
 /// `[event]` and `[file]`
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
@@ -67,6 +76,12 @@ impl Chat {
             inactive_send: reader.get(&INACTIVE_SEND),
             passivate_after: reader.get(&PASSIVATE_AFTER),
         }
+    }
+}
+
+impl Files {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        Self { dir: reader.get(&FILE_DIR) }
     }
 }
 

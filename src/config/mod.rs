@@ -31,7 +31,7 @@ use std::path::PathBuf;
 
 use reader::Reader;
 
-pub use chat::{Chat, Sizes};
+pub use chat::{Chat, Files, Sizes};
 pub use fault::{Fault, Faults, Source};
 pub use kind::Rate;
 pub use log::{Log, LogFormat};
@@ -57,6 +57,7 @@ pub struct Config {
     pub log: Log,
     pub chat: Chat,
     pub sizes: Sizes,
+    pub file: Files,
     pub routing: Routing,
     pub rtm: Rtm,
     pub limits: Limits,
@@ -143,6 +144,13 @@ impl Config {
     }
 }
 
+impl Config {
+    /// The folder of uploaded files.
+    pub fn files_dir(&self) -> PathBuf {
+        self.file.dir.clone().unwrap_or_else(|| self.server.data_dir.join("files"))
+    }
+}
+
 impl Default for Config {
     /// What nobody changed.
     fn default() -> Self {
@@ -162,6 +170,7 @@ impl Config {
             log: Log::read(reader),
             chat: Chat::read(reader),
             sizes: Sizes::read(reader),
+            file: Files::read(reader),
             routing: Routing::read(reader),
             rtm: Rtm::read(reader),
             limits: Limits::read(reader),

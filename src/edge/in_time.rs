@@ -65,11 +65,15 @@ fn refusal(error: actix_web::Error) -> Result<WireError, actix_web::Error> {
 fn refuse(refusal: &WireError, socket: Option<ConnectionSocket>) -> actix_web::Error {
     let mut response = error_response(refusal);
     response.head_mut().set_connection_type(ConnectionType::Close);
-    if let Some(socket) = socket {
-        actix_rt::spawn(async move {
-            tokio::time::sleep(TIME_TO_READ_THE_ANSWER).await;
-            socket.shut_down();
-        });
-    }
+    end_after(socket);
     InternalError::from_response("unreadable body", response).into()
+}
+
+/// Ends a connection whose client may still be sending, once there was time to read an answer.
+pub(super) fn end_after(socket: Option<ConnectionSocket>) {
+    let Some(socket) = socket else { return };
+    actix_rt::spawn(async move {
+        tokio::time::sleep(TIME_TO_READ_THE_ANSWER).await;
+        socket.shut_down();
+    });
 }

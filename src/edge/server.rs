@@ -17,7 +17,7 @@ use super::health::Readiness;
 use super::in_time::BodyTimeout;
 use super::pages::DemoConsole;
 use super::web::error_response;
-use super::{cors, customer_token, health, pages, reports, rtm, web as web_api};
+use super::{cors, customer_token, files, health, pages, reports, rtm, web as web_api};
 use crate::observe::Metrics;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::requests::limits::Limits;
@@ -42,6 +42,8 @@ pub struct EdgeContext {
     pub metrics: Arc<Metrics>,
     /// Draining or not.
     pub readiness: Arc<Readiness>,
+    /// Places for files on their way in.
+    pub uploads: Arc<tokio::sync::Semaphore>,
     /// Demo mode.
     pub demo: Option<DemoConsole>,
     /// Bounds.
@@ -57,6 +59,8 @@ pub struct EdgeSettings {
     pub request_timeout: Duration,
     /// A client that takes longer to send a request's head, or its body, is dropped.
     pub head_timeout: Duration,
+    /// A file that takes longer to come is not taken.
+    pub upload_timeout: Duration,
     /// Worker threads.
     pub workers: usize,
     /// Connections of one worker; more wait in the system's queue.
@@ -256,6 +260,17 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/console/session", web::post().to(pages::console_session))
         .route("/assets/{path:.*}", web::get().to(pages::asset))
         .route(body, web::method(actix_web::http::Method::OPTIONS).to(cors::preflight))
+        .service(
+            web::resource("/v{version}/{surface}/action/upload_file")
+                .route(web::post().to(files::versioned))
+                .default_service(web::to(files::only_posted)),
+        )
+        .service(
+            web::resource("/{surface}/action/upload_file")
+                .route(web::post().to(files::unversioned))
+                .default_service(web::to(files::only_posted)),
+        )
+        .route("/files/{license}/{id}/{name}", web::get().to(files::download))
         .route(body, web::post().to(web_api::versioned))
         .route(body, web::get().to(web_api::versioned))
         .route("/{surface}/action/{method}", web::post().to(web_api::unversioned))

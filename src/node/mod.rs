@@ -19,7 +19,9 @@ use crate::admin::{self, BindError, Services};
 use crate::clock::SystemClock;
 use crate::config::{Config, StoreKind};
 use crate::domain::id::CustomerId;
+use crate::domain::time::Clock as _;
 use crate::edge::{self, EdgeContext, EdgeSettings, Readiness, RunningServer, WaitingRoom};
+use crate::files::Files;
 use crate::id_source::OsIds;
 use crate::observe::Metrics;
 use crate::opening::{OpeningError, Patience, open_store};
@@ -75,6 +77,12 @@ const MAX_MESSAGE: usize = 128 * 1024;
 const MAX_BODY: usize = 1024 * 1024;
 /// A client that takes longer to send a request's head, or its body, is dropped.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// A file that takes longer to come is not taken.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
+/// Files that are on their way in at the same time, each in memory; one more is refused.
+const UPLOADS_AT_ONCE: usize = 16;
+/// How often uploads that no event shows are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// Connections of one worker.
 const MAX_CONNECTIONS: usize = 1_000_000;
 /// Threads for the talk between nodes.
@@ -136,7 +144,10 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
             });
             let customers = Customers::new(store.clone());
             let customer_tokens = tenants.customer_tokens.clone();
-            let requests = Requests::new(RequestsParts { actors, customers, pages, customer_tokens });
+            let files = Files::in_folder(&config.files_dir(), Arc::new(OsIds))?;
+            let base_url = config.base_url(addresses.first().copied().unwrap_or(config.server.listen));
+            let parts = RequestsParts { actors, customers, pages, files, base_url, customer_tokens };
+            let requests = Requests::new(parts);
             let gate = Gate {
                 licenses: tenants.licenses.clone(),
                 tokens: tenants.tokens.clone(),
@@ -159,6 +170,7 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
                 limits: limits.clone(),
                 metrics: metrics.clone(),
                 readiness: readiness.clone(),
+                uploads: Arc::new(tokio::sync::Semaphore::new(UPLOADS_AT_ONCE)),
                 demo,
                 settings: edge_settings(config),
             }))
@@ -202,6 +214,7 @@ fn edge_settings(config: &Config) -> EdgeSettings {
         max_body: MAX_BODY,
         request_timeout: config.rtm.request_timeout,
         head_timeout: HEAD_TIMEOUT,
+        upload_timeout: UPLOAD_TIMEOUT,
         workers: config.server.workers.unwrap_or_else(cores),
         max_connections: MAX_CONNECTIONS,
         drain_timeout: config.server.drain_timeout,
@@ -245,6 +258,18 @@ fn background(config: &Config, context: &Arc<EdgeContext>, tenants: &Tenants, re
         loop {
             every.tick().await;
             limits.shrink();
+        }
+    });
+    let requests = context.requests.clone();
+    actix_rt::spawn(async move {
+        let mut every = tokio::time::interval(SWEEP_EVERY);
+        loop {
+            every.tick().await;
+            match requests.files().sweep(SystemClock.now()).await {
+                Ok(0) => {}
+                Ok(removed) => tracing::info!(removed, "uploads that no event shows are removed"),
+                Err(error) => tracing::warn!(%error, "uploads that no event shows are still there"),
+            }
         }
     });
     let (registry, mut revoked) = (registry.clone(), tenants.tokens.revoked());

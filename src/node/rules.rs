@@ -40,4 +40,8 @@ impl LicenseSource for Rules {
     fn routing_rules(&self, license: &License) -> RoutingRules {
         self.config.routing_for(license)
     }
+
+    fn file_max_size(&self, license: &License) -> u64 {
+        self.config.file_max_size_for(license)
+    }
 }

@@ -94,6 +94,8 @@ pub enum ParamKind {
     SessionFields,
     /// Any JSON.
     Any,
+    /// A part of a `multipart/form-data` body.
+    Binary,
 }
 
 impl ParamKind {
@@ -113,6 +115,7 @@ impl ParamKind {
             Self::Events | Self::Users => "array of objects",
             Self::SessionFields => "array of objects with one string each",
             Self::Any => "any",
+            Self::Binary => "binary",
         }
     }
 }

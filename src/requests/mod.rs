@@ -16,6 +16,7 @@ mod presence;
 mod query;
 mod routing;
 mod start;
+mod uploads;
 
 pub use caller::{Identity, Requester};
 pub use customers::Customers;

@@ -15,7 +15,9 @@ use crate::domain::command::{
     SendThinkingIndicator, SendTypingIndicator, TagThread, TransferChat, UnfollowChat, UntagThread,
     UpdateProperties,
 };
+use crate::domain::event::EventBody;
 use crate::domain::id::{ChatId, CustomerId};
+use crate::files::Files;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method::Method;
 use crate::protocol::request::{Request, decode};
@@ -30,6 +32,10 @@ pub struct RequestsParts {
     pub customers: Customers,
     /// Signs pages.
     pub pages: PageKey,
+    /// Uploaded files.
+    pub files: Files,
+    /// Where clients reach the server: scheme, host and port.
+    pub base_url: String,
     /// Customers' tokens, and who is banned.
     pub customer_tokens: Arc<CustomerTokens>,
 }
@@ -96,7 +102,10 @@ impl Requests {
                 let command = DeactivateChat { ignore_requester_presence };
                 self.command(&call, &chat, Command::DeactivateChat(command)).await
             }
-            Request::SendEvent { chat, event, attach_to_last_thread } => {
+            Request::SendEvent { chat, mut event, attach_to_last_thread } => {
+                if matches!(event.body, EventBody::File(_)) {
+                    Box::pin(self.settle_file(call.who, &mut event)).await?;
+                }
                 let command = SendEvent { event, attach_to_last_thread };
                 self.command(&call, &chat, Command::SendEvent(command)).await
             }
@@ -179,6 +188,8 @@ impl Requests {
             Request::DeleteEvent { chat, event } => {
                 self.command(&call, &chat, Command::DeleteEvent(DeleteEvent { event })).await
             }
+            Request::ListGroupStatuses(groups) => Box::pin(self.list_group_statuses(&call, groups)).await,
+            Request::GetPredictedAgent => Box::pin(self.get_predicted_agent(&call)).await,
             Request::Multicast(multicast) => self.multicast(&call, multicast),
             Request::ListAgentsForTransfer { chat } => {
                 Box::pin(self.list_agents_for_transfer(&call, &chat)).await

@@ -1,11 +1,14 @@
 //! Routing statuses: asked of and told to the license's router.
 
+use std::collections::BTreeMap;
+
 use super::error::of_ask;
 use super::pipeline::{Call, EMPTY, Requests};
 use crate::actors::router::Status;
 use crate::domain::id::{AgentId, ChatId, GroupId, UserId};
 use crate::domain::license::AgentKind;
 use crate::domain::push::{Audience, PushBody};
+use crate::domain::routing::{CustomerGroupStatus, Prediction, PredictionError};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::request::{Multicast, RoutingStatus};
 
@@ -66,6 +69,38 @@ impl Requests {
             })
             .collect();
         Ok(serde_json::Value::Array(list).to_string())
+    }
+}
+
+/// What customers may know before they start.
+impl Requests {
+    pub(super) async fn list_group_statuses(
+        &self,
+        call: &Call<'_>,
+        wanted: Option<Vec<GroupId>>,
+    ) -> Result<String, WireError> {
+        let license = &call.who.license;
+        let all = || std::iter::once(GroupId::ALL).chain(license.groups.keys().copied()).collect();
+        let mut groups: Vec<GroupId> = wanted.unwrap_or_else(all);
+        groups.retain(|group| license.has_group(*group));
+        let statuses = self.parts.actors.router(license.id).customer_group_statuses(groups).await;
+        let statuses = statuses.map_err(|error| of_ask(error, call.who.surface()))?;
+        let map: BTreeMap<String, CustomerGroupStatus> =
+            statuses.into_iter().map(|(group, status)| (group.to_string(), status)).collect();
+        Ok(serde_json::json!({ "groups_status": map }).to_string())
+    }
+
+    /// Asked ahead: nobody is reserved by it.
+    pub(super) async fn get_predicted_agent(&self, call: &Call<'_>) -> Result<String, WireError> {
+        let license = &call.who.license;
+        let predicted = self.parts.actors.router(license.id).predicted_agent(Vec::new(), None).await;
+        let predicted = predicted.map_err(|error| of_ask(error, call.who.surface()))?;
+        let Prediction { agent, queue } = predicted.map_err(|reason| match reason {
+            PredictionError::GroupOffline => WireError::of(ErrorType::GroupOffline),
+            PredictionError::GroupUnavailable => WireError::of(ErrorType::GroupUnavailable),
+        })?;
+        let known = license.agent(&agent).ok_or_else(|| WireError::of(ErrorType::GroupUnavailable))?;
+        Ok(self.view(call).predicted_agent(known, queue))
     }
 }
 

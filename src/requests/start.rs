@@ -132,10 +132,13 @@ impl Requests {
         Ok(Caller::Customer { id: id.clone(), profile: profile.map(Box::new) })
     }
 
-    async fn new_thread(&self, call: &Call<'_>, open: OpenThread) -> Result<NewThread, WireError> {
+    async fn new_thread(&self, call: &Call<'_>, mut open: OpenThread) -> Result<NewThread, WireError> {
         let mut users = Vec::with_capacity(open.users.len());
-        for (kind, id) in open.users {
+        for (kind, id) in std::mem::take(&mut open.users) {
             users.push(self.new_user(call, kind, id).await?);
+        }
+        for event in &mut open.events {
+            Box::pin(self.settle_file(call.who, event)).await?;
         }
         Ok(NewThread {
             chat_properties: open.properties,

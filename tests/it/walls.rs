@@ -13,17 +13,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("config", &["domain"]),
     ("web", &[]),
+    ("files", &["domain"]),
     ("observe", &["store", "protocol", "config"]),
     ("tenants", &["config", "domain", "protocol", "store"]),
     ("actors", &["config", "domain", "store", "observe"]),
-    ("requests", &["actors", "config", "domain", "observe", "protocol", "store", "tenants"]),
+    ("requests", &["actors", "config", "domain", "files", "observe", "protocol", "store", "tenants"]),
     ("sessions", &["actors", "config", "domain", "observe", "protocol", "requests", "store", "tenants"]),
     ("bench", &["config", "domain", "observe", "protocol"]),
     (
         "edge",
         &[
-            "actors", "config", "domain", "observe", "protocol", "requests", "sessions", "store", "tenants",
-            "web",
+            "actors", "config", "domain", "files", "observe", "protocol", "requests", "sessions", "store",
+            "tenants", "web",
         ],
     ),
 ];

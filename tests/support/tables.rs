@@ -46,6 +46,8 @@ const EXCEPTIONS: &[(&str, &str, Fault, &str)] = &[
     ("*", "incoming_thinking_indicator.*", Fault::Missing, "what the request may leave out"),
     ("customer", "incoming_event_preview.event.custom_id", Fault::Missing, "the request may leave it out"),
     ("agent", "list_agents_for_transfer.active_chats", Fault::Missing, "the texts name total_active_chats"),
+    ("customer", "get_predicted_agent.agent.avatar", Fault::Missing, "not every agent has one"),
+    ("customer", "get_predicted_agent.agent.job_title", Fault::Missing, "not every agent has one"),
     ("customer", "get_customer.omnichannel", Fault::Missing, "optional in the structure"),
 ];
 

@@ -1,8 +1,8 @@
 //! The methods of the agent surface, version 3.6: the rows of `agent-3.6.json` that are served.
 
 use super::ParamKind::{
-    Any, Bool, Event, Events, Int, Ints, IntsOrStrings, Object, ObjectOrObjects, SessionFields, String,
-    Strings, Users, Values,
+    Any, Binary, Bool, Event, Events, Int, Ints, IntsOrStrings, Object, ObjectOrObjects, SessionFields,
+    String, Strings, Users, Values,
 };
 use super::{HttpMethod, Method, Scopes, optional, required};
 use crate::protocol::version::Surface;
@@ -600,6 +600,16 @@ pub(super) const METHODS: &[Method] = &[
         http: HttpMethod::Post,
         scopes: Scopes::None,
         params: &[required("chat_id", String)],
+        pushes: &[],
+    },
+    Method {
+        action: "upload_file",
+        surface: Surface::Agent,
+        rtm: false,
+        web: true,
+        http: HttpMethod::Post,
+        scopes: Scopes::None,
+        params: &[required("file", Binary)],
         pushes: &[],
     },
 ];

@@ -1,6 +1,8 @@
 //! The methods of the customer surface, version 3.6: the rows of `customer-3.6.json` that are served.
 
-use super::ParamKind::{Bool, Event, Events, Int, Object, SessionFields, String, StringMap, Strings, Users};
+use super::ParamKind::{
+    Binary, Bool, Event, Events, Int, Ints, Object, SessionFields, String, StringMap, Strings, Users,
+};
 use super::{HttpMethod, Method, Scopes, optional, required};
 use crate::protocol::version::Surface;
 
@@ -327,5 +329,35 @@ pub(super) const METHODS: &[Method] = &[
         scopes: Scopes::None,
         params: &[required("session_fields", SessionFields)],
         pushes: &["customer_updated"],
+    },
+    Method {
+        action: "upload_file",
+        surface: Surface::Customer,
+        rtm: false,
+        web: true,
+        http: HttpMethod::Post,
+        scopes: Scopes::None,
+        params: &[required("file", Binary)],
+        pushes: &[],
+    },
+    Method {
+        action: "list_group_statuses",
+        surface: Surface::Customer,
+        rtm: true,
+        web: true,
+        http: HttpMethod::Post,
+        scopes: Scopes::None,
+        params: &[optional("all", Bool), optional("group_ids", Ints)],
+        pushes: &[],
+    },
+    Method {
+        action: "get_predicted_agent",
+        surface: Surface::Customer,
+        rtm: true,
+        web: true,
+        http: HttpMethod::Post,
+        scopes: Scopes::None,
+        params: &[],
+        pushes: &[],
     },
 ];

@@ -132,7 +132,7 @@ fn fits(kind: ParamKind, value: &Value) -> bool {
         ParamKind::StringMap => is_string_map(value),
         ParamKind::Strings => all(Value::is_string),
         ParamKind::Ints => all(Value::is_i64),
-        ParamKind::Any => true,
+        ParamKind::Any | ParamKind::Binary => true,
         ParamKind::IntsOrStrings => all(Value::is_i64) || all(Value::is_string),
         ParamKind::Values => all(|value| value.is_string() || value.is_i64() || value.is_boolean()),
         ParamKind::Events | ParamKind::Users => all(Value::is_object),

@@ -129,6 +129,22 @@ pub(super) fn set_away_status(payload: Payload<'_>) -> Result<Request, WireError
     payload.read::<Wire>().map(|Wire { away }| Request::SetAwayStatus { away })
 }
 
+/// `list_group_statuses`: all of them, or those that are named.
+pub(super) fn list_group_statuses(payload: Payload<'_>) -> Result<Request, WireError> {
+    #[derive(Deserialize)]
+    struct Wire {
+        all: Option<bool>,
+        group_ids: Option<Vec<GroupId>>,
+    }
+    let Wire { all, group_ids } = payload.read()?;
+    check_groups("group_ids", group_ids.as_deref().unwrap_or_default())?;
+    if all.unwrap_or_default() {
+        return Ok(Request::ListGroupStatuses(None));
+    }
+    let wanted = group_ids.ok_or_else(|| WireError::validation("`all` or `group_ids` is required"))?;
+    Ok(Request::ListGroupStatuses(Some(wanted)))
+}
+
 /// `list_routing_statuses`.
 pub(super) fn list_routing_statuses(payload: Payload<'_>) -> Result<Request, WireError> {
     #[derive(Deserialize, Default)]

@@ -156,6 +156,9 @@ pub enum Request {
         visibility: Visibility,
         thought: Thought,
     },
+    /// Of these groups; none: of all.
+    ListGroupStatuses(Option<Vec<GroupId>>),
+    GetPredictedAgent,
     DeleteEvent {
         chat: ChatId,
         event: EventId,
@@ -249,6 +252,8 @@ pub fn decode(method: &'static Method, payload: Option<&RawValue>) -> Result<Req
         "send_thinking_indicator" => chats::send_thinking_indicator(payload),
         "multicast" => multicast::multicast(payload),
         "list_agents_for_transfer" => chats::list_agents_for_transfer(payload),
+        "list_group_statuses" => members::list_group_statuses(payload),
+        "get_predicted_agent" => payload.nothing(Request::GetPredictedAgent),
         "set_away_status" => members::set_away_status(payload),
         "update_session" => login::update_session(payload),
         "update_customer" => customer::update_customer(payload),

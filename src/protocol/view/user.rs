@@ -226,6 +226,36 @@ impl<'a> View<'a> {
         json(&Customer { customer: self.customer_view(id, Some(profile)), chat_ids })
     }
 
+    /// Who would get a chat: `get_predicted_agent`.
+    pub fn predicted_agent(&self, agent: &Agent, queue: bool) -> String {
+        #[derive(Serialize)]
+        struct Predicted<'a> {
+            id: Cow<'a, str>,
+            name: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            avatar: Option<&'a str>,
+            is_bot: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            job_title: Option<&'a str>,
+            #[serde(rename = "type")]
+            kind: &'static str,
+        }
+        #[derive(Serialize)]
+        struct Answer<'a> {
+            agent: Predicted<'a>,
+            queue: bool,
+        }
+        let agent = Predicted {
+            id: self.agent_id(&agent.id),
+            name: &agent.name,
+            avatar: agent.avatar.as_deref(),
+            is_bot: agent.kind == AgentKind::Bot,
+            job_title: agent.job_title.as_deref(),
+            kind: "agent",
+        };
+        json(&Answer { agent, queue })
+    }
+
     /// The agent who logs in, about themselves.
     pub fn my_profile(&self, agent: &Agent, routing_status: Option<&str>) -> String {
         #[derive(Serialize)]

@@ -1,10 +1,12 @@
 //! Chats and their threads, as their users see them.
 
+mod ahead;
 mod archive_scenes;
 mod archives;
 mod banned;
 mod customers;
 mod deleted;
+mod files;
 mod heirs;
 mod lists;
 mod members;

@@ -211,7 +211,6 @@ async fn events_of_every_kind_come_as_they_were_sent() {
         json!({ "type": "message", "text": "text \u{1F600} \"quoted\" <b>" }),
         json!({ "type": "custom", "content": { "any": ["thing", { "deep": true }] } }),
         json!({ "type": "annotation", "annotation_type": "rating", "text": "5" }),
-        json!({ "type": "file", "url": "https://cdn.example/a/b.png" }),
         json!({ "type": "filled_form", "form_id": "f1", "fields": [
             { "type": "name", "id": "1", "label": "Name", "answer": "Ann" },
         ] }),

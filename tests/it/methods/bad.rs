@@ -67,7 +67,7 @@ fn changed(good: &Value, param: &Param, value: Option<Value>) -> Option<Value> {
 /// None where nothing is wrong.
 fn wrong(kind: ParamKind) -> Option<Value> {
     Some(match kind {
-        ParamKind::Any => return None,
+        ParamKind::Any | ParamKind::Binary => return None,
         ParamKind::String => json!(7),
         ParamKind::Int | ParamKind::Bool => json!("7"),
         ParamKind::Object | ParamKind::StringMap | ParamKind::Event => json!([]),

@@ -106,6 +106,12 @@ pub(super) async fn good(method: &Method, world: &World, scene: &Scene) -> Value
             json!({ "chat_id": id, "thread_id": chat.thread_id, "event_id": event })
         }
         "set_customer_session_fields" => json!({ "session_fields": [{ "cart": "3" }, { "cart": "4" }] }),
+        "list_group_statuses" => json!({ "all": false, "group_ids": [0, 1, 99] }),
+        // The last one: from now on chats are given to somebody.
+        "get_predicted_agent" => {
+            world.other_agent.call("set_routing_status", json!({ "status": "accepting_chats" })).await;
+            json!({})
+        }
         "multicast" => json!({
             "recipients": { "agents": { "all": false, "ids": [world.other_agent.id()], "groups": [1] } },
             "content": { "any": ["thing"] }, "type": "news",

@@ -93,7 +93,7 @@ fn plausible(method: &Method) -> Value {
             ParamKind::Strings | ParamKind::Values | ParamKind::IntsOrStrings => json!(["a"]),
             ParamKind::Ints => json!([1]),
             ParamKind::ObjectOrObjects => json!([{}]),
-            ParamKind::Any => json!([1]),
+            ParamKind::Any | ParamKind::Binary => json!([1]),
             ParamKind::SessionFields => json!([{ "a": "b" }]),
         };
         let mut place = &mut payload;

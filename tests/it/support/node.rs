@@ -17,7 +17,7 @@ use super::license::TestLicense;
 use super::prepare::{self, Plan, Prepared};
 
 /// Licenses of the shared node; each test takes one.
-const SHARED_LICENSES: u32 = 160;
+const SHARED_LICENSES: u32 = 320;
 /// Lines of the log that a failure prints.
 const LOG_TAIL: usize = 60;
 

@@ -44,6 +44,22 @@ impl Web {
     pub(crate) async fn ask(&self, action: &str, payload: Value) -> Answer {
         let request = self.client.post(self.url(action)).header("Authorization", &self.authorization);
         let request = request.header("Content-Type", "application/json").body(payload.to_string());
+        self.answer_of(action, request).await
+    }
+
+    /// Uploads a file as this part of the form.
+    pub(crate) async fn upload(&self, part: &str, name: &str, bytes: &[u8]) -> Answer {
+        const BETWEEN: &str = "----switchboard-test";
+        let head = format!(
+            "--{BETWEEN}\r\nContent-Disposition: form-data; name=\"{part}\"; filename=\"{name}\"\r\n\r\n"
+        );
+        let body = [head.as_bytes(), bytes, format!("\r\n--{BETWEEN}--\r\n").as_bytes()].concat();
+        let request = self.client.post(self.url("upload_file")).header("Authorization", &self.authorization);
+        let kind = format!("multipart/form-data; boundary={BETWEEN}");
+        self.answer_of("upload_file", request.header("Content-Type", kind).body(body)).await
+    }
+
+    async fn answer_of(&self, action: &str, request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.expect("the server answers");
         let status = response.status().as_u16();
         let kind =

@@ -1,0 +1,210 @@
+//! Where files lie.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{kind, name};
+use crate::domain::id::{IdSource, LicenseId};
+use crate::domain::time::Timestamp;
+
+/// How long a file is there that no event shows (`transport.limits`, `upload_url_ttl_h`).
+pub const LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+
+/// Why a file was not taken, or cannot be had.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// It is a program.
+    #[error("programs are not accepted")]
+    Program,
+    /// There is nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// Where files lie, something went wrong.
+    #[error("the files could not be reached")]
+    Store(#[from] object_store::Error),
+    /// A record does not read.
+    #[error("the record of a file is broken")]
+    Record(#[from] serde_json::Error),
+}
+
+/// What is known of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// What it is called.
+    pub name: String,
+    /// MIME type, by its bytes.
+    pub content_type: String,
+    /// Bytes.
+    pub size: u64,
+    /// Pixels; some kinds of pictures only.
+    pub width: Option<u32>,
+    /// Pixels; some kinds of pictures only.
+    pub height: Option<u32>,
+    /// When it came.
+    pub uploaded_at: Timestamp,
+}
+
+/// A file that is being read.
+pub struct OpenFile {
+    /// What is known of it.
+    pub record: FileRecord,
+    /// Its bytes.
+    pub bytes: BoxStream<'static, Result<Bytes, object_store::Error>>,
+}
+
+/// The files of all licenses.
+#[derive(Clone)]
+pub struct Files {
+    objects: Arc<dyn ObjectStore>,
+    ids: Arc<dyn IdSource>,
+}
+
+impl Files {
+    /// Files in an object store.
+    pub fn new(objects: Arc<dyn ObjectStore>, ids: Arc<dyn IdSource>) -> Self {
+        Self { objects, ids }
+    }
+
+    /// Files in a folder of this machine, which is made if need be.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or used.
+    pub fn in_folder(folder: &std::path::Path, ids: Arc<dyn IdSource>) -> std::io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let objects = object_store::local::LocalFileSystem::new_with_prefix(folder);
+        let objects = objects.map_err(std::io::Error::other)?.with_automatic_cleanup(true);
+        Ok(Self::new(Arc::new(objects), ids))
+    }
+
+    /// Keeps a file for a day; its id, which nobody can guess.
+    ///
+    /// # Errors
+    /// [`FileError::Program`], [`FileError::Empty`], or what went wrong.
+    pub async fn put(
+        &self,
+        license: LicenseId,
+        called: &str,
+        bytes: Bytes,
+        now: Timestamp,
+    ) -> Result<(String, FileRecord), FileError> {
+        if bytes.is_empty() {
+            return Err(FileError::Empty);
+        }
+        let kind = kind::of(&bytes).ok_or(FileError::Program)?;
+        let record = FileRecord {
+            name: name::clean(called),
+            content_type: kind.content_type.to_owned(),
+            size: bytes.len() as u64,
+            width: kind.size.map(|(width, _)| width),
+            height: kind.size.map(|(_, height)| height),
+            uploaded_at: now,
+        };
+        let id = format!("{:032x}", self.ids.bits());
+        self.objects.put(&part(license, &id, "data"), bytes.into()).await?;
+        let written = serde_json::to_vec(&record)?;
+        self.objects.put(&part(license, &id, "record"), written.into()).await?;
+        Ok((id, record))
+    }
+
+    /// What is known of a file; none if there is none of that id in the license, or no longer.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub async fn find(
+        &self,
+        license: LicenseId,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<FileRecord>, FileError> {
+        if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(None);
+        }
+        let read = match self.objects.get(&part(license, id, "record")).await {
+            Ok(found) => found.bytes().await?,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let record: FileRecord = serde_json::from_slice(&read)?;
+        let is_there = now <= record.uploaded_at.after(LIFETIME) || self.is_kept(license, id).await?;
+        Ok(is_there.then_some(record))
+    }
+
+    /// An event shows the file: it is there for good.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub async fn keep(&self, license: LicenseId, id: &str) -> Result<(), FileError> {
+        if !self.is_kept(license, id).await? {
+            self.objects.put(&part(license, id, "kept"), Bytes::from_static(b"1").into()).await?;
+        }
+        Ok(())
+    }
+
+    /// A file with its bytes.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub async fn open(
+        &self,
+        license: LicenseId,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<OpenFile>, FileError> {
+        let Some(record) = self.find(license, id, now).await? else { return Ok(None) };
+        let found = self.objects.get(&part(license, id, "data")).await?;
+        Ok(Some(OpenFile { record, bytes: found.into_stream() }))
+    }
+
+    /// Removes what came more than a day ago and no event shows, halves of uploads among it. Says how many files.
+    ///
+    /// # Errors
+    /// What went wrong; what was removed until then stays so.
+    pub async fn sweep(&self, now: Timestamp) -> Result<usize, FileError> {
+        let mut removed = 0;
+        let mut listed = self.objects.list(None);
+        while let Some(object) = listed.try_next().await? {
+            if object.location.filename() != Some("data") {
+                continue;
+            }
+            let came = Timestamp(object.last_modified.timestamp_micros());
+            let Some(folder) = object.location.as_ref().strip_suffix("/data") else { continue };
+            let beside = |name: &str| Path::from(format!("{folder}/{name}"));
+            if now <= came.after(LIFETIME) || self.exists(&beside("kept")).await? {
+                continue;
+            }
+            // The record first: without it there is no file, whatever else is left.
+            for name in ["record", "data"] {
+                match self.objects.delete(&beside(name)).await {
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    async fn is_kept(&self, license: LicenseId, id: &str) -> Result<bool, FileError> {
+        self.exists(&part(license, id, "kept")).await
+    }
+
+    async fn exists(&self, path: &Path) -> Result<bool, FileError> {
+        match self.objects.head(path).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn part(license: LicenseId, id: &str, name: &str) -> Path {
+    Path::from(format!("{license}/{id}/{name}"))
+}
