@@ -365,7 +365,7 @@ impl Chat {
 }
 
 /// What the router needs to know of a chat; reported whenever it differs from before.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoutingView {
     /// Has an active thread.
     pub active: bool,

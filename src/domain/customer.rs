@@ -163,7 +163,7 @@ impl CustomerProfile {
 }
 
 /// A customer with their id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Customer {
     /// Who.
     pub id: CustomerId,

@@ -96,7 +96,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// An event as a client sends it, before the server gives it an id and a time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewEvent {
     /// The client's own name for it.
     pub custom_id: Option<Arc<str>>,

@@ -26,6 +26,7 @@ pub mod push;
 pub mod rejection;
 pub mod routing;
 pub mod system_message;
+pub mod text;
 pub mod thread;
 pub mod time;
 pub mod user;

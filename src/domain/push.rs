@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::access::Access;
 use super::chat::Chat;
 use super::customer::CustomerProfile;
 use super::event::{Event, Json, Visibility};
 use super::id::{AgentId, ChatId, CustomerId, EventId, GroupId, ThreadId, UserId};
 use super::properties::{Properties, PropertyNames};
+use super::text::{self, Text};
 use super::time::Timestamp;
 use super::user::ChatUser;
 
 /// Something to tell, and to whom.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Push {
     /// What.
     pub body: PushBody,
@@ -21,7 +24,7 @@ pub struct Push {
 }
 
 /// The users of one license whose sessions get a push. The empty audience is nobody.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Audience {
     /// These agents: members and followers.
     pub agents: Vec<AgentId>,
@@ -50,7 +53,7 @@ impl Audience {
 }
 
 /// Who or what a chat was handed to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransferTarget {
     /// Groups.
     pub group_ids: Vec<GroupId>,
@@ -59,7 +62,8 @@ pub struct TransferTarget {
 }
 
 /// Why a chat was handed on (protocol: `chat_transferred.reason`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are the protocol's")]
 pub enum TransferReason {
     Manual,
@@ -70,7 +74,7 @@ pub enum TransferReason {
 }
 
 /// A place in the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuePlace {
     /// From 1.
     pub position: u32,
@@ -81,7 +85,8 @@ pub struct QueuePlace {
 }
 
 /// What is told; a variant a push of the protocol, by its 3.6 name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are the protocol's")]
 pub enum PushBody {
     IncomingChat {
@@ -112,14 +117,16 @@ pub enum PushBody {
         chat: ChatId,
         thread: Option<ThreadId>,
         user: Box<ChatUser>,
-        reason: &'static str,
+        #[serde(deserialize_with = "text::known")]
+        reason: Text,
         requester: Option<UserId>,
     },
     UserRemovedFromChat {
         chat: ChatId,
         thread: Option<ThreadId>,
         user: UserId,
-        reason: &'static str,
+        #[serde(deserialize_with = "text::known")]
+        reason: Text,
         requester: Option<UserId>,
     },
     IncomingEvent {
@@ -184,7 +191,8 @@ pub enum PushBody {
     },
     RoutingStatusSet {
         agent: AgentId,
-        status: &'static str,
+        #[serde(deserialize_with = "text::known")]
+        status: Text,
     },
     QueuePositionsUpdated(Vec<(ChatId, ThreadId, QueuePlace)>),
     QueuePositionUpdated {
@@ -240,7 +248,7 @@ pub enum PushBody {
 }
 
 /// A button of a rich message that was pressed, as its presser tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pressed {
     /// `postback_id` of the button.
     pub id: String,
@@ -255,7 +263,7 @@ pub struct Pressed {
 }
 
 /// What somebody who prepares an answer lets be known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thought {
     /// Heading.
     pub title: Option<String>,
@@ -266,7 +274,8 @@ pub struct Thought {
 }
 
 /// The events that go with a chat.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ThreadEvents {
     /// These.
     Given(Vec<Arc<Event>>),

@@ -1,36 +1,41 @@
 //! Every way the domain says no. A variant is an error type of the protocol (tables, `errors`).
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::text::{self, Text};
+
 /// Why a command was refused. Nothing was altered.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[serde(rename_all = "snake_case")]
 pub enum Rejection {
     /// A parameter has a wrong value.
     #[error("`{field}`: {reason}")]
     Validation {
         /// Path of the parameter.
-        field: &'static str,
+        #[serde(deserialize_with = "text::known")]
+        field: Text,
         /// What is wrong, as the client should read it.
         reason: String,
     },
     /// The chat, thread, event, user or customer does not exist, or belongs to another license.
     #[error("{0} not found")]
-    NotFound(&'static str),
+    NotFound(#[serde(deserialize_with = "text::known")] Text),
     /// The requester cannot reach the resource with their scopes and groups, or is not in the chat.
     #[error("{0}")]
-    MissingAccess(&'static str),
+    MissingAccess(#[serde(deserialize_with = "text::known")] Text),
     /// The requester may not do this.
     #[error("{0}")]
-    Authorization(&'static str),
+    Authorization(#[serde(deserialize_with = "text::known")] Text),
     /// The requester may do this, but not here.
     #[error("{0}")]
-    NotAllowed(&'static str),
+    NotAllowed(#[serde(deserialize_with = "text::known")] Text),
     /// The command needs an active thread and the chat has none.
     #[error("chat is inactive")]
     ChatInactive,
     /// The change would break a limit.
     #[error("{0}")]
-    LimitReached(&'static str),
+    LimitReached(#[serde(deserialize_with = "text::known")] Text),
     /// The agent concerned is offline.
     #[error("agent is offline")]
     AgentOffline,
@@ -47,7 +52,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// A parameter has a wrong value.
-    pub fn validation(field: &'static str, reason: impl Into<String>) -> Self {
+    pub fn validation(field: Text, reason: impl Into<String>) -> Self {
         Self::Validation { field, reason: reason.into() }
     }
 }

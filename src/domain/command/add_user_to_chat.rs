@@ -1,5 +1,7 @@
 //! `add_user_to_chat` (agents, 3.6). Visibility `agents` is what older APIs called supervising (ruling C9).
 
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
 use super::open_thread::NewUser;
 use super::{Caller, Context, Decision, Reply};
@@ -13,7 +15,7 @@ use crate::domain::system_message::ServerMessage;
 use crate::domain::user::ChatUser;
 
 /// Puts a user into the active chat.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AddUserToChat {
     /// Whom; exists in the license.
     pub user: NewUser,

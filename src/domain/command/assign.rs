@@ -1,5 +1,7 @@
 //! The router gives an active chat to an agent (routing rules 3, 4, 6 and 7).
 
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
 use super::remove_user_from_chat::remove;
 use super::{Context, Decision, LeaveCause, Reply};
@@ -13,7 +15,7 @@ use crate::domain::system_message::ServerMessage;
 use crate::domain::user::ChatUser;
 
 /// Gives the chat to an agent. If it was closed or taken meanwhile, nothing happens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AssignAgent {
     /// To whom; a slot of theirs is reserved.
     pub agent: AgentId,

@@ -1,5 +1,7 @@
 //! The customer was banned: their chat ends (routing rule 13). The ban itself is the license's affair.
 
+use serde::{Deserialize, Serialize};
+
 use super::deactivate_chat::close_thread;
 use super::draft::Draft;
 use super::{Caller, Context, Decision, Reply};
@@ -9,7 +11,7 @@ use crate::domain::system_message::ServerMessage;
 
 /// Closes the active thread of a customer who was banned; a chat that waits leaves the queue by it. Nothing happens
 /// where no thread is active.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct CloseBanned {
     /// How long the ban lasts.
     pub days: u32,

@@ -1,5 +1,7 @@
 //! The customer's connections: whether the last is gone (routing rule 8, "customer leaves the site").
 
+use serde::{Deserialize, Serialize};
+
 use super::{Context, Decision};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
@@ -7,7 +9,7 @@ use crate::domain::rejection::Rejection;
 
 /// Notes whether the customer of an active chat is connected, where the license waits for absent customers only so
 /// long.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct CustomerPresence {
     /// Has a connection.
     pub is_connected: bool,

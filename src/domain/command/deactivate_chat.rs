@@ -1,5 +1,7 @@
 //! `deactivate_chat` (agents and customers, 3.6): closes the active thread. The chat itself never ends.
 
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
 use super::{Caller, Context, Decision, Reply};
 use crate::domain::change::Change;
@@ -10,7 +12,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
 
 /// Closes the active thread by hand.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeactivateChat {
     /// An agent need not be in the chat.
     pub ignore_requester_presence: bool,

@@ -1,5 +1,7 @@
 //! `delete_event` (customers, 3.6): takes an event back. It stays in the log; who sees what of it is the views' rule.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Context, Decision, Reply};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
@@ -9,7 +11,7 @@ use crate::domain::push::{Push, PushBody};
 use crate::domain::rejection::Rejection;
 
 /// Takes back an event that the requester wrote.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeleteEvent {
     /// Which.
     pub event: EventId,

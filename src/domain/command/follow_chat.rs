@@ -1,5 +1,7 @@
 //! `follow_chat` and `unfollow_chat` (agents, 3.6): all pushes of a chat without being in it.
 
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
 use super::{Caller, Context, Decision, Reply};
 use crate::domain::change::Change;
@@ -9,11 +11,11 @@ use crate::domain::push::{Audience, PushBody, ThreadEvents};
 use crate::domain::rejection::Rejection;
 
 /// Follows the chat until it is unfollowed or its next thread is opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct FollowChat;
 
 /// Stops following.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct UnfollowChat;
 
 impl FollowChat {

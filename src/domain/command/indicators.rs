@@ -1,5 +1,7 @@
 //! `send_typing_indicator` (agents) and `send_sneak_peek` (customers), 3.6: told, never stored.
 
+use serde::{Deserialize, Serialize};
+
 use super::silence::attention;
 use super::{Context, Decision, Reply};
 use crate::domain::change::Change;
@@ -11,7 +13,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::thread::Thread;
 
 /// The requester types, or stopped typing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct SendTypingIndicator {
     /// Who may know.
     pub visibility: Visibility,
@@ -20,7 +22,7 @@ pub struct SendTypingIndicator {
 }
 
 /// What a customer has typed so far; agents only.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SendSneakPeek {
     /// The text.
     pub text: String,

@@ -1,5 +1,7 @@
 //! `mark_events_as_seen` (agents and customers, 3.6).
 
+use serde::{Deserialize, Serialize};
+
 use super::silence::attention;
 use super::{Context, Decision, Reply};
 use crate::domain::change::Change;
@@ -9,7 +11,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::time::Timestamp;
 
 /// Everything up to a moment counts as seen by the requester.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct MarkEventsAsSeen {
     /// The moment; one that lies ahead counts as the last event's.
     pub seen_up_to: Timestamp,

@@ -52,6 +52,8 @@ pub use transfer_chat::{TransferChat, TransferTo};
 pub use unassign::{LeaveCause, UnassignAgent};
 pub use update_customer::UpdateCustomer;
 
+use serde::{Deserialize, Serialize};
+
 use super::change::Change;
 use super::chat::Chat;
 use super::customer::CustomerProfile;
@@ -66,7 +68,8 @@ use super::thread::Thread;
 use super::time::Timestamp;
 
 /// Everything that alters a chat or tells its members something.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "each variant is the command of that name")]
 pub enum Command {
     StartChat(StartChat),
@@ -98,7 +101,8 @@ pub enum Command {
 }
 
 /// Who gives a command.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Caller {
     /// An agent or bot, with what their token lets them reach.
     Agent {
@@ -119,7 +123,8 @@ pub enum Caller {
 }
 
 /// Which chats a token reaches (`authorization.json`, `chat_reach`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// None.
     Nothing,
@@ -132,7 +137,8 @@ pub enum Reach {
 }
 
 /// What the router said when it was asked before the decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Route {
     /// A slot of this agent is reserved.
     Assign(AgentId),
@@ -149,7 +155,8 @@ pub enum Route {
 }
 
 /// What has to be asked of the router before a command can be decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RouteRequest {
     /// Somebody for a thread that is about to be opened.
     Open {
@@ -233,7 +240,8 @@ pub struct Decision {
 }
 
 /// What the caller gets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// Nothing but success.
     #[default]

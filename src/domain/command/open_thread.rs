@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::draft::{Draft, server_event};
 use super::{Caller, Context, Reach, Route, RouteRequest};
 use crate::domain::access::Access;
@@ -20,7 +22,7 @@ use crate::domain::thread::Thread;
 use crate::domain::user::ChatUser;
 
 /// What the opener of a thread asks for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct NewThread {
     /// Set on the chat, others stay.
     pub chat_properties: Properties,
@@ -39,7 +41,8 @@ pub struct NewThread {
 }
 
 /// A user whom the opener of a thread brings along; exists in the license.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NewUser {
     /// An agent.
     Agent(AgentId),

@@ -1,5 +1,7 @@
 //! `send_rich_message_postback` (agents and customers, 3.6): a button of a rich message is pressed.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Context, Decision, Reply};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
@@ -11,7 +13,7 @@ use crate::domain::rejection::Rejection;
 const MAX_TEXT: usize = 4 * 1_024;
 
 /// Presses a button.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SendRichMessagePostback {
     /// The rich message.
     pub event: EventId,

@@ -1,5 +1,7 @@
 //! `send_event_preview` and `send_thinking_indicator` (agents, 3.6): an answer in the making; told, never stored.
 
+use serde::{Deserialize, Serialize};
+
 use super::indicators::told_to_others;
 use super::{Context, Decision, Reply};
 use crate::domain::chat::Chat;
@@ -12,14 +14,14 @@ use crate::domain::rejection::Rejection;
 const MAX_TEXT: usize = 1_024;
 
 /// What a message says so far.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SendEventPreview {
     /// The message; its `custom_id` ties it to the one that is sent in the end.
     pub event: NewEvent,
 }
 
 /// The requester prepares an answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SendThinkingIndicator {
     /// Who may know.
     pub visibility: Visibility,

@@ -1,5 +1,7 @@
 //! `update_*_properties` and `delete_*_properties` of chats, threads and events (agents and customers, 3.6).
 
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
 use super::{Caller, Context, Decision, Reply, Subject, SubjectRequest};
 use crate::domain::change::{Change, Target};
@@ -13,7 +15,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
 
 /// Sets properties; others stay.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UpdateProperties {
     /// Of what.
     pub target: Target,
@@ -22,7 +24,7 @@ pub struct UpdateProperties {
 }
 
 /// Removes properties.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeleteProperties {
     /// Of what.
     pub target: Target,

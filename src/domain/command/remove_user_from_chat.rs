@@ -1,5 +1,7 @@
 //! `remove_user_from_chat` (agents, 3.6): takes an agent out. Customers cannot be removed.
 
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
 use super::{Context, Decision, Reply};
 use crate::domain::change::Change;
@@ -11,7 +13,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
 
 /// Takes an agent out of the chat.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RemoveUserFromChat {
     /// Whom.
     pub agent: AgentId,

@@ -1,5 +1,7 @@
 //! `resume_chat` (agents and customers, 3.6): the next thread of a chat that has no active one.
 
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
 use super::open_thread::{NewThread, open_for_all};
 use super::start_chat::opened;
@@ -8,7 +10,7 @@ use crate::domain::chat::Chat;
 use crate::domain::rejection::Rejection;
 
 /// Opens the next thread of the chat.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ResumeChat {
     /// What the opener asks for.
     pub thread: NewThread,

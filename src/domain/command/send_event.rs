@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
 use super::open_thread::{NewThread, open_thread};
 use super::{Caller, Context, Decision, Reply, RouteRequest};
@@ -19,7 +21,7 @@ use crate::domain::push::{Push, PushBody};
 use crate::domain::rejection::Rejection;
 
 /// Adds an event to the chat.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SendEvent {
     /// The event.
     pub event: NewEvent,

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::deactivate_chat::close_thread;
 use super::draft::Draft;
 use super::{Context, Decision, Reply};
@@ -18,7 +20,7 @@ use crate::domain::thread::Thread;
 use crate::domain::time::Timestamp;
 
 /// Does to the active thread what is due by its silence; nothing if nothing is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct HeedSilence;
 
 impl HeedSilence {

@@ -1,5 +1,7 @@
 //! `start_chat` (agents and customers, 3.6): a new chat with its first thread.
 
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
 use super::open_thread::{NewThread, open_for_all};
 use super::{Context, Decision, Reply};
@@ -7,7 +9,7 @@ use crate::domain::chat::Chat;
 use crate::domain::rejection::Rejection;
 
 /// Opens the first thread of a chat whose id was drawn before.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StartChat {
     /// What the opener asks for.
     pub thread: NewThread,

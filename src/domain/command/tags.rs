@@ -1,5 +1,7 @@
 //! `tag_thread` and `untag_thread` (agents, 3.6): labels of a thread, for agents only.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Context, Decision, Reply, Subject, SubjectRequest};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
@@ -15,7 +17,7 @@ const MAX_TAG: usize = 256;
 const MAX_TAGS: usize = 100;
 
 /// Puts a tag on a thread.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TagThread {
     /// Which thread.
     pub thread: ThreadId,
@@ -24,7 +26,7 @@ pub struct TagThread {
 }
 
 /// Takes a tag off a thread.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UntagThread {
     /// Which thread.
     pub thread: ThreadId,

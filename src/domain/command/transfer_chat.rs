@@ -1,5 +1,7 @@
 //! `transfer_chat` (agents, 3.6): hands an active chat to groups, to agents, or to anybody of its groups.
 
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
 use super::remove_user_from_chat::remove;
 use super::{Caller, Context, Decision, Reply, Route, RouteRequest};
@@ -16,7 +18,7 @@ use crate::domain::system_message::ServerMessage;
 use crate::domain::user::ChatUser;
 
 /// Hands the chat on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TransferChat {
     /// To whom.
     pub to: TransferTo,
@@ -27,7 +29,8 @@ pub struct TransferChat {
 }
 
 /// To whom a chat is handed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TransferTo {
     /// Anybody of these groups.
     Groups(Vec<GroupId>),

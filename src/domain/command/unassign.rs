@@ -1,5 +1,7 @@
 //! The router takes an active chat from an agent, to the queue or to the archive (routing rules 4 and 7).
 
+use serde::{Deserialize, Serialize};
+
 use super::deactivate_chat::close_thread;
 use super::draft::Draft;
 use super::remove_user_from_chat::remove;
@@ -12,7 +14,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
 
 /// Takes the chat from an agent who went away. If somebody else serves it, only that agent goes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UnassignAgent {
     /// Who went away; some may not be in the chat any more.
     pub agents: Vec<AgentId>,
@@ -25,7 +27,8 @@ pub struct UnassignAgent {
 }
 
 /// Why an agent does not serve a chat any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LeaveCause {
     /// Signed out.
     SignedOut,

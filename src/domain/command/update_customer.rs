@@ -1,5 +1,7 @@
 //! The chat's part of `update_customer`: the profile it shows is replaced, everybody in it is told.
 
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
 use super::{Context, Decision, Reply};
 use crate::domain::change::Change;
@@ -12,7 +14,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
 
 /// Replaces the profile of the chat's customer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UpdateCustomer {
     /// The customer as they are now.
     pub customer: Customer,
