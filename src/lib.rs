@@ -3,7 +3,7 @@
 //!
 //! Rooms, and who may know whom (left may use right, never back; `tests/it/walls.rs` keeps this):
 //!
-//! `node -> edge -> sessions -> requests -> actors -> {store, cluster, domain}`;
+//! `node -> edge -> sessions -> requests -> actors -> {store, cluster, domain}`; `sessions -> nodes -> actors`;
 //! `edge, sessions, requests -> protocol -> domain`; `store -> {cluster, domain}`. [`domain`] knows nobody.
 
 pub mod actors;
@@ -17,6 +17,7 @@ pub mod edge;
 pub mod files;
 pub mod id_source;
 pub mod node;
+pub mod nodes;
 pub mod observe;
 pub mod opening;
 pub mod protocol;

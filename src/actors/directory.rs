@@ -1,27 +1,36 @@
 //! Finds the actor of a chat or of a license's router, or starts it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix::{Actor, Addr};
 use actix_rt::ArbiterHandle;
 use dashmap::DashMap;
-use switchboard_cluster::{Epoch, Ownership, Shard};
+use serde::{Deserialize, Serialize};
+use switchboard_cluster::{Epoch, Incarnation, Ownership, Shard};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use super::chat::{Answer, ChatActor, Job, Snapshot, Work};
+use super::chat::{Answer, AskQuiet, ChatActor, Job, Refused, Retire, Snapshot, Work};
 use super::delivery::Delivery;
+use super::elsewhere::{ChatCall, Elsewhere};
 use super::error::AskError;
-use super::router::RouterHandle;
+use super::forward::{Owner, Parking};
+use super::reports::Reports;
+use super::roll::Roll;
+use super::router::{
+    LocalRouter, RouterAnswer, RouterHandle, RouterQuery, RouterQuestion, RouterReply, Status,
+};
 use super::settings::{ActorSettings, LicenseSource};
+use super::shards::Shards;
 use crate::domain::command::{Caller, Command, Reply};
-use crate::domain::id::{ChatId, IdSource, LicenseId};
-use crate::domain::routing::DecisionId;
+use crate::domain::id::{AgentId, ChatId, IdSource, LicenseId};
+use crate::domain::routing::{DecisionId, RouterSnapshot};
 use crate::domain::time::Clock;
 use crate::store::Store;
 
 /// A chat of a tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ChatKey {
     /// The tenant.
     pub license: LicenseId,
@@ -29,11 +38,20 @@ pub struct ChatKey {
     pub chat: ChatId,
 }
 
+/// A websocket session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SessionId {
+    /// The node that has its socket.
+    pub node: Incarnation,
+    /// Its number there.
+    pub number: u64,
+}
+
 /// The request that causes something: its session gets the pushes with its id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The session.
-    pub session: u64,
+    pub session: SessionId,
     /// The `request_id`, if the client gave one.
     pub request_id: Option<Arc<str>>,
 }
@@ -52,6 +70,8 @@ pub struct ActorsParts {
     pub licenses: Arc<dyn LicenseSource>,
     /// The way to the sessions.
     pub delivery: Arc<dyn Delivery>,
+    /// The way to what other nodes own.
+    pub elsewhere: Arc<dyn Elsewhere>,
     /// Bounds and times.
     pub settings: ActorSettings,
     /// The threads that actors live on: those of the web server's workers.
@@ -63,9 +83,13 @@ pub struct Actors {
     /// What it was made of.
     pub(super) parts: ActorsParts,
     chats: DashMap<ChatKey, Resident>,
-    routers: DashMap<LicenseId, RouterHandle>,
+    routers: DashMap<LicenseId, LocalRouter>,
     next: AtomicUsize,
-    is_recovered: AtomicBool,
+    pub(super) shards: Shards,
+    pub(super) reports: Reports,
+    pub(super) roll: Roll,
+    /// Where work waits for an owner to be known.
+    pub(super) parking: Parking,
     /// Events stored since somebody last asked.
     events: AtomicUsize,
 }
@@ -75,18 +99,25 @@ struct Resident {
     address: Addr<ChatActor>,
     /// Messages on their way to it: while there are any it must not leave memory.
     on_the_way: Arc<AtomicUsize>,
+    shard: Shard,
+    /// The term of ours that it works under.
+    epoch: Epoch,
 }
 
 impl Actors {
     /// A directory in which nobody lives yet.
     pub fn new(parts: ActorsParts) -> Arc<Self> {
         assert!(!parts.arbiters.is_empty(), "actors need a thread to live on");
+        let shards = Shards::new(parts.ownership.shards());
         Arc::new(Self {
             parts,
             chats: DashMap::new(),
             routers: DashMap::new(),
             next: AtomicUsize::new(0),
-            is_recovered: AtomicBool::new(false),
+            shards,
+            reports: Reports::default(),
+            roll: Roll::default(),
+            parking: Parking::default(),
             events: AtomicUsize::new(0),
         })
     }
@@ -143,22 +174,33 @@ impl Actors {
         caller: Caller,
         origin: Option<Origin>,
     ) -> Result<Answer, AskError> {
+        self.give(ChatCall { key: key.clone(), work, caller, origin }).await
+    }
+
+    /// Gives work to a chat that is ours, and waits for its answer. Gives it back if it is not, or not any more: then
+    /// nothing was done.
+    pub(super) async fn give_here(
+        self: &Arc<Self>,
+        call: ChatCall,
+        (shard, epoch): (Shard, Epoch),
+        until: Instant,
+    ) -> Result<Answer, Refused> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { work, caller, origin, reply };
-        self.post(key, job)?;
-        match tokio::time::timeout(self.parts.settings.request_timeout, answer).await {
+        self.post(Job { call, reply }, shard, epoch)?;
+        match tokio::time::timeout_at(until, answer).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(AskError::Stopped),
-            Err(_) => Err(AskError::Deadline),
+            Ok(Err(_)) => Err(AskError::Stopped.into()),
+            Err(_) => Err(AskError::Deadline.into()),
         }
     }
 
     /// Hands a job to the chat's actor, which is started if need be. Never waits.
-    fn post(self: &Arc<Self>, key: &ChatKey, job: Job) -> Result<(), AskError> {
+    fn post(self: &Arc<Self>, job: Job, shard: Shard, epoch: Epoch) -> Result<(), AskError> {
         let mut job = job;
         // An actor that stopped is replaced; twice is enough, since the second try starts a fresh one.
         for _ in 0..2 {
-            let (address, on_the_way) = self.find(key)?;
+            let key = job.call.key.clone();
+            let (address, on_the_way) = self.find(&key, shard, epoch);
             match address.try_send(job) {
                 Ok(()) => return Ok(()),
                 Err(actix::prelude::SendError::Full(_)) => {
@@ -167,7 +209,7 @@ impl Actors {
                 }
                 Err(actix::prelude::SendError::Closed(back)) => {
                     on_the_way.fetch_sub(1, Ordering::AcqRel);
-                    self.chats.remove_if(key, |_, resident| resident.address == address);
+                    self.chats.remove_if(&key, |_, resident| resident.address == address);
                     job = back;
                 }
             }
@@ -175,32 +217,36 @@ impl Actors {
         Err(AskError::Stopped)
     }
 
-    /// The address of the chat's actor, counted as written to.
-    fn find(self: &Arc<Self>, key: &ChatKey) -> Result<(Addr<ChatActor>, Arc<AtomicUsize>), AskError> {
-        if let Some(resident) = self.chats.get(key) {
+    /// The address of the chat's actor, counted as written to. One of an earlier term of ours is replaced.
+    fn find(
+        self: &Arc<Self>,
+        key: &ChatKey,
+        shard: Shard,
+        epoch: Epoch,
+    ) -> (Addr<ChatActor>, Arc<AtomicUsize>) {
+        if let Some(resident) = self.chats.get(key)
+            && resident.epoch == epoch
+        {
             resident.on_the_way.fetch_add(1, Ordering::AcqRel);
-            return Ok((resident.address.clone(), resident.on_the_way.clone()));
+            return (resident.address.clone(), resident.on_the_way.clone());
         }
-        let (shard, epoch) = self.ownership(key)?;
-        let resident = self.chats.entry(key.clone()).or_insert_with(|| {
+        let start = || {
             let on_the_way = Arc::new(AtomicUsize::new(0));
             let actor = ChatActor::new(self.clone(), key.clone(), shard, epoch, on_the_way.clone());
-            let address = ChatActor::start_in_arbiter(self.arbiter(key), |_| actor);
-            Resident { address, on_the_way }
-        });
+            let address = ChatActor::start_in_arbiter(self.arbiter(shard), |_| actor);
+            Resident { address, on_the_way, shard, epoch }
+        };
+        let mut resident = self.chats.entry(key.clone()).or_insert_with(start);
+        if resident.epoch < epoch {
+            let before = std::mem::replace(&mut *resident, start());
+            before.address.do_send(Retire);
+        }
         resident.on_the_way.fetch_add(1, Ordering::AcqRel);
-        Ok((resident.address.clone(), resident.on_the_way.clone()))
+        (resident.address.clone(), resident.on_the_way.clone())
     }
 
-    fn ownership(&self, key: &ChatKey) -> Result<(Shard, Epoch), AskError> {
-        let shard = self.parts.ownership.shard_of(key.license.0, key.chat.as_str());
-        let epoch = self.parts.ownership.epoch(shard).ok_or(AskError::NotOwner)?;
-        Ok((shard, epoch))
-    }
-
-    fn arbiter(&self, key: &ChatKey) -> &ArbiterHandle {
-        let hash = self.parts.ownership.shard_of(key.license.0, key.chat.as_str()).0 as usize;
-        &self.parts.arbiters[hash % self.parts.arbiters.len()]
+    fn arbiter(&self, shard: Shard) -> &ArbiterHandle {
+        &self.parts.arbiters[shard.0 as usize % self.parts.arbiters.len()]
     }
 
     /// Forgets a chat whose actor is about to stop, if nobody writes to it at this moment. Only then may it stop.
@@ -217,35 +263,131 @@ impl Actors {
         self.chats.remove_if(key, |_, resident| resident.address == *address);
     }
 
-    /// The router of a license.
-    pub fn router(self: &Arc<Self>, license: LicenseId) -> RouterHandle {
-        if let Some(router) = self.routers.get(&license) {
-            return router.clone();
+    /// Work that is not ours any more, or was not begun, is given back to those who asked; what runs now cannot be answered.
+    pub(super) fn retire(&self, shard: Shard) {
+        self.chats.retain(|_, resident| {
+            if resident.shard == shard {
+                resident.address.do_send(Retire);
+            }
+            resident.shard != shard
+        });
+    }
+
+    /// Waits until no chat of the shard has a turn under way, nor work on its way to it.
+    pub(super) async fn is_quiet(&self, shard: Shard) -> bool {
+        let residents: Vec<Addr<ChatActor>> = self
+            .chats
+            .iter()
+            .filter(|entry| entry.shard == shard)
+            .map(|entry| entry.address.clone())
+            .collect();
+        for address in residents {
+            // An actor that is gone has nothing under way.
+            if address.send(AskQuiet).await.is_ok_and(|quiet| !quiet) {
+                return false;
+            }
         }
-        let router = self.routers.entry(license).or_insert_with(|| {
+        true
+    }
+
+    /// The router of a license, wherever it is.
+    pub fn router(self: &Arc<Self>, license: LicenseId) -> RouterHandle {
+        RouterHandle::new(self.clone(), license)
+    }
+
+    /// The shard whose owner has the license's router.
+    pub(super) fn router_shard(&self, license: LicenseId) -> Shard {
+        self.parts.ownership.shard_of(license.0, "")
+    }
+
+    /// Who has the license's router.
+    pub(super) fn router_owner(&self, license: LicenseId) -> Owner {
+        self.owner(self.router_shard(license))
+    }
+
+    /// The license's router, which is ours; none if it is not any more.
+    pub(super) fn local_router(self: &Arc<Self>, license: LicenseId) -> Option<LocalRouter> {
+        let Owner::Here(term) = self.router_owner(license) else { return None };
+        if let Some(router) = self.routers.get(&license)
+            && router.term() == term
+        {
+            return Some(router.clone());
+        }
+        let start = || {
             let turn = self.next.fetch_add(1, Ordering::Relaxed);
             let arbiter = &self.parts.arbiters[turn % self.parts.arbiters.len()];
-            RouterHandle::start(self.clone(), license, arbiter)
-        });
-        router.clone()
+            LocalRouter::start(self.clone(), license, term, arbiter)
+        };
+        let mut router = self.routers.entry(license).or_insert_with(start);
+        if router.term() < term {
+            std::mem::replace(&mut *router, start()).stop();
+        }
+        Some(router.clone())
     }
 
-    /// Every chat that was open at the start is known to its router now.
-    pub(super) fn recovered(&self) {
-        self.is_recovered.store(true, Ordering::Release);
-        for router in self.routers.iter() {
-            router.rebuilt();
+    /// Ends the routers of a shard that is another node's now.
+    pub(super) fn stop_routers(&self, shard: Shard) {
+        self.routers.retain(|license, router| {
+            let is_ours = self.router_shard(*license) != shard;
+            if !is_ours {
+                router.stop();
+            }
+            is_ours
+        });
+    }
+
+    /// A run of another node is over: the sessions that it had are gone.
+    pub fn node_gone(&self, node: Incarnation) {
+        for router in &self.routers {
+            router.node_gone(node);
         }
     }
 
-    /// Whether chats that were open at the start may still turn up.
-    pub fn is_recovered(&self) -> bool {
-        self.is_recovered.load(Ordering::Acquire)
+    /// A shard has another owner: the routers ask what became of its chats.
+    pub(super) fn shard_moved(&self, shard: Shard) {
+        for router in &self.routers {
+            router.shard_moved(shard);
+        }
     }
 
-    /// Routers that run, by license.
-    pub fn routers(&self) -> Vec<(LicenseId, RouterHandle)> {
-        self.routers.iter().map(|entry| (*entry.key(), entry.value().clone())).collect()
+    /// An agent's status was told to the sessions of this node.
+    pub fn heard_status(&self, license: LicenseId, agent: &AgentId, status: Status, is_bot: bool) {
+        self.roll.heard(license, agent, status, is_bot);
+    }
+
+    /// Runs something on one of the threads that actors live on.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        // A thread that takes nothing any more means that the node ends.
+        let _ = self.parts.arbiters[turn % self.parts.arbiters.len()].spawn(work);
+    }
+
+    /// Chats of all routers on this node: how many are active, and how many of them wait.
+    pub async fn routed_chats(&self) -> (usize, usize) {
+        let routers: Vec<LocalRouter> = self.routers.iter().map(|entry| entry.value().clone()).collect();
+        let (mut active, mut waiting) = (0, 0);
+        for router in routers {
+            let counts = router.counts().await;
+            active += counts.0;
+            waiting += counts.1;
+        }
+        (active, waiting)
+    }
+
+    /// What an operator sees of each router on this node.
+    pub async fn router_snapshots(&self) -> Vec<(LicenseId, RouterSnapshot)> {
+        let routers: Vec<(LicenseId, LocalRouter)> =
+            self.routers.iter().map(|entry| (*entry.key(), entry.value().clone())).collect();
+        let mut snapshots = Vec::new();
+        for (license, router) in routers {
+            let asked = RouterQuestion::Query(RouterQuery::Snapshot);
+            if let Ok(RouterAnswer::Query(reply)) = router.answer(asked).await
+                && let RouterReply::Snapshot(snapshot) = *reply
+            {
+                snapshots.push((license, *snapshot));
+            }
+        }
+        snapshots
     }
 
     /// Counts events that became durable.

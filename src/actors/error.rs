@@ -14,9 +14,15 @@ pub enum AskError {
     /// The chat's queue is full; the caller may try again.
     #[error("too many requests wait for this chat")]
     Busy,
-    /// This node does not own the chat (any more); the caller may try again.
+    /// This node does not own the chat (any more); nothing was done, and the caller may try again.
     #[error("the chat is being moved, try again")]
     NotOwner,
+    /// The node lost the chat while it stored the command, which may have been carried out. As for a deadline.
+    #[error("the chat was moved before it was confirmed what became of the command, try again")]
+    Unconfirmed,
+    /// The chat's owner could not be reached; nothing was done, and the caller may try again.
+    #[error("the node that has the chat cannot be reached now, try again")]
+    Unreachable,
     /// The store took nothing; a later try may succeed.
     #[error("the store cannot take it now, try again")]
     Store(#[from] StoreError),

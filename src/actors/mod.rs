@@ -12,16 +12,23 @@
 //! is queued, decides each on the state that the earlier ones leave, appends one batch, validates, and only then
 //! answers and pushes. Any other outcome than success stops the actor; the next command starts it from the log.
 
+pub mod barrier;
 pub mod chat;
 pub mod delivery;
 mod directory;
+pub mod elsewhere;
 mod error;
+mod forward;
 pub mod period;
 pub mod recovery;
+mod reports;
+pub mod roll;
 pub mod router;
 mod settings;
+mod shards;
 pub mod timers;
 
-pub use directory::{Actors, ActorsParts, ChatKey, Origin};
+pub use directory::{Actors, ActorsParts, ChatKey, Origin, SessionId};
 pub use error::AskError;
+pub use roll::{Present, RollCall};
 pub use settings::{ActorSettings, LicenseSource};

@@ -1,7 +1,10 @@
 //! Timers of chats that left memory: kept in the store by minute, looked at every few seconds.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use switchboard_cluster::{Epoch, Shard};
 
 use super::{Actors, ChatKey, period};
 use crate::domain::command::{Caller, Command, HeedSilence};
@@ -18,35 +21,43 @@ const PAGE: usize = 1_000;
 pub async fn run(actors: Arc<Actors>) {
     let mut every = tokio::time::interval(EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    // Chats that were open at the start are in memory and have their timers there.
-    let mut done_up_to = actors.clock().now();
+    let mut done_up_to: HashMap<Shard, (Epoch, Timestamp)> = HashMap::new();
     loop {
         every.tick().await;
         let now = actors.clock().now();
-        match fire(&actors, done_up_to, now).await {
-            Ok(()) => done_up_to = now,
-            Err(error) => tracing::warn!(%error, "timers are late: the store did not list them"),
+        let owned = actors.shards().owned();
+        let kept: HashMap<Shard, (Epoch, Timestamp)> = owned
+            .into_iter()
+            .map(|(shard, term)| {
+                // The open chats of a shard that was just gained are loaded, and have their timers in memory.
+                let known = done_up_to.get(&shard).filter(|(known, _)| *known == term);
+                (shard, *known.unwrap_or(&(term, now)))
+            })
+            .collect();
+        done_up_to = kept;
+        for (shard, (_, from)) in &mut done_up_to {
+            match fire(&actors, *shard, *from, now).await {
+                Ok(()) => *from = now,
+                Err(error) => tracing::warn!(%error, "timers are late: the store did not list them"),
+            }
         }
     }
 }
 
-/// Wakes every chat whose deadline lies between two moments.
-async fn fire(actors: &Arc<Actors>, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {
-    for (shard, _) in actors.shards().owned() {
-        let owner = i64::from(shard.0);
-        let mut minute = from;
-        loop {
-            let bucket = period::minute(minute);
-            fire_bucket(actors, owner, &bucket, from, to).await?;
-            let next = Timestamp((minute.0.div_euclid(period::MINUTE_US) + 1) * period::MINUTE_US);
-            if next > to {
-                break;
-            }
-            actors.store().retire_bucket(IndexTable::Due, owner, &bucket).await?;
-            minute = next;
+/// Wakes every chat of a shard whose deadline lies between two moments.
+async fn fire(actors: &Arc<Actors>, shard: Shard, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {
+    let owner = i64::from(shard.0);
+    let mut minute = from;
+    loop {
+        let bucket = period::minute(minute);
+        fire_bucket(actors, owner, &bucket, from, to).await?;
+        let next = Timestamp((minute.0.div_euclid(period::MINUTE_US) + 1) * period::MINUTE_US);
+        if next > to {
+            return Ok(());
         }
+        actors.store().retire_bucket(IndexTable::Due, owner, &bucket).await?;
+        minute = next;
     }
-    Ok(())
 }
 
 async fn fire_bucket(

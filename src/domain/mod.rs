@@ -24,6 +24,7 @@ pub mod properties;
 pub mod property_definitions;
 pub mod push;
 pub mod rejection;
+pub mod retelling;
 pub mod routing;
 pub mod system_message;
 pub mod text;

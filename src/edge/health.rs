@@ -75,15 +75,10 @@ pub(super) async fn metrics(context: Context) -> HttpResponse {
     let actors = context.requests.actors();
     context.metrics.set_resident_chats(actors.resident_chats());
     context.metrics.events_stored(actors.take_stored_events());
-    let (mut active, mut queued) = (0, 0);
-    let mut routing = Vec::new();
-    for (license, router) in actors.routers() {
-        let counts = router.counts().await;
-        active += counts.0;
-        queued += counts.1;
-        routing.extend(router.snapshot().await.ok().map(|snapshot| figures(license.0, &snapshot)));
-    }
-    context.metrics.observe_routing(routing);
+    let (active, queued) = actors.routed_chats().await;
+    let snapshots = actors.router_snapshots().await;
+    let figures = snapshots.iter().map(|(license, snapshot)| figures(license.0, snapshot));
+    context.metrics.observe_routing(figures.collect());
     context.metrics.set_active_chats(active);
     context.metrics.set_queued_chats(queued);
     context.metrics.observe_store(&actors.store().pulse());

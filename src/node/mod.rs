@@ -14,7 +14,8 @@ use switchboard_cluster::StartError;
 use switchboard_cluster::node::End;
 use thiserror::Error;
 
-use crate::actors::{ActorSettings, Actors, ActorsParts, recovery, timers};
+use crate::actors::recovery::Occupants;
+use crate::actors::{ActorSettings, Actors, ActorsParts, recovery, roll, timers};
 use crate::admin::{self, BindError, Services};
 use crate::clock::SystemClock;
 use crate::config::{Config, StoreKind};
@@ -23,6 +24,7 @@ use crate::domain::time::Clock as _;
 use crate::edge::{self, EdgeContext, EdgeSettings, Readiness, RunningServer, WaitingRoom};
 use crate::files::Files;
 use crate::id_source::OsIds;
+use crate::nodes::{Nodes, NodesParts};
 use crate::observe::Metrics;
 use crate::opening::{OpeningError, Patience, open_store};
 use crate::requests::limits::Limits;
@@ -124,9 +126,18 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
     let limits = &config.limits;
     let limits = Arc::new(Limits::new(limits.session_rate, limits.ip_login_rate, limits.license_rate));
     let settings = edge_settings(&config);
+    let nodes = Nodes::new(NodesParts {
+        link: member.link(),
+        ownership: ownership.clone(),
+        sessions: registry.clone(),
+        tenants: tenants.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+    });
     let build = {
         let (config, store, tenants, registry) = (&config, &store, &tenants, &registry);
         let (ownership, metrics, readiness, limits) = (&ownership, &metrics, &readiness, &limits);
+        let nodes = &nodes;
         async move |threads: Vec<ArbiterHandle>, addresses: Vec<SocketAddr>| {
             let actors = Actors::new(ActorsParts {
                 store: store.clone(),
@@ -134,7 +145,8 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
                 clock: clock.clone(),
                 ids: ids.clone(),
                 licenses: Arc::new(Rules::new(config.clone(), tenants.licenses.clone())),
-                delivery: registry.clone(),
+                delivery: nodes.clone(),
+                elsewhere: nodes.clone(),
                 settings: ActorSettings {
                     passivate_after: config.chat.passivate_after,
                     request_timeout: config.rtm.request_timeout,
@@ -142,6 +154,8 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
                 },
                 arbiters: threads,
             });
+            nodes.serve(actors.clone());
+            ownership.occupied_by(Arc::new(Occupants(actors.clone())));
             let customers = Customers::new(store.clone());
             let customer_tokens = tenants.customer_tokens.clone();
             let files = Files::in_folder(&config.files_dir(), Arc::new(OsIds))?;
@@ -156,6 +170,7 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
             let sessions = Arc::new(SessionContext {
                 registry: registry.clone(),
                 requests: requests.clone(),
+                nodes: nodes.clone(),
                 gate: gate.clone(),
                 limits: limits.clone(),
                 metrics: metrics.clone(),
@@ -203,6 +218,7 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
     };
     background(&config, &context, &tenants, &registry);
     let recovered = recovery::recover(&actors).await?;
+    actix_rt::spawn(recovery::follow(actors.clone()));
     tracing::info!(chats = recovered, "open chats are loaded");
     announce(&config, &server, &context, is_tls);
     stop::wait_and_stop(&config, server, &context, &member).await
@@ -252,6 +268,7 @@ fn background(config: &Config, context: &Arc<EdgeContext>, tenants: &Tenants, re
     };
     actix_rt::spawn(heartbeat::watch(registry.clone(), times, context.metrics.clone()));
     actix_rt::spawn(timers::run(context.requests.actors().clone()));
+    actix_rt::spawn(roll::tell(context.requests.actors().clone()));
     let limits = context.limits.clone();
     actix_rt::spawn(async move {
         let mut every = tokio::time::interval(SHRINK_EVERY);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::error::{of_ask, of_store};
 use super::pipeline::{Call, EMPTY, Requests, customer_id};
 use crate::actors::ChatKey;
+use crate::actors::delivery::Cause;
 use crate::domain::command::{Caller, CloseBanned, Command, UpdateCustomer};
 use crate::domain::customer::{Customer, CustomerProfile, CustomerUpdate};
 use crate::domain::event::Visibility;
@@ -106,6 +107,7 @@ impl Requests {
 
     /// Tells something that no chat tells.
     pub(super) fn tell(&self, call: &Call<'_>, body: PushBody, to: Audience) {
-        self.parts.actors.delivery().deliver(&call.who.license, &[Push { body, to }], call.origin.as_ref());
+        let cause = Cause { origin: call.origin.as_ref(), ..Cause::default() };
+        self.parts.actors.delivery().deliver(&call.who.license, &[Push { body, to }], cause);
     }
 }

@@ -10,7 +10,9 @@ pub(super) fn of_ask(error: AskError, surface: Surface) -> WireError {
     match error {
         AskError::Rejected(rejection) => WireError::from_rejection(rejection, surface),
         AskError::Busy => WireError::of(ErrorType::TooManyRequests),
-        AskError::NotOwner | AskError::Stopped => WireError::of(ErrorType::ServiceUnavailable),
+        AskError::NotOwner | AskError::Unreachable | AskError::Unconfirmed | AskError::Stopped => {
+            WireError::of(ErrorType::ServiceUnavailable)
+        }
         AskError::Deadline => WireError::of(ErrorType::RequestTimeout),
         AskError::Store(error) => of_store(&error),
         AskError::NoLicense => WireError::of(ErrorType::LicenseNotFound),

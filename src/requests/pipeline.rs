@@ -8,7 +8,7 @@ use super::caller::{Identity, Requester};
 use super::customers::Customers;
 use super::error::of_ask;
 use super::page::PageKey;
-use crate::actors::{Actors, ChatKey, Origin};
+use crate::actors::{Actors, ChatKey, Origin, SessionId};
 use crate::domain::command::{
     Caller, Command, DeactivateChat, DeleteEvent, DeleteProperties, FollowChat, MarkEventsAsSeen,
     RemoveUserFromChat, Reply, SendEvent, SendEventPreview, SendRichMessagePostback, SendSneakPeek,
@@ -83,7 +83,9 @@ impl Requests {
     ) -> Result<String, WireError> {
         who.check_scopes(method)?;
         let request = decode(method, payload)?;
-        let origin = who.session.map(|session| Origin { session, request_id });
+        let here = self.parts.actors.shards().incarnation();
+        let session = |number| SessionId { node: here, number };
+        let origin = who.session.map(|number| Origin { session: session(number), request_id });
         self.dispatch(Call { who, origin }, request).await
     }
 

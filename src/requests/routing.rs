@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::of_ask;
 use super::pipeline::{Call, EMPTY, Requests};
+use crate::actors::SessionId;
 use crate::actors::router::Status;
 use crate::domain::id::{AgentId, ChatId, GroupId, UserId};
 use crate::domain::license::AgentKind;
@@ -140,7 +141,8 @@ impl Requests {
     /// Of the connection that asks; the agent is away when all of theirs are.
     pub(super) async fn set_away_status(&self, call: &Call<'_>, away: bool) -> Result<String, WireError> {
         let agent = call.who.agent().ok_or_else(|| WireError::of(ErrorType::Authorization))?;
-        let session = call.who.session.ok_or_else(|| WireError::of(ErrorType::RequesterAlreadyOffline))?;
+        let number = call.who.session.ok_or_else(|| WireError::of(ErrorType::RequesterAlreadyOffline))?;
+        let session = SessionId { node: self.parts.actors.shards().incarnation(), number };
         let router = self.parts.actors.router(call.who.license_id());
         let set = router.set_away(agent, session, away).await;
         if set.map_err(|error| of_ask(error, call.who.surface()))? {

@@ -15,11 +15,12 @@ use bytes::BytesMut;
 use serde_json::value::RawValue;
 
 use super::cut::{ConnectionSocket, Cut};
-use super::login::{LoggedIn, log_in, swap_token};
+use super::login::{LoggedIn, log_in, session_id, swap_token};
 use super::outbox::{Outbox, OutboxLimits};
 use super::registry::{Registry, SessionHandle, SessionUser, Wake};
 use crate::actors::router::Leave;
 use crate::domain::id::OrganizationId;
+use crate::nodes::Nodes;
 use crate::observe::Metrics;
 use crate::protocol::envelope::{self, RtmRequest};
 use crate::protocol::error::{ErrorType, WireError};
@@ -62,6 +63,8 @@ pub struct SessionContext {
     pub registry: Arc<Registry>,
     /// Where requests go.
     pub requests: Arc<Requests>,
+    /// The other nodes.
+    pub nodes: Arc<Nodes>,
     /// Tokens.
     pub gate: Gate,
     /// Rates.
@@ -446,7 +449,7 @@ impl<K> Drop for Session<K> {
         match self.shared.registry.closed(&handle) {
             Some(SessionUser::Agent(license, agent)) => {
                 let router = self.shared.requests.actors().router(license);
-                router.agent_left(&agent, handle.id, self.leave);
+                router.agent_left(&agent, session_id(&self.shared, &handle), self.leave);
             }
             Some(SessionUser::Customer(license, customer)) => {
                 if !self.shared.registry.has_customer(license, &customer)

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::actor::SessionContext;
 use super::registry::{PushFilter, SessionHandle, SessionUser, Wake};
+use crate::actors::SessionId;
 use crate::domain::id::{ChatId, CustomerId, OrganizationId, UserId};
 use crate::domain::license::License;
 use crate::protocol::error::{ErrorType, WireError};
@@ -72,8 +73,10 @@ async fn agent(
     if !shared.registry.logged_in(handle, &user) {
         return Err(too_many(handle));
     }
+    // From here on it gets what every node tells.
+    shared.nodes.interested(license.id).await;
     let router = shared.requests.actors().router(license.id);
-    let status = router.agent_came(&agent.id, handle.id, login.away, login.reconnect).await;
+    let status = router.agent_came(&agent.id, session_id(shared, handle), login.away, login.reconnect).await;
     let who = Requester {
         license: license.clone(),
         identity: Identity::Agent { id: agent.id.clone(), scopes: proven.scopes },
@@ -143,11 +146,16 @@ fn too_many(handle: &SessionHandle) -> WireError {
     WireError::new(ErrorType::TooManyRequests, "too many connections of this user")
 }
 
+/// The session as other nodes know it.
+pub(super) fn session_id(shared: &SessionContext, handle: &SessionHandle) -> SessionId {
+    SessionId { node: shared.requests.actors().shards().incarnation(), number: handle.id }
+}
+
 /// A login that failed half-way leaves no trace.
 fn undo(shared: &SessionContext, handle: &Arc<SessionHandle>) {
     if let Some(SessionUser::Agent(license, agent)) = shared.registry.logged_out(handle) {
         let router = shared.requests.actors().router(license);
-        router.agent_left(&agent, handle.id, crate::actors::router::Leave::Disconnected);
+        router.agent_left(&agent, session_id(shared, handle), crate::actors::router::Leave::Disconnected);
     }
 }
 
@@ -178,6 +186,7 @@ async fn customer(
     if !shared.registry.logged_in(handle, &user) {
         return Err(too_many(handle));
     }
+    shared.nodes.interested(license.id).await;
     let chats = match chats_of(shared, &license, &proven.customer).await {
         Ok(chats) => chats,
         Err(error) => {

@@ -13,11 +13,10 @@ use parking_lot::{Mutex, RwLock};
 
 use super::cut::Cut;
 use super::outbox::{Offered, Outbox};
-use crate::actors::Origin;
-use crate::actors::delivery::Delivery;
 use crate::domain::id::{AgentId, CustomerId, LicenseId};
 use crate::domain::license::License;
 use crate::domain::push::{Audience, Push, PushBody};
+use crate::nodes::{self, Asker, Whose};
 use crate::observe::Metrics;
 use crate::protocol::envelope;
 use crate::protocol::request::PushSelection;
@@ -376,12 +375,10 @@ fn remove<K: Hash + Eq>(sessions: &mut HashMap<K, Sessions>, user: &K, id: u64) 
 /// One push on its way to the sessions of one surface: rendered when the first of them wants it.
 struct Fanout<'a> {
     push: &'a Push,
-    origin: Option<&'a Origin>,
+    origin: Option<Asker<'a>>,
     /// For normal agents and customers, and for those who see deleted events whole.
     rendered: [Option<Option<Rendered>>; 2],
     metrics: &'a Metrics,
-    /// The origin's session is about to write, and need not be woken.
-    before_answer: bool,
 }
 
 struct Rendered {
@@ -391,14 +388,8 @@ struct Rendered {
 }
 
 impl<'a> Fanout<'a> {
-    fn new(push: &'a Push, cause: Cause<'a>, metrics: &'a Metrics) -> Self {
-        Self {
-            push,
-            origin: cause.origin,
-            rendered: [None, None],
-            metrics,
-            before_answer: cause.before_answer,
-        }
+    fn new(push: &'a Push, origin: Option<Asker<'a>>, metrics: &'a Metrics) -> Self {
+        Self { push, origin, rendered: [None, None], metrics }
     }
 
     fn offer(&mut self, session: &SessionHandle, view: View<'_>) {
@@ -413,7 +404,7 @@ impl<'a> Fanout<'a> {
         }
         // The connection whose request caused the push gets it with that request's id, all others without.
         let origin = self.origin.filter(|origin| origin.session == session.id);
-        let request_id = origin.and_then(|origin| origin.request_id.as_deref());
+        let request_id = origin.and_then(|origin| origin.request_id);
         let frame = match request_id {
             Some(id) => {
                 envelope::push_with_request_id(ApiVersion::V3_6, id, rendered.action, &rendered.payload)
@@ -422,7 +413,7 @@ impl<'a> Fanout<'a> {
             None => rendered.frame.clone(),
         };
         self.metrics.push_sent();
-        if origin.is_some() && self.before_answer {
+        if origin.is_some_and(|origin| origin.before_answer) {
             session.hold(frame, self.metrics);
         } else {
             session.offer(frame, self.metrics);
@@ -430,13 +421,13 @@ impl<'a> Fanout<'a> {
     }
 }
 
-impl Delivery for Registry {
-    fn deliver(&self, license: &Arc<License>, pushes: &[Push], origin: Option<&Origin>) {
-        self.fan_out(license, pushes, Cause { origin, before_answer: false });
-    }
-
-    fn deliver_before_answer(&self, license: &Arc<License>, pushes: &[Push], origin: &Origin) {
-        self.fan_out(license, pushes, Cause { origin: Some(origin), before_answer: true });
+impl nodes::Sessions for Registry {
+    fn deliver(&self, license: &License, pushes: &[Push], origin: Option<Asker<'_>>) {
+        let Some(hub) = self.hubs.get(&license.id).map(|hub| hub.clone()) else { return };
+        for push in pushes {
+            self.to_agents(&hub, license, push, origin);
+            self.to_customers(&hub, license, push, origin);
+        }
     }
 
     fn wake(&self, session: u64) {
@@ -444,31 +435,34 @@ impl Delivery for Registry {
             session.wake(Wake::Flush);
         }
     }
-}
 
-/// What caused pushes, and whether its answer is still to come.
-#[derive(Clone, Copy)]
-struct Cause<'a> {
-    origin: Option<&'a Origin>,
-    before_answer: bool,
+    fn has(&self, license: LicenseId) -> bool {
+        self.hubs
+            .get(&license)
+            .is_some_and(|hub| !hub.agents.read().is_empty() || !hub.customers.read().is_empty())
+    }
+
+    fn cut(&self, cut: &nodes::Cut) {
+        match &cut.whose {
+            Whose::Token(token) => self.disconnect_token(token, cut.reason),
+            Whose::Agent(license, agent) => {
+                self.disconnect_user(&SessionUser::Agent(*license, agent.clone()), cut.reason);
+            }
+            Whose::Customer(license, customer) => {
+                self.disconnect_user(&SessionUser::Customer(*license, customer.clone()), cut.reason);
+            }
+        }
+    }
 }
 
 impl Registry {
-    fn fan_out(&self, license: &License, pushes: &[Push], cause: Cause<'_>) {
-        let Some(hub) = self.hubs.get(&license.id).map(|hub| hub.clone()) else { return };
-        for push in pushes {
-            self.to_agents(&hub, license, push, cause);
-            self.to_customers(&hub, license, push, cause);
-        }
-    }
-
-    fn to_agents(&self, hub: &Hub, license: &License, push: &Push, cause: Cause<'_>) {
+    fn to_agents(&self, hub: &Hub, license: &License, push: &Push, origin: Option<Asker<'_>>) {
         let Audience { agents, groups, .. } = &push.to;
         if agents.is_empty() && groups.is_empty() {
             return;
         }
         let view = View { surface: Surface::Agent, license, sees_deleted: false };
-        let mut fanout = Fanout::new(push, cause, &self.metrics);
+        let mut fanout = Fanout::new(push, origin, &self.metrics);
         let reaches = |agent: &AgentId| {
             let groups = license.agent(agent).map(|agent| agent.groups.keys().copied().collect::<Vec<_>>());
             push.to.reaches_agent(agent, groups.unwrap_or_default())
@@ -491,12 +485,12 @@ impl Registry {
         }
     }
 
-    fn to_customers(&self, hub: &Hub, license: &License, push: &Push, cause: Cause<'_>) {
+    fn to_customers(&self, hub: &Hub, license: &License, push: &Push, origin: Option<Asker<'_>>) {
         if push.to.customers.is_empty() {
             return;
         }
         let view = View::of_customers(license);
-        let mut fanout = Fanout::new(push, cause, &self.metrics);
+        let mut fanout = Fanout::new(push, origin, &self.metrics);
         let online = hub.customers.read();
         for sessions in push.to.customers.iter().filter_map(|customer| online.get(customer)) {
             sessions.iter().for_each(|session| fanout.offer(session, view));

@@ -233,6 +233,17 @@ impl Licenses {
         stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE).try_collect().await
     }
 
+    /// Another node says that a license has this version now: looks at it if it is known here as an older one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn catch_up(&self, id: LicenseId, version: u64) -> Result<(), StoreError> {
+        match self.cached(id) {
+            Some(known) if known.version < version => self.look_at(id).await,
+            _ => Ok(()),
+        }
+    }
+
     async fn look_at(&self, id: LicenseId) -> Result<(), StoreError> {
         let version = license_record::read_version(&self.cells, id).await?;
         let known = self.cached(id).map(|license| license.version);

@@ -29,7 +29,9 @@ mod tokens;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::id::IdSource;
+use tokio::sync::broadcast;
+
+use crate::domain::id::{IdSource, LicenseId};
 use crate::domain::time::Clock;
 use crate::store::{CasTables, StoreError};
 
@@ -92,6 +94,19 @@ impl Tenants {
             self.revocations.refresh(license, self.clock.now()).await?;
         }
         Ok(())
+    }
+
+    /// Looks once for tokens of a license that other nodes took back.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn refresh_revocations(&self, license: LicenseId) -> Result<(), StoreError> {
+        self.revocations.refresh(license, self.clock.now()).await
+    }
+
+    /// The licenses of which this node takes tokens back, each time.
+    pub fn revoked_here(&self) -> broadcast::Receiver<LicenseId> {
+        self.revocations.made()
     }
 
     /// Looks again and again, for ever. Needed where several processes write to one store (CQL); on the embedded

@@ -58,16 +58,27 @@ pub(super) struct Revocations {
     cells: Cells,
     known: DashMap<LicenseId, Arc<Known>>,
     told: broadcast::Sender<Revoked>,
+    made: broadcast::Sender<LicenseId>,
 }
 
 impl Revocations {
     pub(super) fn new(cells: Cells) -> Self {
-        Self { cells, known: DashMap::new(), told: broadcast::Sender::new(KEPT) }
+        Self {
+            cells,
+            known: DashMap::new(),
+            told: broadcast::Sender::new(KEPT),
+            made: broadcast::Sender::new(KEPT),
+        }
     }
 
     /// Every revocation from now on.
     pub(super) fn listen(&self) -> broadcast::Receiver<Revoked> {
         self.told.subscribe()
+    }
+
+    /// The license of every revocation that this node makes from now on.
+    pub(super) fn made(&self) -> broadcast::Receiver<LicenseId> {
+        self.made.subscribe()
     }
 
     /// Revokes a token for good; once this returns it is durable and live sessions of this node are told.
@@ -90,6 +101,8 @@ impl Revocations {
         let key = CellKey::new(CellTable::Revocations, license, name);
         self.cells.create(&key, &Revocation { token, expires_at }).await?;
         self.tell(&known, &Revocation { token, expires_at });
+        // Nobody may be listening yet, which is no fault.
+        let _ = self.made.send(license);
         Ok(())
     }
 

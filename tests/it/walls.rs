@@ -18,7 +18,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tenants", &["config", "domain", "protocol", "store"]),
     ("actors", &["config", "domain", "store", "observe"]),
     ("requests", &["actors", "config", "domain", "files", "observe", "protocol", "store", "tenants"]),
-    ("sessions", &["actors", "config", "domain", "observe", "protocol", "requests", "store", "tenants"]),
+    ("nodes", &["actors", "domain", "store", "tenants"]),
+    (
+        "sessions",
+        &["actors", "config", "domain", "nodes", "observe", "protocol", "requests", "store", "tenants"],
+    ),
     ("bench", &["config", "domain", "observe", "protocol"]),
     (
         "edge",

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use serde::{Deserialize, Serialize};
 use switchboard_cluster::{Epoch, Shard};
 use tokio::sync::oneshot;
 
-use super::super::{Actors, AskError, ChatKey, Origin};
+use super::super::elsewhere::ChatCall;
+use super::super::{Actors, AskError, ChatKey};
 use super::load::State;
 use super::log::LogWriter;
 use super::projections;
@@ -29,6 +31,8 @@ pub struct ChatActor {
     /// None while a turn has it, and before the first.
     state: Option<State>,
     in_turn: bool,
+    /// The chat is not ours any more.
+    is_retired: bool,
     timer: Option<(Timestamp, SpawnHandle)>,
     /// When the router was last asked for somebody who answers.
     asked_for_another: Option<Timestamp>,
@@ -39,21 +43,50 @@ pub struct ChatActor {
 
 /// Something for a chat to do.
 pub struct Job {
-    /// What.
-    pub work: Work,
-    /// Who asks.
-    pub caller: Caller,
-    /// Whose session gets the pushes with its request id.
-    pub origin: Option<Origin>,
+    /// What, and for whom.
+    pub call: ChatCall,
     /// Where the answer goes.
-    pub reply: oneshot::Sender<Result<Answer, AskError>>,
+    pub reply: Answering,
 }
+
+/// Where a chat's answer goes.
+pub type Answering = oneshot::Sender<Result<Answer, Refused>>;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Refused {
+    /// For this reason.
+    Error(AskError),
+    /// The chat is not this node's any more. Nothing was done, and the work is given back.
+    Moved(Box<ChatCall>),
+}
+
+impl From<AskError> for Refused {
+    fn from(error: AskError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Job {
+    /// Gives it back undone.
+    pub(super) fn give_back(self) {
+        // Whoever asked may have stopped waiting.
+        let _ = self.reply.send(Err(Refused::Moved(Box::new(self.call))));
+    }
+}
+
+/// The chat is not this node's any more: its actor leaves, and gives back what it did not begin.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(in crate::actors) struct Retire;
 
 impl Message for Job {
     type Result = ();
 }
 
 /// What a chat can be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Work {
     /// To carry out a command.
     Command(Box<Command>),
@@ -66,7 +99,8 @@ pub enum Work {
 }
 
 /// What a chat answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// To a command.
     Reply(Reply),
@@ -75,7 +109,7 @@ pub enum Answer {
 }
 
 /// A chat at one moment; everything in it is durable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The chat.
     pub chat: Chat,
@@ -102,6 +136,7 @@ impl ChatActor {
             queue: VecDeque::new(),
             state: None,
             in_turn: false,
+            is_retired: false,
             timer: None,
             asked_for_another: None,
             last_used,
@@ -126,6 +161,7 @@ impl ChatActor {
         self.in_turn = false;
         self.last_used = self.actors.parts.clock.now();
         match ended {
+            Some(_) if self.is_retired => self.leave_at_once(ctx),
             Some(ended) => {
                 self.state = Some(ended.state);
                 self.rules = ended.rules.or(self.rules.take());
@@ -138,10 +174,12 @@ impl ChatActor {
 
     /// Leaves memory after a failed turn: whoever comes next starts from the log.
     fn fail(&mut self, ctx: &mut Context<Self>) {
+        self.leave_at_once(ctx);
+    }
+
+    fn leave_at_once(&mut self, ctx: &mut Context<Self>) {
         self.actors.forget(&self.writer.key, &ctx.address());
-        for job in self.queue.drain(..) {
-            let _ = job.reply.send(Err(AskError::Stopped));
-        }
+        self.queue.drain(..).for_each(Job::give_back);
         actix::ActorContext::stop(ctx);
     }
 
@@ -186,7 +224,9 @@ impl ChatActor {
         self.ask_for_another();
         let (reply, _) = oneshot::channel();
         let work = Work::Command(Box::new(Command::HeedSilence(HeedSilence)));
-        self.queue.push_back(Job { work, caller: Caller::Server, origin: None, reply });
+        let key = self.writer.key.clone();
+        let call = ChatCall { key, work, caller: Caller::Server, origin: None };
+        self.queue.push_back(Job { call, reply });
         self.turn(ctx);
     }
 
@@ -256,13 +296,44 @@ impl Actor for ChatActor {
     }
 }
 
+/// Whether no turn runs and nothing is queued.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub(in crate::actors) struct AskQuiet;
+
+impl Handler<AskQuiet> for ChatActor {
+    type Result = bool;
+
+    fn handle(&mut self, _: AskQuiet, _: &mut Self::Context) -> bool {
+        !self.in_turn && self.queue.is_empty()
+    }
+}
+
+impl Handler<Retire> for ChatActor {
+    type Result = ();
+
+    /// A turn that runs now ends by itself: what it stored cannot be confirmed any more.
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
+        self.is_retired = true;
+        if self.in_turn {
+            self.queue.drain(..).for_each(Job::give_back);
+        } else {
+            self.leave_at_once(ctx);
+        }
+    }
+}
+
 impl Handler<Job> for ChatActor {
     type Result = ();
 
     fn handle(&mut self, job: Job, ctx: &mut Self::Context) {
         self.on_the_way.fetch_sub(1, Ordering::AcqRel);
+        if self.is_retired {
+            job.give_back();
+            return;
+        }
         if self.queue.len() >= self.actors.parts.settings.chat_queue {
-            let _ = job.reply.send(Err(AskError::Busy));
+            let _ = job.reply.send(Err(AskError::Busy.into()));
             return;
         }
         self.queue.push_back(job);

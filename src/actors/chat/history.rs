@@ -12,6 +12,10 @@ use crate::domain::id::{EventId, LicenseId, ThreadId};
 use crate::domain::properties;
 use crate::store::{LogKey, Row, StoreError};
 
+/// Events that go with a chat in a push; earlier ones are found by `list_threads`. Keeps the frame below what a
+/// session's queue may hold.
+pub(super) const MAX_EVENTS_IN_PUSH: usize = 25;
+
 /// A thread with its events, as of its last row.
 #[derive(Clone, Debug)]
 pub struct History {

@@ -1,5 +1,6 @@
 //! Builds a chat's state from its log, and makes the log ours.
 
+use super::super::delivery::Place;
 use super::super::{Actors, AskError};
 use super::history::History;
 use super::log::LogWriter;
@@ -28,13 +29,14 @@ pub(super) struct State {
     pub(super) settled: DecisionId,
     /// When it was last entered among the open chats.
     pub(super) open_since: Timestamp,
+    /// The last row that was told.
+    pub(super) told: Place,
 }
 
 impl State {
-    /// A number that grows with every row of the chat: reports of it are told apart by it.
-    pub(super) fn version(&self) -> u64 {
-        let thread = self.chat.thread.as_ref().map_or(0, |thread| u64::from(thread.number));
-        (thread << 40) | self.seq
+    /// The chat's last row, `ahead` more being decided and not stored yet.
+    pub(super) fn place(&self, ahead: usize) -> Place {
+        Place(self.chat.thread.as_ref().map_or(0, |thread| thread.number), self.seq + ahead as u64)
     }
 }
 
@@ -54,6 +56,7 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
             pointer: None,
             settled: DecisionId::default(),
             open_since: now,
+            told: Place::default(),
         });
     };
     let mut rows = writer.read_all(actors, &found.last).await?;
@@ -73,7 +76,16 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
         Some(history) => history.chat,
         None => Chat::new(writer.key.chat.clone(), writer.key.license),
     };
-    let mut state = State { chat, operations, seq, pointer, settled: DecisionId::default(), open_since: now };
+    let mut state = State {
+        chat,
+        operations,
+        seq,
+        pointer,
+        settled: DecisionId::default(),
+        open_since: now,
+        told: Place::default(),
+    };
+    state.told = state.place(0);
     finish_closing(actors, writer, &mut state).await?;
     Ok(state)
 }

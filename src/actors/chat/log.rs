@@ -49,7 +49,7 @@ impl LogWriter {
         for attempt in 1.. {
             match actors.parts.store.append(append.clone()).await {
                 Ok(()) => break,
-                Err(AppendError::Fenced) => return Err(AskError::NotOwner),
+                Err(AppendError::Fenced) => return Err(AskError::Unconfirmed),
                 Err(AppendError::Store(StoreError::OutcomeUnknown(_))) if attempt < ATTEMPTS => {
                     tokio::time::sleep(pause).await;
                     pause *= 3;
@@ -62,7 +62,7 @@ impl LogWriter {
 
     /// Confirms that what was read or written may be told.
     pub(super) async fn validate(&self, actors: &Actors) -> Result<(), AskError> {
-        actors.parts.ownership.validate(self.shard, self.epoch).await.map_err(|_| AskError::NotOwner)
+        actors.parts.ownership.validate(self.shard, self.epoch).await.map_err(|_| AskError::Unconfirmed)
     }
 
     /// Makes the end of a log that was read ours: writes its tail again under our epoch, so that no earlier owner

@@ -8,10 +8,12 @@ mod actor;
 pub mod history;
 mod load;
 mod log;
+pub mod missed;
 mod pointer;
 mod projections;
 mod record;
 mod turn;
 
-pub use actor::{Answer, ChatActor, Job, Snapshot, Work};
+pub use actor::{Answer, Answering, ChatActor, Job, Refused, Snapshot, Work};
+pub(super) use actor::{AskQuiet, Retire};
 pub use projections::{OPEN_CHATS_DAYS, ThreadEntry};

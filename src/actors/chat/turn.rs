@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::OwnedRwLockReadGuard;
 
+use super::super::delivery::{Cause, Mark, Place};
+use super::super::elsewhere::ChatCall;
 use super::super::{Actors, AskError, Origin};
-use super::actor::{Answer, Job, Snapshot, Work};
-use super::history::History;
+use super::actor::{Answer, Answering, Job, Snapshot, Work};
+use super::history::{History, MAX_EVENTS_IN_PUSH};
 use super::load::{State, load, set_pointer};
 use super::log::LogWriter;
 use super::pointer::Pointer;
@@ -49,6 +52,8 @@ pub(super) struct Turn {
     settled: Option<DecisionId>,
     /// What the router knows: the chat as it was before the first change that can matter to it. None if there was none.
     routing: Option<RoutingView>,
+    /// Held from the first of the router's decisions on.
+    routed: Option<OwnedRwLockReadGuard<()>>,
 }
 
 /// A turn that went well.
@@ -61,10 +66,12 @@ pub(super) struct Ended {
 
 /// What waits for the batch to be durable and valid.
 struct Held {
-    reply: tokio::sync::oneshot::Sender<Result<Answer, AskError>>,
+    reply: Answering,
     answer: Answer,
     pushes: Vec<Push>,
     origin: Option<Origin>,
+    /// The chat's last row once this is stored.
+    place: Place,
 }
 
 impl Turn {
@@ -80,6 +87,7 @@ impl Turn {
             held: Vec::new(),
             settled: None,
             routing: None,
+            routed: None,
         }
     }
 
@@ -93,14 +101,21 @@ impl Turn {
         };
         let mut state = match loaded {
             Ok(state) => state,
+            Err(AskError::NotOwner) => {
+                jobs.into_iter().for_each(Job::give_back);
+                return None;
+            }
             Err(error) => {
                 fail(jobs.into_iter().map(|job| job.reply), &error);
                 return None;
             }
         };
-        if !fresh {
+        if fresh {
+            self.loaded(&state).await;
+        } else {
             self.settled = Some(state.settled);
-        } else if !self.actors.is_recovered() && Box::pin(self.miss_customer(&mut state)).await.is_err() {
+        }
+        if fresh && self.is_restart() && Box::pin(self.miss_customer(&mut state)).await.is_err() {
             fail(jobs.into_iter().map(|job| job.reply), &AskError::Stopped);
             return None;
         }
@@ -123,6 +138,13 @@ impl Turn {
         Some(Ended { state, rules })
     }
 
+    /// Whether every connection that there was ended with the node's former run. Customers of a chat that came from
+    /// another living node may well be connected.
+    fn is_restart(&self) -> bool {
+        let (shard, epoch) = (self.writer.shard, self.writer.epoch);
+        !self.actors.shards.is_recovered(shard, epoch) && self.actors.parts.elsewhere.is_alone()
+    }
+
     /// After a start nobody is connected: whoever was, and does not come back, is gone from now on.
     async fn miss_customer(&mut self, state: &mut State) -> Result<(), AskError> {
         let command = Command::CustomerPresence(CustomerPresence { is_connected: false });
@@ -132,6 +154,16 @@ impl Turn {
             self.push_row(state, &decision.changes);
         }
         Ok(())
+    }
+
+    /// What an earlier owner stored and did not get to tell is found by this.
+    async fn loaded(&mut self, state: &State) {
+        let Some(thread) = &state.chat.thread else { return };
+        // Whoever asks for a chat of a license that cannot be read is told so.
+        let Ok((license, _)) = self.license().await else { return };
+        let chat = state.chat.id.clone();
+        let mark = Mark { chat, thread: thread.id.clone(), from: Place::default(), to: state.place(0) };
+        self.actors.parts.delivery.loaded(&license, &mark, state.chat.last_at);
     }
 
     /// Tells everybody who waits that nothing is known of their command.
@@ -145,31 +177,36 @@ impl Turn {
     }
 
     async fn job(&mut self, state: &mut State, job: Job) -> Result<(), AskError> {
-        let command = match job.work {
+        let Job { call: ChatCall { work, caller, origin, .. }, reply } = job;
+        let command = match work {
             Work::Inspect => {
                 let snapshot = Snapshot { chat: state.chat.clone(), seq: state.seq + self.rows.len() as u64 };
-                self.hold(job.reply, Answer::Snapshot(Arc::new(snapshot)), Vec::new(), None);
+                self.hold(state, reply, Answer::Snapshot(Arc::new(snapshot)), Vec::new(), None);
                 return Ok(());
             }
             Work::Settle(decision) => {
                 state.settled = state.settled.max(decision);
-                self.hold(job.reply, Answer::Reply(Reply::Done), Vec::new(), None);
+                self.hold(state, reply, Answer::Reply(Reply::Done), Vec::new(), None);
                 return Ok(());
             }
             Work::Routed(_, decision) if decision <= state.settled => {
-                self.hold(job.reply, Answer::Reply(Reply::Done), Vec::new(), None);
+                self.hold(state, reply, Answer::Reply(Reply::Done), Vec::new(), None);
                 return Ok(());
             }
             Work::Routed(command, decision) => {
+                if !self.counts(decision).await {
+                    self.hold(state, reply, Answer::Reply(Reply::Done), Vec::new(), None);
+                    return Ok(());
+                }
                 state.settled = decision;
                 *command
             }
             Work::Command(command) => *command,
         };
-        match self.decide(state, command, &job.caller).await? {
-            Ok(decision) => self.carry_out(state, decision, job.reply, job.origin).await,
+        match self.decide(state, command, &caller).await? {
+            Ok(decision) => self.carry_out(state, decision, reply, origin).await,
             Err(rejection) => {
-                let _ = job.reply.send(Err(AskError::Rejected(rejection)));
+                let _ = reply.send(Err(AskError::Rejected(rejection).into()));
                 Ok(())
             }
         }
@@ -221,9 +258,25 @@ impl Turn {
         Ok(command.decide(&state.chat, &context))
     }
 
-    async fn route(&self, state: &State, request: RouteRequest) -> (Route, DecisionId) {
+    async fn route(&mut self, state: &State, request: RouteRequest) -> (Route, DecisionId) {
         let router = self.actors.router(self.writer.key.license);
-        router.route(&self.writer.key.chat, state.version(), state.settled, request).await
+        let version = state.place(0).version();
+        let routed = router.route(&self.writer.key.chat, version, state.settled, request).await;
+        if self.counts(routed.1).await { routed } else { (Route::Queue(None), DecisionId::default()) }
+    }
+
+    /// Whether a decision is of a router that was not superseded. From then on to the turn's end no new one gets to know
+    /// this node's chats: it waits to see what becomes of the decision.
+    async fn counts(&mut self, decision: DecisionId) -> bool {
+        if decision == DecisionId::default() {
+            return true;
+        }
+        let license = self.writer.key.license;
+        let book = self.actors.reports.of(license);
+        if self.routed.is_none() {
+            self.routed = Some(book.hold().await);
+        }
+        decision.epoch >= self.actors.router_floor(license, &book)
     }
 
     /// Reads what a command names and the state does not hold. Earlier commands of the turn are stored first, since
@@ -253,7 +306,7 @@ impl Turn {
         &mut self,
         state: &mut State,
         decision: Decision,
-        reply: tokio::sync::oneshot::Sender<Result<Answer, AskError>>,
+        reply: Answering,
         origin: Option<Origin>,
     ) -> Result<(), AskError> {
         let Decision { changes, older_thread, pushes, reply: answer } = decision;
@@ -265,7 +318,7 @@ impl Turn {
             if !changes.is_empty() {
                 self.push_row(state, &changes);
             }
-            self.hold(reply, Answer::Reply(answer), pushes, origin);
+            self.hold(state, reply, Answer::Reply(answer), pushes, origin);
             if self.rows.len() >= Append::room(state.seq + 1) || self.bytes >= MAX_BATCH_BYTES {
                 self.flush(state).await?;
             }
@@ -277,10 +330,10 @@ impl Turn {
         }
         let result = Box::pin(self.store_alone(state, &changes, older_thread)).await;
         if let Err(error) = result {
-            let _ = reply.send(Err(error.clone()));
+            let _ = reply.send(Err(error.clone().into()));
             return Err(error);
         }
-        self.hold(reply, Answer::Reply(answer), pushes, origin);
+        self.hold(state, reply, Answer::Reply(answer), pushes, origin);
         self.flush(state).await
     }
 
@@ -299,12 +352,14 @@ impl Turn {
 
     fn hold(
         &mut self,
-        reply: tokio::sync::oneshot::Sender<Result<Answer, AskError>>,
+        state: &State,
+        reply: Answering,
         answer: Answer,
         pushes: Vec<Push>,
         origin: Option<Origin>,
     ) {
-        self.held.push(Held { reply, answer, pushes, origin });
+        let place = state.place(self.rows.len());
+        self.held.push(Held { reply, answer, pushes, origin, place });
     }
 
     /// Stores a row that opens or closes a thread, or that belongs to an older one.
@@ -406,7 +461,7 @@ impl Turn {
     }
 
     /// Answers and pushes, in the order of the commands.
-    async fn tell(&mut self, state: &State) -> Result<(), AskError> {
+    async fn tell(&mut self, state: &mut State) -> Result<(), AskError> {
         if self.held.is_empty() {
             return Ok(());
         }
@@ -417,19 +472,21 @@ impl Turn {
         let (license, _) = self.license().await?;
         self.actors.stored(std::mem::take(&mut self.events));
         let delivery = &self.actors.parts.delivery;
-        for Held { reply, answer, pushes, origin } in self.held.drain(..) {
-            match origin {
+        for Held { reply, answer, pushes, origin, place } in self.held.drain(..) {
+            let mark = (!pushes.is_empty()).then(|| mark(state, place)).flatten();
+            let cause = Cause { origin: origin.as_ref(), mark: mark.as_ref(), before_answer: false };
+            match &origin {
                 // One wake and one write of the sender's socket for the answer and their own copy of the event.
                 Some(origin) if is_last_word(&answer) => {
-                    delivery.deliver_before_answer(&license, &pushes, &origin);
+                    delivery.deliver(&license, &pushes, Cause { before_answer: true, ..cause });
                     if reply.send(Ok(answer)).is_err() {
-                        delivery.wake(origin.session);
+                        delivery.wake(origin);
                     }
                 }
-                origin => {
+                _ => {
                     let _ = reply.send(Ok(answer));
                     if !pushes.is_empty() {
-                        delivery.deliver(&license, &pushes, origin.as_ref());
+                        delivery.deliver(&license, &pushes, cause);
                     }
                 }
             }
@@ -478,13 +535,16 @@ impl Turn {
             return;
         }
         let router = self.actors.router(self.writer.key.license);
-        router.report(&self.writer.key.chat, state.version(), state.settled, view);
+        router.report(&self.writer.key.chat, state.place(0).version(), state.settled, view);
     }
 }
 
-/// Events that go with a chat in a push; earlier ones are found by `list_threads`. Keeps the frame below what a
-/// session's queue may hold.
-const MAX_EVENTS_IN_PUSH: usize = 25;
+/// The stretch from what was told before up to `place`, which counts as told from here on.
+fn mark(state: &mut State, place: Place) -> Option<Mark> {
+    let thread = state.chat.thread.as_ref().map(|thread| thread.id.clone())?;
+    let from = std::mem::replace(&mut state.told, place);
+    Some(Mark { chat: state.chat.id.clone(), thread, from, to: place })
+}
 
 /// Whether the request ends with this answer, with nothing left to do that its session would have to wait for.
 fn is_last_word(answer: &Answer) -> bool {
@@ -521,11 +581,8 @@ fn concerns_router(change: &Change) -> bool {
     )
 }
 
-fn fail(
-    replies: impl Iterator<Item = tokio::sync::oneshot::Sender<Result<Answer, AskError>>>,
-    error: &AskError,
-) {
+fn fail(replies: impl Iterator<Item = Answering>, error: &AskError) {
     for reply in replies {
-        let _ = reply.send(Err(error.clone()));
+        let _ = reply.send(Err(error.clone().into()));
     }
 }

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult, SpawnHandle, WrapFuture,
+    Actor, ActorContext as _, ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult,
+    SpawnHandle, WrapFuture,
 };
 use actix_rt::ArbiterHandle;
+use switchboard_cluster::{Epoch, Incarnation};
 
+use super::super::barrier::Known;
+use super::super::roll::RollCall;
 use super::super::{Actors, ChatKey, Origin};
 use super::duty::duty;
 use super::explained::Explained;
 use super::message::{
     AgentCame, AgentLeft, AskChats, AskCounts, AskOnlineGroups, AskPlace, AskRoute, AskStatuses, Leave,
-    Rebuilt, Report, SetAway, SetStatus, Status, Unreplied,
+    NodeGone, NodeRoll, Report, SetAway, SetStatus, ShardMoved, Status, Stop, Unreplied,
 };
 use super::presence::{Change, Presence};
 use super::telling;
@@ -33,6 +37,8 @@ use crate::domain::time::Timestamp;
 pub(super) struct RouterActor {
     actors: Arc<Actors>,
     license_id: LicenseId,
+    /// The epoch of the router's shard.
+    term: Epoch,
     router: Router,
     /// As of the last look; none until the first.
     license: Option<Arc<License>>,
@@ -42,6 +48,8 @@ pub(super) struct RouterActor {
     explained: Explained,
     /// When somebody's working hours begin or end next.
     next_duty: Option<Timestamp>,
+    /// Version and settled decision of the last report of each chat, of closed ones for a while.
+    heard: HashMap<ChatId, (u64, DecisionId)>,
     timer: Option<(Timestamp, SpawnHandle)>,
     is_telling: bool,
 }
@@ -52,32 +60,38 @@ const MAILBOX: usize = 65_536;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Changed places in the queue are told together, at most this often.
 const TELL_EVERY: Duration = Duration::from_millis(250);
+/// Closed chats whose last report is remembered.
+const CLOSED_REMEMBERED: usize = 10_000;
 /// Waiting chats looked at for one round of telling.
 const TOLD_AT_ONCE: usize = 1_000;
 
 impl RouterActor {
-    pub(super) fn launch(actors: Arc<Actors>, license: LicenseId, thread: &ArbiterHandle) -> Addr<Self> {
+    pub(super) fn launch(
+        actors: Arc<Actors>,
+        license: LicenseId,
+        term: Epoch,
+        thread: &ArbiterHandle,
+    ) -> Addr<Self> {
         Self::start_in_arbiter(thread, move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
-            Self::new(actors, license)
+            Self::new(actors, license, term)
         })
     }
 
-    fn new(actors: Arc<Actors>, license_id: LicenseId) -> Self {
-        let ownership = &actors.parts.ownership;
-        let epoch = ownership.epoch(ownership.shard_of(license_id.0, ""));
-        let epoch = epoch.map_or(0, |epoch| u64::try_from(epoch.0).unwrap_or(0));
+    fn new(actors: Arc<Actors>, license_id: LicenseId, term: Epoch) -> Self {
         let settings = RouterSettings::default();
-        let router = Router::rebuilding(epoch, settings);
+        let router = Router::rebuilding(u64::try_from(term.0).unwrap_or(0), settings);
         Self {
             actors,
             license_id,
+            term,
             router,
             license: None,
             presence: Presence::default(),
             views: HashMap::new(),
             explained: Explained::default(),
             next_duty: None,
+            heard: HashMap::new(),
             timer: None,
             is_telling: false,
         }
@@ -131,10 +145,6 @@ impl RouterActor {
             for gone in known.agents.keys().filter(|agent| !license.agents.contains_key(*agent)) {
                 effects.extend(self.router.remove_agent(gone, now));
             }
-        }
-        // Reports of chats that were open at the start may have come before the first look.
-        if known.is_none() && self.actors.is_recovered() {
-            effects.extend(self.router.rebuilt(now));
         }
         self.carry_out(effects, ctx);
     }
@@ -267,6 +277,52 @@ impl Actor for RouterActor {
             Err(error) => tracing::warn!(license.id = %actor.license_id, %error, "a router starts blind"),
         }));
         ctx.run_interval(LOOK_EVERY, |actor, ctx| actor.look(ctx));
+        let (actors, license, term) = (self.actors.clone(), self.license_id, self.term);
+        let work = async move { actors.gather(license, term).await };
+        ctx.spawn(work.into_actor(self).map(|known, actor, ctx| match known {
+            Some(known) => actor.rebuild(known, ctx),
+            None => ctx.stop(),
+        }));
+    }
+}
+
+impl RouterActor {
+    /// Takes in all that there was before this router, and begins to assign.
+    fn rebuild(&mut self, known: Known, ctx: &mut Context<Self>) {
+        for report in known.reports {
+            self.take_in(report, ctx);
+        }
+        for (node, roll) in known.rolls {
+            self.roll(node, &roll, ctx);
+        }
+        let effects = self.router.rebuilt(self.now());
+        self.carry_out(effects, ctx);
+    }
+
+    fn take_in(&mut self, report: Report, ctx: &mut Context<Self>) {
+        let Report { chat, version, settled, view } = report;
+        // Reports of two owners of a chat may come in any order.
+        if self.heard.get(&chat).is_some_and(|heard| *heard > (version, settled)) {
+            return;
+        }
+        self.heard.insert(chat.clone(), (version, settled));
+        if self.heard.len() > 2 * self.views.len() + CLOSED_REMEMBERED {
+            self.heard.retain(|chat, _| self.views.contains_key(chat));
+        }
+        let state = translate::state(chat.clone(), version, settled, &view);
+        if view.active {
+            self.views.insert(chat, view);
+        } else {
+            self.views.remove(&chat);
+        }
+        let effects = self.router.chat_state(&state, self.now());
+        self.carry_out(effects, ctx);
+    }
+
+    fn roll(&mut self, node: Incarnation, roll: &RollCall, ctx: &mut Context<Self>) {
+        for (agent, change) in self.presence.roll(node, roll) {
+            self.status_changed(&agent, change, None, ctx);
+        }
     }
 }
 
@@ -291,15 +347,47 @@ impl Handler<Report> for RouterActor {
     type Result = ();
 
     fn handle(&mut self, report: Report, ctx: &mut Self::Context) {
-        let Report { chat, version, settled, view } = report;
-        let state = translate::state(chat.clone(), version, settled, &view);
-        if view.active {
-            self.views.insert(chat, view);
-        } else {
-            self.views.remove(&chat);
+        self.take_in(report, ctx);
+    }
+}
+
+impl Handler<NodeRoll> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, NodeRoll { node, roll }: NodeRoll, ctx: &mut Self::Context) {
+        self.roll(node, &roll, ctx);
+    }
+}
+
+impl Handler<NodeGone> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, NodeGone(node): NodeGone, ctx: &mut Self::Context) {
+        for (agent, change) in self.presence.node_gone(node) {
+            self.status_changed(&agent, change, None, ctx);
         }
-        let effects = self.router.chat_state(&state, self.now());
-        self.carry_out(effects, ctx);
+    }
+}
+
+impl Handler<ShardMoved> for RouterActor {
+    type Result = ();
+
+    /// The shard's new owner loads the open chats, and they report themselves. One that was closed, with nobody left to
+    /// report it, has to be asked.
+    fn handle(&mut self, ShardMoved(shard): ShardMoved, _: &mut Self::Context) {
+        let license = self.license_id;
+        let ownership = &self.actors.parts.ownership;
+        for chat in self.views.keys().filter(|chat| ownership.shard_of(license.0, chat.as_str()) == shard) {
+            self.order(ChatKey { license, chat: chat.clone() }, None, DecisionId::default());
+        }
+    }
+}
+
+impl Handler<Stop> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }
 
@@ -312,10 +400,10 @@ impl Handler<AgentCame> for RouterActor {
             Some(LoginStatus::NotAcceptingChats) => Status::NotAccepting,
             Some(LoginStatus::AcceptingChats) | None => Status::Accepting,
         };
-        let (status, change) =
-            self.presence.came(&came.agent, came.session, came.away, came.reconnect, login);
-        self.status_changed(&came.agent, change, None, ctx);
-        MessageResult(status.as_str())
+        let AgentCame { agent, session, moment, away, reconnect } = came;
+        let (status, change) = self.presence.came(&agent, (session, moment), away, reconnect, login);
+        self.status_changed(&agent, change, None, ctx);
+        MessageResult(status)
     }
 }
 
@@ -404,14 +492,5 @@ impl Handler<AskCounts> for RouterActor {
     fn handle(&mut self, _: AskCounts, _: &mut Self::Context) -> Self::Result {
         let waiting = self.views.values().filter(|view| view.queued_at.is_some()).count();
         MessageResult((self.views.len(), waiting))
-    }
-}
-
-impl Handler<Rebuilt> for RouterActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Rebuilt, ctx: &mut Self::Context) {
-        let effects = self.router.rebuilt(self.now());
-        self.carry_out(effects, ctx);
     }
 }

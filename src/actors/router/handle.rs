@@ -1,39 +1,33 @@
-//! How others speak with a license's router: questions have a deadline, reports never wait and never get lost.
+//! How others speak with a license's router, on whatever node it is: with its address here, or by one hop.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::dev::ToEnvelope;
-use actix::{Addr, Handler, Message};
-use actix_rt::ArbiterHandle;
+use tokio::time::Instant;
 
-use super::super::{Actors, AskError, Origin};
-use super::actor::RouterActor;
-use super::message::{
-    AgentCame, AgentLeft, AskChats, AskCounts, AskOnlineGroups, AskPlace, AskRoute, AskStatuses, Leave,
-    Rebuilt, Report, SetAway, SetStatus, Status, Unreplied,
-};
+use super::super::elsewhere::{Missed, RouterCall};
+use super::super::forward::Owner;
+use super::super::{Actors, AskError, Origin, SessionId};
+use super::message::{Leave, Report, Status};
 use super::query::{RouterQuery, RouterReply};
+use super::question::{RouterAnswer, RouterQuestion};
 use crate::domain::chat::RoutingView;
 use crate::domain::command::{Route, RouteRequest};
 use crate::domain::id::{AgentId, ChatId, GroupId, LicenseId};
 use crate::domain::push::QueuePlace;
 use crate::domain::routing::DecisionId;
 
-/// The address of a license's router.
+/// The router of a license.
 #[derive(Clone)]
 pub struct RouterHandle {
-    address: Addr<RouterActor>,
-    thread: ArbiterHandle,
-    timeout: Duration,
+    actors: Arc<Actors>,
+    license: LicenseId,
 }
 
 impl RouterHandle {
-    pub(in crate::actors) fn start(actors: Arc<Actors>, license: LicenseId, thread: &ArbiterHandle) -> Self {
-        let timeout = actors.parts.settings.router_timeout;
-        let address = RouterActor::launch(actors, license, thread);
-        Self { address, thread: thread.clone(), timeout }
+    pub(in crate::actors) fn new(actors: Arc<Actors>, license: LicenseId) -> Self {
+        Self { actors, license }
     }
 
     /// Who is to get the chat. A router that does not answer in time lets it wait. `version` and `settled` are those
@@ -47,134 +41,194 @@ impl RouterHandle {
         settled: DecisionId,
         request: RouteRequest,
     ) -> (Route, DecisionId) {
-        let waits = (Route::Queue(None), DecisionId::default());
-        self.ask(AskRoute { chat: chat.clone(), version, settled, request }).await.unwrap_or(waits)
+        match self.ask(RouterQuestion::Route { chat: chat.clone(), version, settled, request }).await {
+            Ok(RouterAnswer::Route(route, decision)) => (route, decision),
+            _ => (Route::Queue(None), DecisionId::default()),
+        }
     }
 
     /// What a chat is now, and the last decision that it settled. A later report carries a larger version.
     pub fn report(&self, chat: &ChatId, version: u64, settled: DecisionId, view: RoutingView) {
-        self.tell(Report { chat: chat.clone(), version, settled, view });
+        self.actors.report(self.license, Report { chat: chat.clone(), version, settled, view });
     }
 
     /// Another session of an agent. Answers with the status that they have now.
     ///
     /// # Errors
-    /// [`AskError::Deadline`].
+    /// See [`AskError`].
     pub async fn agent_came(
         &self,
         agent: &AgentId,
-        session: u64,
+        session: SessionId,
         away: bool,
         reconnect: bool,
     ) -> Result<&'static str, AskError> {
-        self.ask(AgentCame { agent: agent.clone(), session, away, reconnect }).await
+        let moment = self.actors.roll.came(self.license, agent, session.number);
+        if away && !reconnect {
+            self.actors.roll.set_away(self.license, agent, session.number, true);
+        }
+        let came = RouterQuestion::Came { agent: agent.clone(), session, moment, away, reconnect };
+        match self.ask(came).await? {
+            RouterAnswer::Status(status) => {
+                self.actors.roll.heard(self.license, agent, status, false);
+                Ok(status.as_str())
+            }
+            _ => Err(AskError::Stopped),
+        }
     }
 
     /// A session of an agent has ended, whether or not it got as far as [`Self::agent_came`].
-    pub fn agent_left(&self, agent: &AgentId, session: u64, how: Leave) {
-        self.tell(AgentLeft { agent: agent.clone(), session, how });
+    pub fn agent_left(&self, agent: &AgentId, session: SessionId, how: Leave) {
+        self.actors.roll.left(self.license, agent, session.number);
+        let (router, agent) = (self.clone(), agent.clone());
+        let left = async move {
+            if let Err(error) = router.ask(RouterQuestion::Left { agent, session, how }).await {
+                tracing::debug!(license.id = %router.license, %error, "a router learns later who left");
+            }
+        };
+        self.actors.spawn(left);
     }
 
     /// Sets an agent's status. False if they are offline, where nothing is set.
     ///
     /// # Errors
-    /// [`AskError::Deadline`].
+    /// See [`AskError`].
     pub async fn set_status(
         &self,
         agent: &AgentId,
         status: Status,
         origin: Option<Origin>,
     ) -> Result<bool, AskError> {
-        self.ask(SetStatus { agent: agent.clone(), status, origin }).await
+        match self.ask(RouterQuestion::SetStatus { agent: agent.clone(), status, origin }).await? {
+            RouterAnswer::Truth(is_set) => Ok(is_set),
+            _ => Err(AskError::Stopped),
+        }
     }
 
     /// Notes that an agent is away on one of their connections, or back. Their status follows the connections on which
     /// they are not. False if there is no such session.
     ///
     /// # Errors
-    /// [`AskError::Deadline`].
-    pub async fn set_away(&self, agent: &AgentId, session: u64, away: bool) -> Result<bool, AskError> {
-        self.ask(SetAway { agent: agent.clone(), session, away }).await
+    /// See [`AskError`].
+    pub async fn set_away(&self, agent: &AgentId, session: SessionId, away: bool) -> Result<bool, AskError> {
+        self.actors.roll.set_away(self.license, agent, session.number, away);
+        match self.ask(RouterQuestion::SetAway { agent: agent.clone(), session, away }).await? {
+            RouterAnswer::Truth(is_there) => Ok(is_there),
+            _ => Err(AskError::Stopped),
+        }
     }
 
     /// A chat's agent has not answered in time. If somebody else can, the chat hears of it.
     pub fn unreplied(&self, chat: &ChatId, had_thread: Vec<AgentId>) {
-        self.tell(Unreplied { chat: chat.clone(), had_thread });
+        let (router, chat) = (self.clone(), chat.clone());
+        self.actors.spawn(async move {
+            // A chat that still waits asks again.
+            if let Err(error) = router.ask(RouterQuestion::Unreplied { chat, had_thread }).await {
+                tracing::debug!(license.id = %router.license, %error, "a router did not hear of silence");
+            }
+        });
     }
 
     /// Puts a question that changes nothing.
     pub(super) async fn query(&self, query: RouterQuery) -> Result<RouterReply, AskError> {
-        self.ask(query).await
+        match self.ask(RouterQuestion::Query(query)).await? {
+            RouterAnswer::Query(reply) => Ok(*reply),
+            _ => Err(AskError::Stopped),
+        }
     }
 
     /// The status of every agent who is not offline.
     ///
     /// # Errors
-    /// [`AskError::Deadline`].
+    /// See [`AskError`].
     pub async fn statuses(&self) -> Result<HashMap<AgentId, &'static str>, AskError> {
-        self.ask(AskStatuses).await
+        match self.ask(RouterQuestion::Statuses).await? {
+            RouterAnswer::Statuses(statuses) => {
+                Ok(statuses.into_iter().map(|(agent, status)| (agent, status.as_str())).collect())
+            }
+            _ => Err(AskError::Stopped),
+        }
     }
 
     /// Where a chat stands in the queue, if it waits.
     pub async fn queue_place(&self, chat: &ChatId) -> Option<QueuePlace> {
-        self.ask(AskPlace { chat: chat.clone() }).await.ok().flatten()
+        match self.ask(RouterQuestion::QueuePlace { chat: chat.clone() }).await {
+            Ok(RouterAnswer::Place(place)) => place,
+            _ => None,
+        }
     }
 
     /// The active chats that an agent serves.
     ///
     /// # Errors
-    /// [`AskError::Deadline`].
+    /// See [`AskError`].
     pub async fn chats_of(&self, agent: &AgentId) -> Result<Vec<ChatId>, AskError> {
-        self.ask(AskChats { agent: agent.clone() }).await
+        match self.ask(RouterQuestion::ChatsOf { agent: agent.clone() }).await? {
+            RouterAnswer::Chats(chats) => Ok(chats),
+            _ => Err(AskError::Stopped),
+        }
     }
 
     /// Groups in which somebody accepts chats.
     ///
     /// # Errors
-    /// [`AskError::Deadline`].
+    /// See [`AskError`].
     pub async fn online_groups(&self) -> Result<Vec<GroupId>, AskError> {
-        self.ask(AskOnlineGroups).await
-    }
-
-    /// How many chats of the license are active here, and how many of them wait; none where nobody answers.
-    pub async fn counts(&self) -> (usize, usize) {
-        self.ask(AskCounts).await.unwrap_or_default()
-    }
-
-    /// Every chat that was open at the start has reported itself.
-    pub fn rebuilt(&self) {
-        self.tell(Rebuilt);
-    }
-
-    async fn ask<M>(&self, question: M) -> Result<M::Result, AskError>
-    where
-        M: Message + Send + 'static,
-        M::Result: Send,
-        RouterActor: Handler<M>,
-        <RouterActor as actix::Actor>::Context: ToEnvelope<RouterActor, M>,
-    {
-        match tokio::time::timeout(self.timeout, self.address.send(question)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(AskError::Stopped),
-            Err(_) => Err(AskError::Deadline),
+        match self.ask(RouterQuestion::OnlineGroups).await? {
+            RouterAnswer::Groups(groups) => Ok(groups),
+            _ => Err(AskError::Stopped),
         }
     }
 
-    /// A report that finds the mailbox full waits outside of it: a lost one would leave a slot taken for good. Each
-    /// chat and session has at most a few on their way, so that is bounded, too.
-    fn tell<M>(&self, report: M)
-    where
-        M: Message<Result = ()> + Send + 'static,
-        RouterActor: Handler<M>,
-        <RouterActor as actix::Actor>::Context: ToEnvelope<RouterActor, M>,
-    {
-        if let Err(actix::prelude::SendError::Full(report)) = self.address.try_send(report) {
-            let address = self.address.clone();
-            self.thread.spawn(async move {
-                if address.send(report).await.is_err() {
-                    tracing::debug!("a router was gone before a report reached it");
-                }
-            });
+    /// Puts a question to the router. One whose owner changes meanwhile is put again, unless nobody knows whether it
+    /// was heard.
+    async fn ask(&self, question: RouterQuestion) -> Result<RouterAnswer, AskError> {
+        if let Some(router) = self.actors.local_router(self.license) {
+            return router.answer(question).await;
+        }
+        let until = Instant::now() + self.actors.parts.settings.router_timeout;
+        Box::pin(self.ask_elsewhere(question, until)).await
+    }
+
+    async fn ask_elsewhere(
+        &self,
+        question: RouterQuestion,
+        until: Instant,
+    ) -> Result<RouterAnswer, AskError> {
+        let call = RouterCall { license: self.license, question };
+        let mut named = None;
+        loop {
+            let owner = match named.take() {
+                Some(node) if node != self.actors.parts.ownership.incarnation() => Owner::There(node),
+                _ => self.actors.router_owner(self.license),
+            };
+            let within = until.saturating_duration_since(Instant::now());
+            let missed = match owner {
+                Owner::Here(_) => match self.actors.local_router(self.license) {
+                    Some(router) => return router.answer(call.question).await,
+                    None => AskError::NotOwner,
+                },
+                Owner::There(node) => match self.actors.parts.elsewhere.router(node, &call, within).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(Missed::Unknown) => return Err(AskError::Deadline),
+                    Err(Missed::NotOwner(right)) => {
+                        named = right.map(|(node, _)| node);
+                        AskError::NotOwner
+                    }
+                    Err(Missed::Unreached) => AskError::Unreachable,
+                },
+                Owner::Unknown => AskError::NotOwner,
+            };
+            if within.is_zero() {
+                return Err(missed);
+            }
+            if named.is_none() {
+                let shard = self.actors.router_shard(self.license);
+                self.actors.owner_changes(shard, until.min(Instant::now() + PAUSE)).await;
+            }
         }
     }
 }
+
+/// Between two tries to reach a router.
+const PAUSE: Duration = Duration::from_millis(50);

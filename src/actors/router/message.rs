@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 
 use actix::Message;
+use serde::{Deserialize, Serialize};
+use switchboard_cluster::{Incarnation, Shard};
 
-use super::super::Origin;
+use super::super::roll::RollCall;
+use super::super::{Origin, SessionId};
 use crate::domain::chat::RoutingView;
 use crate::domain::command::{Route, RouteRequest};
 use crate::domain::id::{AgentId, ChatId, GroupId};
@@ -24,23 +27,27 @@ pub(super) struct AskRoute {
 }
 
 /// A chat says what it is.
-#[derive(Message)]
+#[derive(Clone, Debug, PartialEq, Eq, Message, Serialize, Deserialize)]
 #[rtype(result = "()")]
-pub(super) struct Report {
-    pub(super) chat: ChatId,
+pub struct Report {
+    /// Which.
+    pub chat: ChatId,
     /// Grows with every change of the chat.
-    pub(super) version: u64,
+    pub version: u64,
     /// The last decision that it carried out or refused.
-    pub(super) settled: DecisionId,
-    pub(super) view: RoutingView,
+    pub settled: DecisionId,
+    /// What it is.
+    pub view: RoutingView,
 }
 
 /// A session of an agent has begun.
 #[derive(Message)]
-#[rtype(result = "&'static str")]
+#[rtype(result = "Status")]
 pub(super) struct AgentCame {
     pub(super) agent: AgentId,
-    pub(super) session: u64,
+    pub(super) session: SessionId,
+    /// As in [`RollCall`].
+    pub(super) moment: u64,
     pub(super) away: bool,
     pub(super) reconnect: bool,
 }
@@ -50,12 +57,13 @@ pub(super) struct AgentCame {
 #[rtype(result = "()")]
 pub(super) struct AgentLeft {
     pub(super) agent: AgentId,
-    pub(super) session: u64,
+    pub(super) session: SessionId,
     pub(super) how: Leave,
 }
 
 /// How an agent's session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Leave {
     /// By `logout`.
     SignedOut,
@@ -66,7 +74,8 @@ pub enum Leave {
 }
 
 /// An agent's routing status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Takes chats.
     Accepting,
@@ -78,6 +87,13 @@ pub enum Status {
 }
 
 impl Status {
+    /// The status of a name on the wire.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Accepting, Self::NotAccepting, Self::Offline]
+            .into_iter()
+            .find(|status| status.as_str() == name)
+    }
+
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -102,7 +118,7 @@ pub(super) struct SetStatus {
 #[rtype(result = "bool")]
 pub(super) struct SetAway {
     pub(super) agent: AgentId,
-    pub(super) session: u64,
+    pub(super) session: SessionId,
     pub(super) away: bool,
 }
 
@@ -117,7 +133,7 @@ pub(super) struct Unreplied {
 
 /// The status of everybody who is not offline.
 #[derive(Message)]
-#[rtype(result = "HashMap<AgentId, &'static str>")]
+#[rtype(result = "HashMap<AgentId, Status>")]
 pub(super) struct AskStatuses;
 
 /// Where a chat stands in the queue.
@@ -144,7 +160,25 @@ pub(super) struct AskOnlineGroups;
 #[rtype(result = "(usize, usize)")]
 pub(super) struct AskCounts;
 
-/// Every chat that was open at the start has reported itself.
+/// Everybody who is on a node.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Rebuilt;
+pub(super) struct NodeRoll {
+    pub(super) node: Incarnation,
+    pub(super) roll: RollCall,
+}
+
+/// A node is no more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct NodeGone(pub(super) Incarnation);
+
+/// A shard has another owner.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct ShardMoved(pub(super) Shard);
+
+/// The router is another node's now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Stop;

@@ -2,6 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use switchboard_cluster::Incarnation;
+
+use super::super::SessionId;
+use super::super::roll::RollCall;
 use super::message::{Leave, Status};
 use crate::domain::id::AgentId;
 
@@ -13,9 +17,10 @@ pub(super) struct Presence {
 
 #[derive(Debug, Default)]
 struct Seen {
-    sessions: HashSet<u64>,
+    /// With the moment at which their node told of each.
+    sessions: HashMap<SessionId, u64>,
     /// Those of them whose user is away.
-    away: HashSet<u64>,
+    away: HashSet<SessionId>,
     status: Status,
     /// The status while somebody is not away.
     chosen: Status,
@@ -45,7 +50,7 @@ impl Presence {
     pub(super) fn came(
         &mut self,
         agent: &AgentId,
-        session: u64,
+        (session, moment): (SessionId, u64),
         away: bool,
         reconnect: bool,
         login: Status,
@@ -55,7 +60,7 @@ impl Presence {
             seen.away.clear();
             seen.chosen = seen.last.filter(|_| reconnect).unwrap_or(login);
         }
-        seen.sessions.insert(session);
+        seen.sessions.insert(session, moment);
         if away && !reconnect {
             seen.away.insert(session);
         }
@@ -64,9 +69,9 @@ impl Presence {
     }
 
     /// A session has ended; an agent is gone with the last one, and one that never came does not count.
-    pub(super) fn left(&mut self, agent: &AgentId, session: u64, how: Leave) -> Change {
+    pub(super) fn left(&mut self, agent: &AgentId, session: SessionId, how: Leave) -> Change {
         let Some(seen) = self.agents.get_mut(agent) else { return Change::None };
-        if !seen.sessions.remove(&session) {
+        if seen.sessions.remove(&session).is_none() {
             return Change::None;
         }
         seen.away.remove(&session);
@@ -96,8 +101,8 @@ impl Presence {
     }
 
     /// Notes whether the user of a session is away. None if there is no such session.
-    pub(super) fn set_away(&mut self, agent: &AgentId, session: u64, away: bool) -> Option<Change> {
-        let seen = self.agents.get_mut(agent).filter(|seen| seen.sessions.contains(&session))?;
+    pub(super) fn set_away(&mut self, agent: &AgentId, session: SessionId, away: bool) -> Option<Change> {
+        let seen = self.agents.get_mut(agent).filter(|seen| seen.sessions.contains_key(&session))?;
         if away {
             seen.away.insert(session);
         } else {
@@ -106,49 +111,118 @@ impl Presence {
         Some(seen.settle())
     }
 
+    /// Takes a node's word for who is there: sessions that it does not name are over, but for those that began since.
+    pub(super) fn roll(&mut self, node: Incarnation, roll: &RollCall) -> Vec<(AgentId, Change)> {
+        let mut changes = Vec::new();
+        let named: HashSet<(&AgentId, u64)> = roll
+            .present
+            .iter()
+            .flat_map(|present| present.sessions.iter().map(move |number| (&present.agent, *number)))
+            .collect();
+        for present in &roll.present {
+            let seen = self.agents.entry(present.agent.clone()).or_default();
+            if seen.sessions.is_empty() && seen.status == Status::Offline {
+                seen.away.clear();
+                seen.chosen = present.status.unwrap_or(Status::Accepting);
+            }
+            for number in &present.sessions {
+                let session = SessionId { node, number: *number };
+                if !seen.sessions.contains_key(&session) && present.away.contains(number) {
+                    seen.away.insert(session);
+                }
+                let moment = seen.sessions.entry(session).or_default();
+                *moment = roll.moment.max(*moment);
+            }
+            changes.push((present.agent.clone(), seen.settle()));
+        }
+        for (agent, seen) in &mut self.agents {
+            let is_over = |session: &SessionId, moment: u64| {
+                session.node == node && moment <= roll.moment && !named.contains(&(agent, session.number))
+            };
+            let before = seen.sessions.len();
+            let away = &mut seen.away;
+            seen.sessions.retain(|session, moment| {
+                let is_over = is_over(session, *moment);
+                if is_over {
+                    away.remove(session);
+                }
+                !is_over
+            });
+            if seen.sessions.len() == before {
+                continue;
+            }
+            if seen.sessions.is_empty() {
+                seen.last = Some(seen.status);
+                seen.chosen = Status::Offline;
+                seen.status = Status::Offline;
+                changes.push((agent.clone(), Change::Gone(Leave::Disconnected)));
+            } else {
+                changes.push((agent.clone(), seen.settle()));
+            }
+        }
+        changes.retain(|(_, change)| *change != Change::None);
+        changes
+    }
+
+    /// A node is no more, nor are its sessions.
+    pub(super) fn node_gone(&mut self, node: Incarnation) -> Vec<(AgentId, Change)> {
+        self.roll(node, &RollCall { moment: u64::MAX, present: Vec::new() })
+    }
+
     /// Everybody who is not offline.
-    pub(super) fn statuses(&self) -> HashMap<AgentId, &'static str> {
+    pub(super) fn statuses(&self) -> HashMap<AgentId, Status> {
         self.agents
             .iter()
             .filter(|(_, seen)| seen.status != Status::Offline)
-            .map(|(agent, seen)| (agent.clone(), seen.status.as_str()))
+            .map(|(agent, seen)| (agent.clone(), seen.status))
             .collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::roll::Present;
     use super::*;
+
+    fn session(number: u64) -> SessionId {
+        SessionId { node: Incarnation(uuid::Uuid::nil()), number }
+    }
 
     #[test]
     fn only_the_last_session_takes_an_agent_away() {
         let (mut presence, agent) = (Presence::default(), AgentId::new("smith@example.com"));
         assert_eq!(
-            presence.came(&agent, 1, false, false, Status::Accepting),
+            presence.came(&agent, (session(1), 0), false, false, Status::Accepting),
             (Status::Accepting, Change::Now(Status::Accepting))
         );
         assert_eq!(
-            presence.came(&agent, 2, false, false, Status::Accepting),
+            presence.came(&agent, (session(2), 0), false, false, Status::Accepting),
             (Status::Accepting, Change::None)
         );
-        assert_eq!(presence.left(&agent, 1, Leave::SignedOut), Change::None);
-        assert_eq!(presence.left(&agent, 3, Leave::SignedOut), Change::None);
-        assert_eq!(presence.left(&agent, 2, Leave::Disconnected), Change::Gone(Leave::Disconnected));
+        assert_eq!(presence.left(&agent, session(1), Leave::SignedOut), Change::None);
+        assert_eq!(presence.left(&agent, session(3), Leave::SignedOut), Change::None);
+        assert_eq!(presence.left(&agent, session(2), Leave::Disconnected), Change::Gone(Leave::Disconnected));
         assert!(presence.statuses().is_empty());
     }
 
     #[test]
     fn a_reconnect_restores_the_last_status() {
         let (mut presence, agent) = (Presence::default(), AgentId::new("smith@example.com"));
-        presence.came(&agent, 1, false, false, Status::Accepting);
+        presence.came(&agent, (session(1), 0), false, false, Status::Accepting);
         assert_eq!(
             presence.set(&agent, Status::NotAccepting, false),
             Some(Change::Now(Status::NotAccepting))
         );
-        presence.left(&agent, 1, Leave::Disconnected);
-        assert_eq!(presence.came(&agent, 1, false, true, Status::Accepting).0, Status::NotAccepting);
-        presence.left(&agent, 1, Leave::Disconnected);
-        assert_eq!(presence.came(&agent, 1, false, false, Status::Accepting).0, Status::Accepting);
+        presence.left(&agent, session(1), Leave::Disconnected);
+        assert_eq!(
+            presence.came(&agent, (session(1), 0), false, true, Status::Accepting).0,
+            Status::NotAccepting
+        );
+        presence.left(&agent, session(1), Leave::Disconnected);
+        assert_eq!(
+            presence.came(&agent, (session(1), 0), false, false, Status::Accepting).0,
+            Status::Accepting
+        );
     }
 
     #[test]
@@ -161,26 +235,56 @@ mod tests {
     #[test]
     fn an_agent_is_away_once_all_their_connections_are() {
         let (mut presence, agent) = (Presence::default(), AgentId::new("smith@example.com"));
-        presence.came(&agent, 1, false, false, Status::Accepting);
-        presence.came(&agent, 2, false, false, Status::Accepting);
-        assert_eq!(presence.set_away(&agent, 1, true), Some(Change::None));
-        assert_eq!(presence.set_away(&agent, 2, true), Some(Change::Now(Status::NotAccepting)));
-        assert_eq!(presence.set_away(&agent, 1, false), Some(Change::Now(Status::Accepting)));
+        presence.came(&agent, (session(1), 0), false, false, Status::Accepting);
+        presence.came(&agent, (session(2), 0), false, false, Status::Accepting);
+        assert_eq!(presence.set_away(&agent, session(1), true), Some(Change::None));
+        assert_eq!(presence.set_away(&agent, session(2), true), Some(Change::Now(Status::NotAccepting)));
+        assert_eq!(presence.set_away(&agent, session(1), false), Some(Change::Now(Status::Accepting)));
         // The connection that is not away ends: the other one counts.
-        assert_eq!(presence.left(&agent, 1, Leave::Disconnected), Change::Now(Status::NotAccepting));
-        assert_eq!(presence.set_away(&agent, 1, false), None);
-        assert_eq!(presence.left(&agent, 2, Leave::SignedOut), Change::Gone(Leave::SignedOut));
+        assert_eq!(presence.left(&agent, session(1), Leave::Disconnected), Change::Now(Status::NotAccepting));
+        assert_eq!(presence.set_away(&agent, session(1), false), None);
+        assert_eq!(presence.left(&agent, session(2), Leave::SignedOut), Change::Gone(Leave::SignedOut));
     }
 
     #[test]
     fn a_login_that_is_away_gets_no_chats_and_the_login_status_is_what_a_day_begins_with() {
         let (mut presence, agent) = (Presence::default(), AgentId::new("smith@example.com"));
-        assert_eq!(presence.came(&agent, 1, true, false, Status::Accepting).0, Status::NotAccepting);
-        presence.left(&agent, 1, Leave::SignedOut);
-        assert_eq!(presence.came(&agent, 2, false, false, Status::NotAccepting).0, Status::NotAccepting);
+        assert_eq!(
+            presence.came(&agent, (session(1), 0), true, false, Status::Accepting).0,
+            Status::NotAccepting
+        );
+        presence.left(&agent, session(1), Leave::SignedOut);
+        assert_eq!(
+            presence.came(&agent, (session(2), 0), false, false, Status::NotAccepting).0,
+            Status::NotAccepting
+        );
         assert_eq!(presence.set(&agent, Status::Accepting, false), Some(Change::Now(Status::Accepting)));
-        presence.left(&agent, 2, Leave::SignedOut);
+        presence.left(&agent, session(2), Leave::SignedOut);
         // What was set lasted for that session.
-        assert_eq!(presence.came(&agent, 3, false, false, Status::NotAccepting).0, Status::NotAccepting);
+        assert_eq!(
+            presence.came(&agent, (session(3), 0), false, false, Status::NotAccepting).0,
+            Status::NotAccepting
+        );
+    }
+
+    #[test]
+    fn a_roll_replaces_what_its_node_told_before_and_nothing_else() {
+        let (mut presence, smith, brown) =
+            (Presence::default(), AgentId::new("smith@example.com"), AgentId::new("brown@example.com"));
+        let (here, accepting) = (session(1).node, Status::Accepting);
+        let elsewhere = SessionId { node: Incarnation(uuid::Uuid::from_u128(2)), number: 1 };
+        presence.came(&smith, (session(1), 1), false, false, accepting);
+        presence.came(&smith, (elsewhere, 9), false, false, accepting);
+        presence.came(&brown, (session(2), 8), false, false, accepting);
+        let roll = RollCall { moment: 7, present: Vec::new() };
+        assert_eq!(presence.roll(here, &roll), [], "one has another session, the other came since");
+        let gone = presence.node_gone(elsewhere.node);
+        assert_eq!(gone, [(smith.clone(), Change::Gone(Leave::Disconnected))]);
+        let present =
+            Present { agent: smith.clone(), sessions: vec![5], away: vec![5], status: Some(accepting) };
+        let back = presence.roll(here, &RollCall { moment: 9, present: vec![present] });
+        let brown_left = (brown, Change::Gone(Leave::Disconnected));
+        assert_eq!(back, [(smith.clone(), Change::Now(Status::NotAccepting)), brown_left]);
+        assert_eq!(presence.set_away(&smith, session(5), false), Some(Change::Now(accepting)));
     }
 }

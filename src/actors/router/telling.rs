@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::super::delivery::Cause;
 use super::super::{Actors, Origin};
 use super::translate::place;
 use crate::domain::chat::RoutingView;
@@ -23,7 +24,7 @@ pub(super) fn status(
         body: PushBody::RoutingStatusSet { agent: agent.clone(), status },
         to: Audience::all_agents(),
     };
-    actors.parts.delivery.deliver(license, &[push], origin);
+    actors.parts.delivery.deliver(license, &[push], Cause { origin, ..Cause::default() });
 }
 
 /// Tells each waiting customer their own place, and agents the places of all chats that they can see: one push for
@@ -58,5 +59,5 @@ pub(super) fn queue(
             to: Audience { groups, ..Audience::default() },
         });
     }
-    actors.parts.delivery.deliver(license, &pushes, None);
+    actors.parts.delivery.deliver(license, &pushes, Cause::default());
 }

@@ -1,0 +1,137 @@
+//! What a router has to learn before it may assign: every open chat of its license, on whatever node, and every agent.
+//!
+//! The new router asks the owner of each shard, and tells its own term with the question. An owner that answers refuses
+//! from then on whatever a router of an earlier term decided, and it waits first until nothing of the kind is under way;
+//! so what it answers is exact. An owner that gains a shard later reads the term of every router from the table of shards
+//! after its claim, before it works for the shard. The new router's claim came before its questions: so either the answer
+//! has what an earlier router did, or the owner refuses it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use switchboard_cluster::{Epoch, Incarnation, Shard};
+
+use super::Actors;
+use super::forward::Owner;
+use super::reports::Book;
+use super::roll::RollCall;
+use super::router::Report;
+use crate::domain::id::LicenseId;
+
+/// How long an owner may take: turns that store something are waited for.
+const LIMIT: Duration = Duration::from_secs(5);
+/// Before those are asked again who could not answer.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A new router's question to a node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RebuildCall {
+    /// Whose router.
+    pub license: LicenseId,
+    /// Its term.
+    pub term: Epoch,
+}
+
+/// What a node answers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RebuildAnswer {
+    /// The shards it answers for, with its terms.
+    pub shards: Vec<(Shard, Epoch)>,
+    /// The open chats in them.
+    pub reports: Vec<Report>,
+    /// The agents who have sessions on it.
+    #[serde(default)]
+    pub roll: RollCall,
+}
+
+/// All that a router has to know.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) reports: Vec<Report>,
+    pub(super) rolls: Vec<(Incarnation, RollCall)>,
+}
+
+impl Actors {
+    /// Asks until every shard has answered. None if the router is not ours any more.
+    pub(super) async fn gather(self: &Arc<Self>, license: LicenseId, term: Epoch) -> Option<Known> {
+        let call = RebuildCall { license, term };
+        let mut answered: HashMap<Shard, Epoch> = HashMap::new();
+        let mut known = Known::default();
+        loop {
+            if self.router_owner(license) != Owner::Here(term) {
+                return None;
+            }
+            let missing = self.unanswered(&answered);
+            if missing.is_none() {
+                return Some(known);
+            }
+            let mut is_complete = true;
+            for node in missing.into_iter().flatten() {
+                match self.ask_node(node, &call).await {
+                    Some(answer) => {
+                        answered.extend(answer.shards.iter().copied());
+                        known.reports.extend(answer.reports);
+                        known.rolls.push((node, answer.roll));
+                    }
+                    None => is_complete = false,
+                }
+            }
+            if !is_complete || self.unanswered(&answered).is_some() {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// The nodes that have shards for which nobody answered under their present term; none if there are no such shards.
+    /// The set is empty while nobody is known to own the rest.
+    fn unanswered(&self, answered: &HashMap<Shard, Epoch>) -> Option<HashSet<Incarnation>> {
+        let ownership = &self.parts.ownership;
+        let mut nodes = HashSet::new();
+        let mut is_any = false;
+        for shard in ownership.shards().all() {
+            let row = ownership.known_owner(shard);
+            if row.is_some_and(|row| answered.get(&shard) == Some(&row.epoch)) {
+                continue;
+            }
+            is_any = true;
+            match self.owner(shard) {
+                Owner::Here(_) => drop(nodes.insert(ownership.incarnation())),
+                Owner::There(node) => drop(nodes.insert(node)),
+                Owner::Unknown => {}
+            }
+        }
+        is_any.then_some(nodes)
+    }
+
+    async fn ask_node(self: &Arc<Self>, node: Incarnation, call: &RebuildCall) -> Option<RebuildAnswer> {
+        if node == self.parts.ownership.incarnation() {
+            let answer = tokio::time::timeout(LIMIT, self.serve_rebuild(call)).await;
+            return answer.ok().flatten();
+        }
+        self.parts.elsewhere.rebuild(node, call, LIMIT).await.ok()
+    }
+
+    /// Answers a router that takes over. None if this node may not speak now.
+    pub async fn serve_rebuild(self: &Arc<Self>, call: &RebuildCall) -> Option<RebuildAnswer> {
+        let book = self.reports.of(call.license);
+        book.raise_floor(u64::try_from(call.term.0).unwrap_or(0)).await;
+        let shards: Vec<(Shard, Epoch)> = self.parts.ownership.owned();
+        let shards: Vec<_> =
+            shards.into_iter().filter(|(shard, term)| self.shards.is_recovered(*shard, *term)).collect();
+        let wanted: HashSet<Shard> = shards.iter().map(|(shard, _)| *shard).collect();
+        let reports = book.all(|shard| wanted.contains(&shard));
+        self.parts.ownership.confirm().await.ok()?;
+        // Those that were given away meanwhile are another's to answer for.
+        let shards =
+            shards.into_iter().filter(|(shard, term)| self.parts.ownership.epoch(*shard) == Some(*term));
+        Some(RebuildAnswer { shards: shards.collect(), reports, roll: self.roll.call(call.license) })
+    }
+
+    /// The smallest term of a router of the license that counts.
+    pub(super) fn router_floor(&self, license: LicenseId, book: &Book) -> u64 {
+        let table = self.shards.floor(self.router_shard(license));
+        book.floor().max(u64::try_from(table.0).unwrap_or(0))
+    }
+}

@@ -1,0 +1,187 @@
+//! Who gets work for a chat: its actor here, or the node that owns it, which is one hop away.
+//!
+//! Work is given a second time only if it is certain that nothing was done, or if doing it twice is the same as doing it
+//! once ([`ChatCall::is_idempotent`]). Where nobody is known to own the chat (its node has just died, or hands it over),
+//! work waits for a moment; how much may wait is bounded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchboard_cluster::{self as cluster, Epoch, Incarnation, Shard, ShardRow};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+use super::chat::{Answer, Refused};
+use super::elsewhere::{ChatCall, Missed};
+use super::router::{RouterAnswer, RouterQuestion};
+use super::{Actors, AskError};
+use crate::domain::id::LicenseId;
+
+/// How long work waits for an owner that can be reached.
+const PARKED_FOR: Duration = Duration::from_secs(3);
+/// Pieces of work that wait so at once.
+const PARKED: usize = 4_096;
+/// Wrong guesses, each answered with the right owner, before work waits for the tables to settle.
+const GUESSES: u32 = 2;
+/// How often what waits looks for another owner.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// How often an unreachable owner is tried again.
+const TRY_EVERY: Duration = Duration::from_millis(100);
+
+/// Who works for something, as far as this node knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// This node, under this term.
+    Here(Epoch),
+    /// Another node.
+    There(Incarnation),
+    /// Nobody who is known.
+    Unknown,
+}
+
+/// Where work waits for an owner.
+pub(super) struct Parking(Semaphore);
+
+impl Default for Parking {
+    fn default() -> Self {
+        Self(Semaphore::new(PARKED))
+    }
+}
+
+/// How long a piece of work has waited, and its place among those that do.
+struct Wait<'a> {
+    actors: &'a Actors,
+    shard: Shard,
+    place: Option<SemaphorePermit<'a>>,
+    until: Instant,
+}
+
+impl<'a> Wait<'a> {
+    fn new(actors: &'a Actors, shard: Shard, until: Instant) -> Self {
+        Self { actors, shard, place: None, until: until.min(Instant::now() + PARKED_FOR) }
+    }
+
+    /// Waits until the owner may be another one, at most a little while.
+    async fn for_news(&mut self, error: AskError) -> Result<(), AskError> {
+        if Instant::now() >= self.until {
+            return Err(error);
+        }
+        if self.place.is_none() {
+            let place = self.actors.parking.0.try_acquire().map_err(|_| AskError::Busy)?;
+            self.place = Some(place);
+        }
+        let again = self.until.min(Instant::now() + TRY_EVERY);
+        self.actors.owner_changes(self.shard, again).await;
+        Ok(())
+    }
+}
+
+impl Actors {
+    /// Gives work to a chat, wherever it is, and waits for the answer.
+    pub(super) async fn give(self: &Arc<Self>, call: ChatCall) -> Result<Answer, AskError> {
+        let until = Instant::now() + self.parts.settings.request_timeout;
+        let shard = self.parts.ownership.shard_of(call.key.license.0, call.key.chat.as_str());
+        let mut call = call;
+        if let Owner::Here(epoch) = self.owner(shard) {
+            match self.give_here(call, (shard, epoch), until).await {
+                Ok(answer) => return Ok(answer),
+                Err(Refused::Error(error)) => return Err(error),
+                Err(Refused::Moved(back)) => call = *back,
+            }
+        }
+        Box::pin(self.seek_owner(call, shard, until)).await
+    }
+
+    async fn seek_owner(
+        self: &Arc<Self>,
+        call: ChatCall,
+        shard: Shard,
+        until: Instant,
+    ) -> Result<Answer, AskError> {
+        let mut call = call;
+        let mut wait = Wait::new(self, shard, until);
+        let mut guesses = GUESSES;
+        let mut named = None;
+        loop {
+            let owner = named.take().map_or_else(|| self.owner(shard), Owner::There);
+            let node = match owner {
+                Owner::There(node) if node == self.parts.ownership.incarnation() => {
+                    wait.for_news(AskError::NotOwner).await?;
+                    continue;
+                }
+                Owner::There(node) => node,
+                Owner::Unknown => {
+                    wait.for_news(AskError::NotOwner).await?;
+                    continue;
+                }
+                Owner::Here(epoch) => match self.give_here(call, (shard, epoch), until).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(Refused::Error(error)) => return Err(error),
+                    Err(Refused::Moved(back)) => {
+                        call = *back;
+                        wait.for_news(AskError::NotOwner).await?;
+                        continue;
+                    }
+                },
+            };
+            let within = until.saturating_duration_since(Instant::now());
+            match self.parts.elsewhere.chat(node, &call, within).await {
+                Ok(result) => return result,
+                Err(Missed::NotOwner(Some((right, term)))) if guesses > 0 => {
+                    guesses -= 1;
+                    self.parts.ownership.hear(shard, ShardRow { owner: right, epoch: term });
+                    named = Some(right);
+                }
+                Err(Missed::NotOwner(_)) => wait.for_news(AskError::NotOwner).await?,
+                Err(Missed::Unreached) => wait.for_news(AskError::Unreachable).await?,
+                Err(Missed::Unknown) if call.is_idempotent() => wait.for_news(AskError::Deadline).await?,
+                Err(Missed::Unknown) => return Err(AskError::Unconfirmed),
+            }
+        }
+    }
+
+    /// Carries out what another node asks of a chat of ours. Never a second hop.
+    ///
+    /// # Errors
+    /// [`Refused::Moved`] where the chat is not ours.
+    pub async fn serve(self: &Arc<Self>, call: ChatCall, within: Duration) -> Result<Answer, Refused> {
+        let until = Instant::now() + within;
+        let shard = self.parts.ownership.shard_of(call.key.license.0, call.key.chat.as_str());
+        match self.owner(shard) {
+            Owner::Here(epoch) => self.give_here(call, (shard, epoch), until).await,
+            _ => Err(Refused::Moved(Box::new(call))),
+        }
+    }
+
+    /// Puts another node's question to a router of ours. None if it is not ours.
+    ///
+    /// # Errors
+    /// The router's.
+    pub async fn serve_router(
+        self: &Arc<Self>,
+        license: LicenseId,
+        question: RouterQuestion,
+    ) -> Result<Option<RouterAnswer>, AskError> {
+        match self.local_router(license) {
+            Some(router) => router.answer(question).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Who works for a shard. One that was just gained is nobody's until it is entered.
+    pub(super) fn owner(&self, shard: Shard) -> Owner {
+        match self.parts.ownership.owner(shard) {
+            cluster::Owner::Here(term) if self.shards.is_entered(shard, term) => Owner::Here(term),
+            cluster::Owner::Here(_) | cluster::Owner::Unknown => Owner::Unknown,
+            cluster::Owner::There(peer) => Owner::There(peer.incarnation),
+        }
+    }
+
+    /// Waits while another owner of a shard may become known, at most until a moment.
+    pub(super) async fn owner_changes(&self, shard: Shard, until: Instant) {
+        let before = self.owner(shard);
+        while self.owner(shard) == before && Instant::now() < until {
+            tokio::time::sleep_until(until.min(Instant::now() + LOOK_EVERY)).await;
+        }
+    }
+}

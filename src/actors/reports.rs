@@ -1,0 +1,171 @@
+//! What the routers have to know of the open chats of this node: the last report of each, kept until the chat is closed
+//! and its router knows that.
+//!
+//! A router on this node is told at once. One elsewhere is sent what it does not know yet, again and again until it has
+//! taken note; one that takes over asks for the whole book. So no report is ever lost, and what waits is bounded by the
+//! number of open chats.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use parking_lot::Mutex;
+use switchboard_cluster::Shard;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+use tokio::time::Instant;
+
+use super::Actors;
+use super::elsewhere::RouterCall;
+use super::forward::Owner;
+use super::router::{Report, RouterAnswer, RouterQuestion};
+use crate::domain::id::{ChatId, LicenseId};
+
+/// Reports sent together.
+const AT_ONCE: usize = 256;
+/// Before reports that were not taken are sent again.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long a router may take to note them.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// The books of all licenses.
+#[derive(Default)]
+pub(super) struct Reports {
+    books: DashMap<LicenseId, Arc<Book>>,
+}
+
+/// The open chats of one license on this node.
+#[derive(Default)]
+pub(super) struct Book {
+    entries: Mutex<HashMap<ChatId, Entry>>,
+    is_sending: AtomicBool,
+    /// Decisions of routers of smaller terms are refused.
+    floor: AtomicU64,
+    /// Held by turns that carry out a router's decision; a new router's question waits for them.
+    gate: Arc<RwLock<()>>,
+}
+
+struct Entry {
+    report: Report,
+    shard: Shard,
+    /// A router that counts has taken note.
+    is_known: bool,
+}
+
+impl Reports {
+    pub(super) fn of(&self, license: LicenseId) -> Arc<Book> {
+        if let Some(book) = self.books.get(&license) {
+            return book.clone();
+        }
+        self.books.entry(license).or_default().clone()
+    }
+
+    /// Forgets the chats of a shard that is another node's now.
+    pub(super) fn forget(&self, shard: Shard) {
+        for book in &self.books {
+            book.entries.lock().retain(|_, entry| entry.shard != shard);
+        }
+    }
+}
+
+impl Book {
+    /// Refuses routers of terms before this one, and waits until nothing that one of them decided is under way.
+    pub(super) async fn raise_floor(&self, term: u64) {
+        self.floor.fetch_max(term, Ordering::SeqCst);
+        drop(self.gate.write().await);
+    }
+
+    /// For a turn that is about to carry out a router's decision: as long as it is held, no new router gets an answer.
+    pub(super) async fn hold(&self) -> OwnedRwLockReadGuard<()> {
+        self.gate.clone().read_owned().await
+    }
+
+    /// The smallest term of a router that counts.
+    pub(super) fn floor(&self) -> u64 {
+        self.floor.load(Ordering::SeqCst)
+    }
+
+    /// The last report of every chat in shards that are wanted.
+    pub(super) fn all(&self, wanted: impl Fn(Shard) -> bool) -> Vec<Report> {
+        let entries = self.entries.lock();
+        entries.values().filter(|entry| wanted(entry.shard)).map(|entry| entry.report.clone()).collect()
+    }
+
+    fn put(&self, report: &Report, shard: Shard) {
+        let entry = Entry { report: report.clone(), shard, is_known: false };
+        self.entries.lock().insert(report.chat.clone(), entry);
+    }
+
+    fn unknown(&self) -> Vec<Report> {
+        let entries = self.entries.lock();
+        let unknown = entries.values().filter(|entry| !entry.is_known);
+        unknown.take(AT_ONCE).map(|entry| entry.report.clone()).collect()
+    }
+
+    /// The router knows these; what was reported since, it does not.
+    fn known(&self, reports: &[Report]) {
+        let mut entries = self.entries.lock();
+        for report in reports {
+            let Some(entry) = entries.get_mut(&report.chat).filter(|entry| entry.report == *report) else {
+                continue;
+            };
+            entry.is_known = true;
+            if !report.view.active {
+                entries.remove(&report.chat);
+            }
+        }
+    }
+}
+
+impl Actors {
+    /// Notes what a chat is, and lets its router know.
+    pub(super) fn report(self: &Arc<Self>, license: LicenseId, report: Report) {
+        let shard = self.parts.ownership.shard_of(license.0, report.chat.as_str());
+        let book = self.reports.of(license);
+        book.put(&report, shard);
+        if let Some(router) = self.local_router(license) {
+            router.report(report.clone());
+            book.known(std::slice::from_ref(&report));
+        } else if !book.is_sending.swap(true, Ordering::SeqCst) {
+            let actors = self.clone();
+            self.spawn(async move { actors.send_reports(license, &book).await });
+        }
+    }
+
+    /// Sends what the license's router does not know until there is nothing.
+    async fn send_reports(self: &Arc<Self>, license: LicenseId, book: &Book) {
+        loop {
+            let reports = book.unknown();
+            if reports.is_empty() {
+                book.is_sending.store(false, Ordering::SeqCst);
+                // Whoever reported in between left the sending to this task.
+                if book.unknown().is_empty() || book.is_sending.swap(true, Ordering::SeqCst) {
+                    return;
+                }
+                continue;
+            }
+            if self.was_noted(license, book, &reports).await {
+                book.known(&reports);
+            } else {
+                self.owner_changes(self.router_shard(license), Instant::now() + PAUSE).await;
+            }
+        }
+    }
+
+    async fn was_noted(self: &Arc<Self>, license: LicenseId, book: &Book, reports: &[Report]) -> bool {
+        let question = RouterQuestion::Reports(reports.to_vec());
+        let answer = match self.router_owner(license) {
+            Owner::Here(_) => match self.local_router(license) {
+                Some(router) => router.answer(question).await.ok(),
+                None => None,
+            },
+            Owner::There(node) => {
+                self.parts.elsewhere.router(node, &RouterCall { license, question }, LIMIT).await.ok()
+            }
+            Owner::Unknown => None,
+        };
+        // One that was superseded may still answer.
+        matches!(answer, Some(RouterAnswer::Noted { term }) if term >= self.router_floor(license, book))
+    }
+}

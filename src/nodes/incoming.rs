@@ -1,0 +1,273 @@
+//! What is told to the sessions of this node, by its own chats and by others': each chat in its order, nothing twice, and
+//! nothing left out.
+//!
+//! What a chat tells says which rows of its log it tells of. If rows lie between what was told last and that, something was
+//! lost on the way, with a stream or with the node that owned the chat; then the chat is *healed*: the rows are read from
+//! its log, what they mean is told, and what came meanwhile waits.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchboard_cluster::Incarnation;
+
+use super::heads::{Entry, Stripe};
+use super::message::{Head, Pushes, Told};
+use super::{Asker, Nodes};
+use crate::actors::chat::missed::{self, Since};
+use crate::actors::delivery::{Mark, Place};
+use crate::actors::router::Status;
+use crate::domain::id::{ChatId, LicenseId, ThreadId};
+use crate::domain::license::{AgentKind, License};
+use crate::domain::push::{Push, PushBody};
+use crate::domain::time::Timestamp;
+
+/// What waits for a chat that is being healed; more, and it is read from the log, too.
+const WAITING: usize = 256;
+/// Before a log that could not be read is read again.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How far the clocks of two nodes may differ.
+const SKEW: Duration = Duration::from_secs(5);
+
+/// A chat that is being healed.
+pub(super) struct Healing {
+    /// The thread and row up to which it has to be read at least.
+    to: (ThreadId, Place),
+    waiting: VecDeque<(Mark, Vec<Push>)>,
+}
+
+impl Healing {
+    fn reach(&mut self, thread: &ThreadId, place: Place) {
+        if place > self.to.1 {
+            self.to = (thread.clone(), place);
+        }
+    }
+}
+
+/// What a stretch of rows is to what was told before.
+enum Fit {
+    /// It follows.
+    Next,
+    /// It was told.
+    Known,
+    /// It stands in no log: typing, and the like.
+    Passing,
+    /// Rows between are missing.
+    Gap,
+}
+
+fn fit(place: Place, mark: &Mark) -> Fit {
+    if mark.from == mark.to {
+        Fit::Passing
+    } else if mark.to <= place {
+        Fit::Known
+    } else if mark.from == place {
+        Fit::Next
+    } else {
+        Fit::Gap
+    }
+}
+
+impl Nodes {
+    /// Takes what another node tells.
+    pub(super) fn take(&self, from: Incarnation, told: Told) {
+        match told {
+            Told::Pushes(told) => self.take_pushes(from, told),
+            Told::Heads { license, heads } => heads.iter().for_each(|head| self.compare(license, head)),
+        }
+    }
+
+    fn take_pushes(&self, from: Incarnation, told: Pushes) {
+        let Pushes { license, version, mark, origin, pushes } = told;
+        // Whoever is connected here has brought the license into memory.
+        let Some(license) = self.parts.tenants.licenses.cached(license) else { return };
+        if license.version < version {
+            let (tenants, id) = (self.parts.tenants.clone(), license.id);
+            self.spawn(async move {
+                if let Err(error) = tenants.licenses.catch_up(id, version).await {
+                    tracing::warn!(license.id = %id, %error, "a license is followed later");
+                }
+            });
+        }
+        tracing::trace!(node = %from, license.id = %license.id, pushes = pushes.len(), "pushes of another node");
+        let origin = origin.filter(|origin| origin.session.node == self.me());
+        let asker = origin.as_ref().map(|origin| Asker {
+            session: origin.session.number,
+            request_id: origin.request_id.as_deref(),
+            before_answer: false,
+        });
+        self.place(&license, &pushes, mark.as_ref(), asker);
+    }
+
+    /// Delivers pushes to the sessions of this node, in the order of their chat.
+    pub(super) fn place(
+        &self,
+        license: &Arc<License>,
+        pushes: &[Push],
+        mark: Option<&Mark>,
+        asker: Option<Asker<'_>>,
+    ) {
+        self.notice(license, pushes);
+        let Some(mark) = mark else {
+            self.parts.sessions.deliver(license, pushes, asker);
+            return;
+        };
+        let mut stripe = self.heads.stripe(license.id, &mark.chat);
+        let key = (license.id, mark.chat.clone());
+        let at = self.parts.clock.now();
+        let entry = stripe.entry(key).or_insert_with(|| Entry {
+            thread: mark.thread.clone(),
+            // Nothing of the chat was told lately: this is the first.
+            place: mark.from,
+            at,
+            healing: None,
+        });
+        entry.at = at;
+        if let Some(healing) = &mut entry.healing {
+            if healing.waiting.len() < WAITING {
+                healing.waiting.push_back((mark.clone(), pushes.to_vec()));
+            } else {
+                healing.reach(&mark.thread, mark.to);
+            }
+            return;
+        }
+        match fit(entry.place, mark) {
+            Fit::Known => {}
+            Fit::Passing => self.parts.sessions.deliver(license, pushes, asker),
+            Fit::Next => {
+                entry.place = mark.to;
+                entry.thread = mark.thread.clone();
+                self.parts.sessions.deliver(license, pushes, asker);
+            }
+            Fit::Gap => {
+                let since = Since::Place(entry.place);
+                self.begin_healing(entry, license.id, &mark.chat, since, (mark.thread.clone(), mark.to));
+            }
+        }
+    }
+
+    /// Compares how far a chat has been told elsewhere, or stands in its log, with how far it was told here.
+    pub(super) fn compare(&self, license: LicenseId, head: &Head) {
+        let Some(wanted_since) = self.ours.since(license) else { return };
+        let mut stripe = self.heads.stripe(license, &head.chat);
+        let key = (license, head.chat.clone());
+        let to = (head.thread.clone(), head.place);
+        match stripe.get_mut(&key) {
+            Some(Entry { healing: Some(healing), .. }) => healing.reach(&head.thread, head.place),
+            Some(entry) if entry.place >= head.place => {}
+            Some(entry) => {
+                let since = Since::Place(entry.place);
+                self.begin_healing(entry, license, &head.chat, since, to);
+            }
+            None => {
+                // Whatever was told here lately has an entry. So what is newer than that was never told.
+                let horizon = self.heads.horizon().max(wanted_since);
+                let entry =
+                    Entry { thread: to.0.clone(), place: head.place, at: head.last_at, healing: None };
+                if head.last_at.after(SKEW) < horizon {
+                    stripe.insert(key, Entry { at: self.parts.clock.now(), ..entry });
+                    return;
+                }
+                let since = Since::Moment(Timestamp(horizon.0 - SKEW.as_micros() as i64));
+                let entry = stripe.entry(key).or_insert(entry);
+                self.begin_healing(entry, license, &head.chat, since, to);
+            }
+        }
+    }
+
+    fn begin_healing(
+        &self,
+        entry: &mut Entry,
+        license: LicenseId,
+        chat: &ChatId,
+        since: Since,
+        to: (ThreadId, Place),
+    ) {
+        entry.at = self.parts.clock.now();
+        entry.healing = Some(Box::new(Healing { to, waiting: VecDeque::new() }));
+        let Some(this) = self.this.upgrade() else { return };
+        let chat = chat.clone();
+        tracing::info!(license.id = %license, chat.id = %chat, "what was lost on the way is read from the log");
+        self.spawn(async move { this.heal(license, chat, since).await });
+    }
+
+    /// Reads what was not told, tells it, and lets what waited follow.
+    async fn heal(self: Arc<Self>, license: LicenseId, chat: ChatId, since: Since) {
+        let mut since = since;
+        loop {
+            let key = (license, chat.clone());
+            let to = {
+                let stripe = self.heads.stripe(license, &chat);
+                match stripe.get(&key).and_then(|entry| entry.healing.as_ref()) {
+                    Some(healing) => healing.to.clone(),
+                    None => return,
+                }
+            };
+            let read = missed::read(&*self.parts.store, license, &chat, &to.0, since, to.1).await;
+            let pushes = match read {
+                Ok(pushes) => pushes,
+                Err(error) => {
+                    tracing::warn!(license.id = %license, chat.id = %chat, %error, "a log is read again later");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            // Nobody is connected of a license that is not in memory.
+            let Some(tenant) = self.parts.tenants.licenses.cached(license) else {
+                self.heads.stripe(license, &chat).remove(&key);
+                return;
+            };
+            let mut stripe = self.heads.stripe(license, &chat);
+            self.parts.sessions.deliver(&tenant, &pushes, None);
+            since = Since::Place(to.1);
+            if self.follow_up(&mut stripe, &key, &tenant, to) {
+                return;
+            }
+        }
+    }
+
+    /// The chat was read up to a place. Tells what waited as far as it follows; true if nothing is missing any more.
+    fn follow_up(
+        &self,
+        stripe: &mut Stripe,
+        key: &(LicenseId, ChatId),
+        license: &Arc<License>,
+        to: (ThreadId, Place),
+    ) -> bool {
+        let Some(entry) = stripe.get_mut(key) else { return true };
+        let Some(healing) = &mut entry.healing else { return true };
+        (entry.thread, entry.place) = to;
+        while let Some((mark, pushes)) = healing.waiting.pop_front() {
+            match fit(entry.place, &mark) {
+                Fit::Known => {}
+                Fit::Passing => self.parts.sessions.deliver(license, &pushes, None),
+                Fit::Next => {
+                    self.parts.sessions.deliver(license, &pushes, None);
+                    (entry.thread, entry.place) = (mark.thread, mark.to);
+                }
+                Fit::Gap => healing.reach(&mark.thread, mark.to),
+            }
+        }
+        if healing.to.1 > entry.place {
+            return false;
+        }
+        entry.healing = None;
+        true
+    }
+
+    /// Remembers agents' statuses, for a router that takes over.
+    pub(super) fn notice(&self, license: &License, pushes: &[Push]) {
+        for push in pushes {
+            let PushBody::RoutingStatusSet { agent, status } = &push.body else { continue };
+            let (Some(status), Some(actors)) = (Status::parse(status), self.actors.get()) else { continue };
+            let is_bot = license.agent(agent).is_some_and(|agent| agent.kind == AgentKind::Bot);
+            actors.heard_status(license.id, agent, status, is_bot);
+        }
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(actors) = self.actors.get() {
+            actors.spawn(work);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What waits to go to one node: pushes are gathered for a moment and leave as one frame of the ordered stream.
+//!
+//! A frame that the link does not take, or a stream that broke, is a loss. What is told after it is not sent: first the
+//! heads of all chats go, by which the other side finds what it missed.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::message::append_encoded;
+
+/// How long the first push of a frame waits for others.
+pub(super) const GATHER: Duration = Duration::from_millis(1);
+/// A frame of this size leaves at once.
+const FULL: usize = 64 * 1024;
+
+#[derive(Default)]
+pub(super) struct Outgoing {
+    state: Mutex<State>,
+    /// There is something to send, or a loss to be mended.
+    pub(super) wake: Notify,
+}
+
+struct State {
+    frame: BytesMut,
+    /// Something was lost: nothing is sent until the heads have been.
+    is_lost: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        // Nobody knows what went before: a stream begins with the heads.
+        Self { frame: BytesMut::new(), is_lost: true }
+    }
+}
+
+impl Outgoing {
+    /// Appends something encoded.
+    pub(super) fn push(&self, item: &[u8], send: impl FnOnce(Bytes) -> bool) {
+        let mut state = self.state.lock();
+        if state.is_lost {
+            return;
+        }
+        let was_empty = state.frame.is_empty();
+        append_encoded(&mut state.frame, item);
+        if state.frame.len() >= FULL {
+            self.send(&mut state, send);
+        } else if was_empty {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Sends what was gathered.
+    pub(super) fn flush(&self, send: impl FnOnce(Bytes) -> bool) {
+        let mut state = self.state.lock();
+        if !state.frame.is_empty() && !state.is_lost {
+            self.send(&mut state, send);
+        }
+    }
+
+    fn send(&self, state: &mut State, send: impl FnOnce(Bytes) -> bool) {
+        let frame = state.frame.split().freeze();
+        if !send(frame) {
+            state.is_lost = true;
+            self.wake.notify_one();
+        }
+    }
+
+    /// The stream broke, or begins anew.
+    pub(super) fn lost(&self) {
+        let mut state = self.state.lock();
+        state.is_lost = true;
+        state.frame.clear();
+        self.wake.notify_one();
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.state.lock().is_lost
+    }
+
+    /// Tells the heads; if all of them were taken, pushes go on after them. What is told meanwhile waits for the end of
+    /// this, and comes after.
+    pub(super) fn mend(&self, frames: impl FnOnce() -> Vec<Bytes>, mut send: impl FnMut(Bytes) -> bool) {
+        let mut state = self.state.lock();
+        state.frame.clear();
+        state.is_lost = !frames().into_iter().all(&mut send);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_loss_nothing_leaves_before_the_heads() {
+        let outgoing = Outgoing::default();
+        let sent = Mutex::new(Vec::new());
+        let send = |frame: Bytes| {
+            sent.lock().push(frame);
+            true
+        };
+        outgoing.push(b"before the stream", send);
+        outgoing.flush(send);
+        assert!(sent.lock().is_empty() && outgoing.is_lost());
+        outgoing.mend(|| vec![Bytes::from_static(b"heads")], send);
+        outgoing.push(b"a", send);
+        outgoing.push(b"b", send);
+        outgoing.flush(send);
+        assert_eq!(*sent.lock(), [&b"heads"[..], b"\0\0\0\x01a\0\0\0\x01b"]);
+        outgoing.push(b"c", send);
+        outgoing.flush(|_| false);
+        outgoing.push(b"d", send);
+        outgoing.flush(send);
+        assert!(outgoing.is_lost() && sent.lock().len() == 2);
+        outgoing.mend(|| vec![Bytes::from_static(b"heads")], |_| false);
+        assert!(outgoing.is_lost(), "heads that were not taken mend nothing");
+    }
+
+    #[test]
+    fn a_large_frame_leaves_by_itself() {
+        let outgoing = Outgoing::default();
+        outgoing.mend(Vec::new, |_| true);
+        let sent = Mutex::new(0);
+        for _ in 0..70 {
+            outgoing.push(&[b' '; 1024], |frame| {
+                *sent.lock() += frame.len();
+                true
+            });
+        }
+        assert_eq!(*sent.lock(), 64 * 1028);
+    }
+}

@@ -1,0 +1,132 @@
+//! The other living nodes: one comes, one goes, its stream breaks and begins again.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use switchboard_cluster::Incarnation;
+use tokio::sync::watch;
+
+use super::message::{ToldRef, append};
+use super::outgoing::{GATHER, Outgoing};
+use super::{Nodes, interest};
+use crate::domain::id::LicenseId;
+
+/// What this node knows of another.
+pub(super) struct Peer {
+    pub(super) node: Incarnation,
+    pub(super) outgoing: Outgoing,
+    /// The version of our interest that it has noted.
+    pub(super) noted: watch::Sender<u64>,
+    /// False once it is no more.
+    pub(super) lives: watch::Sender<bool>,
+}
+
+/// Before heads that were not taken are told again.
+const MEND_EVERY: Duration = Duration::from_millis(100);
+/// Heads of one frame.
+const HEADS: usize = 500;
+
+/// Follows who lives, for ever.
+pub(super) async fn follow(nodes: Arc<Nodes>) {
+    let mut peers = nodes.parts.link.peers();
+    loop {
+        let live: HashSet<Incarnation> =
+            peers.borrow_and_update().iter().map(|peer| peer.incarnation).collect();
+        let known: Vec<Incarnation> = nodes.peers.iter().map(|entry| *entry.key()).collect();
+        for gone in known.into_iter().filter(|node| !live.contains(node)) {
+            nodes.gone(gone);
+        }
+        for node in live {
+            nodes.peer(node);
+        }
+        if peers.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+impl Nodes {
+    /// What is known of a node; it is met now if it was not before.
+    pub(super) fn peer(self: &Arc<Self>, node: Incarnation) -> Arc<Peer> {
+        if let Some(peer) = self.peers.get(&node) {
+            return peer.clone();
+        }
+        if !self.has_peers.swap(true, Ordering::AcqRel) {
+            self.heads.begin(self.parts.clock.now());
+        }
+        let mut is_new = false;
+        let peer = self.peers.entry(node).or_insert_with(|| {
+            is_new = true;
+            Arc::new(Peer {
+                node,
+                outgoing: Outgoing::default(),
+                noted: watch::Sender::new(0),
+                lives: watch::Sender::new(true),
+            })
+        });
+        let peer = peer.clone();
+        if is_new {
+            tracing::info!(node = %node, "another node is there");
+            actix_rt::spawn(send(self.clone(), peer.clone()));
+            actix_rt::spawn(interest::tell(self.clone(), peer.clone()));
+        }
+        peer
+    }
+
+    /// A node is no more.
+    fn gone(&self, node: Incarnation) {
+        if let Some((_, peer)) = self.peers.remove(&node) {
+            tracing::info!(node = %node, "another node is gone");
+            peer.lives.send_replace(false);
+        }
+        self.theirs.forget(node);
+        if let Some(actors) = self.actors.get() {
+            actors.node_gone(node);
+        }
+    }
+
+    pub(super) fn send_frame(&self, node: Incarnation, frame: Bytes) -> bool {
+        self.parts.link.send(node, frame).is_ok()
+    }
+}
+
+/// Sends what is gathered for a node, and the heads after a loss, for as long as it lives.
+async fn send(nodes: Arc<Nodes>, peer: Arc<Peer>) {
+    let mut lives = peer.lives.subscribe();
+    loop {
+        let pause = if peer.outgoing.is_lost() { MEND_EVERY } else { Duration::from_secs(3600) };
+        tokio::select! {
+            () = peer.outgoing.wake.notified() => tokio::time::sleep(GATHER).await,
+            () = tokio::time::sleep(pause) => {}
+            _ = lives.wait_for(|lives| !lives) => return,
+        }
+        let send = |frame| nodes.send_frame(peer.node, frame);
+        if peer.outgoing.is_lost() {
+            peer.outgoing.mend(|| heads(&nodes, peer.node), send);
+        } else {
+            peer.outgoing.flush(send);
+        }
+    }
+}
+
+/// How far the chats have been told in which a node is interested. Never empty: a stream that takes nothing is noticed.
+fn heads(nodes: &Nodes, node: Incarnation) -> Vec<Bytes> {
+    let mut frames = Vec::new();
+    for license in nodes.theirs.of(node) {
+        let heads = nodes.heads.digest(license);
+        frames.extend(heads.chunks(HEADS).map(|heads| frame(&ToldRef::Heads { license, heads })));
+    }
+    if frames.is_empty() {
+        frames.push(frame(&ToldRef::Heads { license: LicenseId(0), heads: &[] }));
+    }
+    frames
+}
+
+fn frame(told: &ToldRef<'_>) -> Bytes {
+    let mut frame = BytesMut::new();
+    append(&mut frame, told);
+    frame.freeze()
+}
