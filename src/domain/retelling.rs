@@ -225,3 +225,70 @@ impl Retelling<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::command::TransferTo;
+    use crate::domain::command::testing::*;
+
+    /// What a push is about and whom it reaches, as far as a retelling can know.
+    fn gist(push: &Push) -> String {
+        let body = serde_json::to_value(&push.body).expect("a push has a form");
+        let kind = match body.as_object().and_then(|body| body.keys().next()) {
+            Some(kind) => kind.clone(),
+            None => body.to_string(),
+        };
+        let event = match &push.body {
+            PushBody::IncomingEvent { event, .. } => event.id.to_string(),
+            _ => String::new(),
+        };
+        format!("{kind} {event} to {:?} {:?} {:?}", push.to.agents, push.to.groups, push.to.customers)
+    }
+
+    /// Tells each step of a story and retells it from its changes; both must agree but for what `left_out` names.
+    fn compare(story: &mut Story, step: impl FnOnce(&mut Story) -> Outcome, left_out: &[&str]) {
+        let before = story.chat.clone();
+        let outcome = step(story);
+        let decision = outcome.decision();
+        let is_stored = |push: &&Push| !left_out.iter().any(|kind| gist(push).starts_with(kind));
+        let told: Vec<String> = decision.pushes.iter().filter(is_stored).map(gist).collect();
+        let retold = retell(&before, &decision.changes, &story.chat, &story.events.clone());
+        let retold: Vec<String> = retold.iter().filter(is_stored).map(gist).collect();
+        assert_eq!(told, retold);
+    }
+
+    #[test]
+    fn a_retelling_says_what_was_told() {
+        let mut story = Story::new();
+        story.router_assigns("smith");
+        compare(&mut story, |story| story.customer().starts(), &[]);
+        compare(&mut story, |story| story.customer().sends("Hello"), &[]);
+        compare(&mut story, |story| story.agent("smith").whispers("the customer must not see it"), &[]);
+        let seen = story.last_event().created_at;
+        compare(&mut story, |story| story.agent("smith").has_seen(seen), &[]);
+        // Who was added and removed is told; the texts of the chat's transfer come from its reason, which is not stored.
+        compare(&mut story, |story| story.agent("brown").joins(), &["chat_transferred"]);
+        compare(&mut story, |story| story.agent("brown").removes("smith"), &[]);
+        compare(&mut story, |story| story.customer().closes(), &[]);
+        compare(&mut story, |story| story.customer().resumes(), &[]);
+    }
+
+    #[test]
+    fn a_transfer_by_hand_is_retold_with_its_events() {
+        let mut story = Story::with_smith();
+        story.hires(&["jones"]);
+        story.router_assigns("jones");
+        let to = TransferTo::Agents(vec![agent_id("jones")]);
+        // The order of these depends on who moved first, which the changes do not say; a transfer notes more in the
+        // thread's properties than it tells.
+        let moved = [
+            "chat_transferred",
+            "user_added_to_chat",
+            "user_removed_from_chat",
+            "incoming_chat",
+            "thread_properties_updated",
+        ];
+        compare(&mut story, |story| story.agent("smith").transfers(to), &moved);
+    }
+}

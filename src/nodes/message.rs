@@ -256,3 +256,132 @@ pub(super) fn items(frame: &[u8]) -> impl Iterator<Item = Result<Told, serde_jso
         Some(serde_json::from_slice(item))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::actors::chat::Work;
+    use crate::actors::{ChatKey, SessionId};
+    use crate::domain::command::{Caller, Command, Reach, SendEvent};
+    use crate::domain::event::{EventBody, Json, NewEvent, Visibility};
+    use crate::domain::id::AgentId;
+    use crate::domain::push::{Audience, PushBody};
+
+    const NODE: Incarnation = Incarnation(Uuid::from_u128(7));
+
+    fn origin() -> Origin {
+        Origin { session: SessionId { node: NODE, number: 3 }, request_id: Some("r1".into()) }
+    }
+
+    fn send() -> ChatCall {
+        let content =
+            serde_json::value::RawValue::from_string("{ \"a\" : [1,\n2] }".to_owned()).expect("JSON");
+        let event = NewEvent {
+            custom_id: Some("c1".into()),
+            visibility: Visibility::Agents,
+            properties: Default::default(),
+            author: None,
+            body: EventBody::Custom { content: Some(Json(content)) },
+        };
+        let send = SendEvent { event, attach_to_last_thread: true };
+        ChatCall {
+            key: ChatKey { license: LicenseId(1_001), chat: ChatId::new("CHAT") },
+            work: Work::Command(Box::new(Command::SendEvent(send))),
+            caller: Caller::Agent { id: AgentId::new("smith@example.com"), reach: Reach::Access },
+            origin: Some(origin()),
+        }
+    }
+
+    /// Any message, written and read back, says the same.
+    fn again<T: Serialize + for<'de> Deserialize<'de>>(message: &T) -> T {
+        let read: T = decode(&encode(message)).expect("a message reads back");
+        assert_eq!(encode(message), encode(&read));
+        read
+    }
+
+    #[test]
+    fn work_arrives_as_it_was_given() {
+        let bytes = encode(CallRef::Chat { call: &send(), within: 1_500 });
+        let Call::Chat { call, within: 1_500 } = decode(&bytes).expect("a call") else {
+            panic!("another call")
+        };
+        assert_eq!(format!("{:?}", send()), format!("{call:?}"));
+        assert!(call.is_idempotent());
+        again(&Call::Interest(InterestUpdate {
+            since: 1,
+            version: 2,
+            add: vec![LicenseId(1)],
+            remove: vec![],
+        }));
+    }
+
+    #[test]
+    fn refusals_keep_what_the_asker_can_do_about_them() {
+        let cause = || -> crate::store::Cause { Arc::new(std::io::Error::other("x")) };
+        let rejections = [
+            Rejection::validation("event.text", "is too long"),
+            Rejection::NotFound("chat"),
+            Rejection::MissingAccess("requester is not in the chat"),
+            Rejection::ChatInactive,
+            Rejection::GroupNotFound(7),
+        ];
+        for rejection in rejections {
+            let refusal = again(&Answer::Refused(AskError::Rejected(rejection.clone()).into()));
+            let Answer::Refused(refusal) = refusal else { panic!("another answer") };
+            let AskError::Rejected(back) = refusal.into() else { panic!("another error") };
+            assert_eq!(back, rejection);
+        }
+        let kept = |error: AskError| AskError::from(Refusal::from(error));
+        assert!(matches!(kept(AskError::Busy), AskError::Busy));
+        assert!(matches!(kept(AskError::Unconfirmed), AskError::Unconfirmed));
+        assert!(matches!(kept(AskError::Deadline), AskError::Deadline));
+        let unavailable = kept(AskError::Store(StoreError::Unavailable(cause())));
+        assert!(matches!(unavailable, AskError::Store(StoreError::Unavailable(_))));
+        let unknown = kept(AskError::Store(StoreError::OutcomeUnknown(cause())));
+        assert!(matches!(unknown, AskError::Store(StoreError::OutcomeUnknown(_))));
+    }
+
+    #[test]
+    fn a_frame_holds_its_items_in_order_and_survives_one_that_is_unknown() {
+        let mark = Mark {
+            chat: ChatId::new("CHAT"),
+            thread: ThreadId::new("THREAD"),
+            from: Place(1, 2),
+            to: Place(1, 3),
+        };
+        let body = PushBody::RoutingStatusSet { agent: AgentId::new("a@example.com"), status: "offline" };
+        let pushes = [Push { body, to: Audience::all_agents() }];
+        let (mark, origin) = (Some(&mark), origin());
+        let told =
+            PushesRef { license: LicenseId(1), version: 4, mark, origin: Some(&origin), pushes: &pushes };
+        let mut frame = BytesMut::new();
+        append(&mut frame, &ToldRef::Pushes(told));
+        append_encoded(&mut frame, b"{\"of_a_later_version\":{}}");
+        append(&mut frame, &ToldRef::Heads { license: LicenseId(2), heads: &[] });
+        let items: Vec<_> = items(&frame).collect();
+        let [Ok(Told::Pushes(first)), Err(_), Ok(Told::Heads { license: LicenseId(2), .. })] = &items[..]
+        else {
+            panic!("{items:?}")
+        };
+        assert_eq!(first.mark.as_ref(), mark);
+        assert_eq!(first.origin.as_ref(), Some(&origin));
+        assert_eq!(format!("{:?}", first.pushes), format!("{pushes:?}"));
+    }
+
+    #[test]
+    fn a_later_version_may_say_more() {
+        let mut call: serde_json::Value =
+            serde_json::from_slice(&encode(CallRef::Chat { call: &send(), within: 5 })).expect("JSON");
+        call["protocol"] = json!(2);
+        call["trace"] = json!("abc");
+        call["body"]["chat"]["priority"] = json!({ "new": true });
+        call["body"]["chat"]["call"]["key"]["region"] = json!("eu");
+        call["body"]["chat"]["call"]["caller"]["agent"]["device"] = json!("phone");
+        let text = serde_json::to_vec(&call).expect("JSON");
+        assert!(matches!(decode::<Call>(&text), Ok(Call::Chat { within: 5, .. })));
+        assert!(decode::<Call>(br#"{"protocol":2,"body":{"of_a_later_version":{}}}"#).is_err());
+    }
+}

@@ -62,7 +62,10 @@ impl LogWriter {
 
     /// Confirms that what was read or written may be told.
     pub(super) async fn validate(&self, actors: &Actors) -> Result<(), AskError> {
-        actors.parts.ownership.validate(self.shard, self.epoch).await.map_err(|_| AskError::Unconfirmed)
+        actors.parts.ownership.validate(self.shard, self.epoch).await.map_err(|error| {
+            tracing::warn!(shard = self.shard.0, epoch = %self.epoch, %error, "what was stored is not confirmed");
+            AskError::Unconfirmed
+        })
     }
 
     /// Makes the end of a log that was read ours: writes its tail again under our epoch, so that no earlier owner

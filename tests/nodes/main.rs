@@ -1,0 +1,80 @@
+//! Two nodes in one process over one store: what one node's chats tell reaches the sessions of the other, once and in
+//! order, whatever happens to the link between them.
+
+mod world;
+
+use std::time::Duration;
+
+use world::World;
+
+#[actix_rt::test]
+async fn what_a_chat_tells_reaches_the_sessions_of_another_node_in_order() {
+    let world = World::new().await;
+    let chat = world.start_chat().await;
+    let sent = world.send(&chat, 1..=20).await;
+    world.there.wait_for(&sent).await;
+    assert_eq!(world.there.events(), world.here.events(), "both nodes' sessions are told the same");
+}
+
+#[actix_rt::test]
+async fn what_was_lost_on_the_way_is_read_from_the_log() {
+    let world = World::new().await;
+    let chat = world.start_chat().await;
+    let before = world.send(&chat, 1..=3).await;
+    world.there.wait_for(&before).await;
+    world.cut();
+    let lost = world.send(&chat, 4..=9).await;
+    world.here.wait_for(&lost).await;
+    world.mend();
+    // Nothing else happens in the chat: the loss is noticed by itself.
+    world.there.wait_for(&lost).await;
+    let after = world.send(&chat, 10..=12).await;
+    world.there.wait_for(&after).await;
+    assert_eq!(world.there.events(), world.here.events(), "each event once, in order");
+}
+
+#[actix_rt::test]
+async fn a_chat_that_was_started_and_told_while_the_link_was_cut_is_found() {
+    let world = World::new().await;
+    world.cut();
+    let chat = world.start_chat().await;
+    let lost = world.send(&chat, 1..=3).await;
+    world.here.wait_for(&lost).await;
+    assert!(world.there.events().is_empty(), "the link is cut");
+    world.mend();
+    world.there.wait_for(&lost).await;
+    assert!(world.there.chats().contains(&chat), "the chat itself was told as well");
+}
+
+#[actix_rt::test]
+async fn a_stream_that_breaks_all_the_time_loses_and_doubles_nothing() {
+    let world = World::new().await;
+    let chat = world.start_chat().await;
+    for round in 0..10 {
+        let first = round * 10 + 1;
+        world.send(&chat, first..=first + 4).await;
+        world.cut();
+        world.send(&chat, first + 5..=first + 9).await;
+        world.mend();
+        // Different moments of the repair: while the heads are on their way, while the log is read, after it.
+        tokio::time::sleep(Duration::from_millis(17 * round)).await;
+    }
+    let last = world.send(&chat, 101..=101).await;
+    world.there.wait_for(&last).await;
+    assert_eq!(world.there.events(), world.here.events());
+}
+
+#[actix_rt::test]
+async fn sessions_are_cut_on_every_node() {
+    let world = World::new().await;
+    world.here.nodes.cut(world.cut_of_agent());
+    world.here.wait_for_cuts(1).await;
+    world.there.wait_for_cuts(1).await;
+}
+
+#[actix_rt::test]
+async fn a_license_that_changed_on_one_node_is_new_on_the_other() {
+    let world = World::new().await;
+    let version = world.rename_agent().await;
+    world.there.wait_for_license(version).await;
+}

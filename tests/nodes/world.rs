@@ -1,0 +1,321 @@
+//! Two nodes, and what their sessions are told.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_rt::Arbiter;
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use switchboard::actors::{ActorSettings, Actors, ActorsParts, ChatKey, LicenseSource, recovery};
+use switchboard::clock::SystemClock;
+use switchboard::config::{Config, RoutingRules};
+use switchboard::domain::command::{Caller, Command, NewThread, Reply, SendEvent, StartChat};
+use switchboard::domain::customer::CustomerProfile;
+use switchboard::domain::event::{EventBody, NewEvent, Visibility};
+use switchboard::domain::id::{ChatId, CustomerId, EventId, IdSource as _, LicenseId};
+use switchboard::domain::license::{ChatRules, License};
+use switchboard::domain::push::{Push, PushBody};
+use switchboard::domain::time::Clock as _;
+use switchboard::id_source::OsIds;
+use switchboard::nodes::{Asker, Cut, Nodes, NodesParts, Sessions, Whose};
+use switchboard::store::embedded::{EmbeddedOptions, EmbeddedStore};
+use switchboard::store::{Store, StoreError};
+use switchboard::tenants::{Licenses, NewLicense, Tenants};
+use switchboard_cluster::link::Peer;
+use switchboard_cluster::link::memory::Network;
+use switchboard_cluster::{
+    Claim, ClaimOutcome, Incarnation, Layout, Member, NodeName, Ownership, OwnershipOptions, OwnershipTables,
+    Shard, ShardCount, ShardRow, TableError,
+};
+
+/// How long something may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub(crate) struct World {
+    /// Owns every shard.
+    pub(crate) here: Node,
+    /// Has sessions only.
+    pub(crate) there: Node,
+    network: Network,
+    license: LicenseId,
+    customer: CustomerId,
+    _folder: tempfile::TempDir,
+}
+
+/// A node, as far as these tests need one.
+pub(crate) struct Node {
+    incarnation: Incarnation,
+    pub(crate) nodes: Arc<Nodes>,
+    actors: Arc<Actors>,
+    tenants: Tenants,
+    told: Arc<Heard>,
+    license: LicenseId,
+}
+
+/// Sessions of every user of the license, which write down what they are told.
+#[derive(Default)]
+struct Heard {
+    pushes: Mutex<Vec<Push>>,
+    cuts: Mutex<Vec<Cut>>,
+}
+
+impl Sessions for Heard {
+    fn deliver(&self, _: &License, pushes: &[Push], _: Option<Asker<'_>>) {
+        self.pushes.lock().extend_from_slice(pushes);
+    }
+
+    fn wake(&self, _: u64) {}
+
+    fn has(&self, _: LicenseId) -> bool {
+        true
+    }
+
+    fn cut(&self, cut: &Cut) {
+        self.cuts.lock().push(cut.clone());
+    }
+}
+
+/// The tables of a store that another node uses as well, though it is in this process.
+struct SharedTables(Arc<dyn Store>);
+
+#[async_trait]
+impl OwnershipTables for SharedTables {
+    async fn agree_layout(&self, wanted: Layout) -> Result<Layout, TableError> {
+        self.0.agree_layout(wanted).await
+    }
+
+    async fn members(&self) -> Result<Vec<Member>, TableError> {
+        self.0.members().await
+    }
+
+    async fn join(&self, member: Member) -> Result<(), TableError> {
+        self.0.join(member).await
+    }
+
+    async fn vote(
+        &self,
+        accused: Incarnation,
+        voter: Incarnation,
+        against: bool,
+    ) -> Result<Vec<Incarnation>, TableError> {
+        self.0.vote(accused, voter, against).await
+    }
+
+    async fn fence(&self, incarnation: Incarnation) -> Result<(), TableError> {
+        self.0.fence(incarnation).await
+    }
+
+    async fn forget(&self, incarnation: Incarnation) -> Result<(), TableError> {
+        self.0.forget(incarnation).await
+    }
+
+    async fn is_valid(&self, incarnation: Incarnation) -> Result<bool, TableError> {
+        self.0.is_valid(incarnation).await
+    }
+
+    async fn shards(&self) -> Result<Vec<(Shard, ShardRow)>, TableError> {
+        self.0.shards().await
+    }
+
+    async fn shard_rows(&self, shards: &[Shard]) -> Result<Vec<(Shard, ShardRow)>, TableError> {
+        self.0.shard_rows(shards).await
+    }
+
+    async fn claim(&self, claims: &[Claim]) -> Result<Vec<ClaimOutcome>, TableError> {
+        self.0.claim(claims).await
+    }
+}
+
+struct Rules {
+    config: Config,
+    licenses: Arc<Licenses>,
+}
+
+#[async_trait]
+impl LicenseSource for Rules {
+    async fn license(&self, id: LicenseId) -> Result<Option<Arc<License>>, StoreError> {
+        self.licenses.get(id).await
+    }
+
+    fn known_license(&self, id: LicenseId) -> Option<Arc<License>> {
+        self.licenses.cached(id)
+    }
+
+    fn chat_rules(&self, license: &License) -> ChatRules {
+        self.config.rules_for(license)
+    }
+
+    fn routing_rules(&self, license: &License) -> RoutingRules {
+        self.config.routing_for(license)
+    }
+
+    fn file_max_size(&self, license: &License) -> u64 {
+        self.config.file_max_size_for(license)
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let store: Arc<dyn Store> = Arc::new(
+            EmbeddedStore::open(&EmbeddedOptions::new(folder.path().join("store"))).expect("the store opens"),
+        );
+        let network = Network::default();
+        let tenants = Tenants::new(store.clone(), Arc::new(SystemClock), Arc::new(OsIds));
+        let now = tenants.clock.now();
+        let license = tenants.licenses.create(NewLicense::default(), now).await.expect("a license").id;
+        let here = Node::start("here", &store, &network, license).await;
+        let there = Node::start("there", &store, &network, license).await;
+        let world = Self {
+            customer: CustomerId::new(OsIds.uuid().to_string()),
+            here,
+            there,
+            network,
+            license,
+            _folder: folder,
+        };
+        world.here.nodes.interested(license).await;
+        world.there.nodes.interested(license).await;
+        world
+    }
+
+    pub(crate) fn cut(&self) {
+        self.network.cut(self.here.incarnation, self.there.incarnation);
+    }
+
+    pub(crate) fn mend(&self) {
+        self.network.mend(self.here.incarnation, self.there.incarnation);
+    }
+
+    pub(crate) async fn start_chat(&self) -> ChatId {
+        let chat = OsIds.chat();
+        let thread = NewThread { active: true, ..NewThread::default() };
+        let profile = Some(Box::new(CustomerProfile::default()));
+        let caller = Caller::Customer { id: self.customer.clone(), profile };
+        self.ask(&chat, Command::StartChat(StartChat { thread }), caller).await;
+        chat
+    }
+
+    /// Sends messages of these numbers, one after the other.
+    pub(crate) async fn send(&self, chat: &ChatId, numbers: RangeInclusive<u64>) -> Vec<EventId> {
+        let mut sent = Vec::new();
+        for number in numbers {
+            let event = NewEvent {
+                custom_id: None,
+                visibility: Visibility::All,
+                properties: Default::default(),
+                author: None,
+                body: EventBody::Message { text: format!("message {number}"), postback: None },
+            };
+            let send = Command::SendEvent(SendEvent { event, attach_to_last_thread: false });
+            let caller = Caller::Customer { id: self.customer.clone(), profile: None };
+            let Reply::Event(id) = self.ask(chat, send, caller).await else { panic!("not an event") };
+            sent.push(id);
+        }
+        sent
+    }
+
+    async fn ask(&self, chat: &ChatId, command: Command, caller: Caller) -> Reply {
+        let key = ChatKey { license: self.license, chat: chat.clone() };
+        self.here.actors.ask(&key, command, caller, None).await.expect("the chat answers")
+    }
+
+    pub(crate) fn cut_of_agent(&self) -> Cut {
+        Cut { whose: Whose::Customer(self.license, self.customer.clone()), reason: "logged_out_remotely" }
+    }
+
+    /// Changes the license on this node; its version afterwards.
+    pub(crate) async fn rename_agent(&self) -> u64 {
+        let changed = self.here.tenants.licenses.update(self.license, |license| {
+            license.settings.queue_limit = Some(7);
+            Ok::<(), std::convert::Infallible>(())
+        });
+        changed.await.expect("the license changes").version
+    }
+}
+
+impl Node {
+    async fn start(name: &str, store: &Arc<dyn Store>, network: &Network, license: LicenseId) -> Self {
+        let incarnation = Incarnation(OsIds.uuid());
+        let node = NodeName::new(name);
+        let options = OwnershipOptions {
+            node: node.clone(),
+            address: String::new(),
+            incarnation,
+            certificate: None,
+            shards: ShardCount::new(256).expect("a power of two"),
+            clock: Arc::new(|| SystemClock.now().0),
+        };
+        let tables = Arc::new(SharedTables(store.clone()));
+        let ownership = Ownership::start(tables, options).await.expect("a place in the cluster");
+        let link = network.join(Peer { incarnation, node, address: String::new() });
+        let tenants = Tenants::new(store.clone(), Arc::new(SystemClock), Arc::new(OsIds));
+        let told = Arc::new(Heard::default());
+        let nodes = Nodes::new(NodesParts {
+            link,
+            ownership: ownership.clone(),
+            sessions: told.clone(),
+            tenants: tenants.clone(),
+            store: store.clone(),
+            clock: Arc::new(SystemClock),
+        });
+        let actors = Actors::new(ActorsParts {
+            store: store.clone(),
+            ownership,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(OsIds),
+            licenses: Arc::new(Rules { config: Config::default(), licenses: tenants.licenses.clone() }),
+            delivery: nodes.clone(),
+            elsewhere: nodes.clone(),
+            settings: ActorSettings::default(),
+            arbiters: vec![Arbiter::new().handle()],
+        });
+        nodes.serve(actors.clone());
+        recovery::recover(&actors).await.expect("the shards are recovered");
+        tenants.licenses.get(license).await.expect("the license is read");
+        Self { incarnation, nodes, actors, tenants, told, license }
+    }
+
+    /// The events that its sessions were told, in order: by themselves, or with a chat that they gained.
+    pub(crate) fn events(&self) -> Vec<EventId> {
+        let pushes = self.told.pushes.lock();
+        let told = pushes.iter().filter_map(|push| match &push.body {
+            PushBody::IncomingEvent { event, .. } => Some(event.id.clone()),
+            _ => None,
+        });
+        told.collect()
+    }
+
+    /// The chats that they were told of as a whole.
+    pub(crate) fn chats(&self) -> Vec<ChatId> {
+        let pushes = self.told.pushes.lock();
+        let told = pushes.iter().filter_map(|push| match &push.body {
+            PushBody::IncomingChat { chat, .. } => Some(chat.id.clone()),
+            _ => None,
+        });
+        told.collect()
+    }
+
+    pub(crate) async fn wait_for(&self, events: &[EventId]) {
+        let last = events.last().expect("an event");
+        self.wait(|| self.events().contains(last), "the sessions were not told").await;
+    }
+
+    pub(crate) async fn wait_for_cuts(&self, count: usize) {
+        self.wait(|| self.told.cuts.lock().len() == count, "the sessions were not cut").await;
+    }
+
+    pub(crate) async fn wait_for_license(&self, version: u64) {
+        let known = || self.tenants.licenses.cached(self.license).map(|license| license.version);
+        self.wait(|| known() == Some(version), "the license was not followed").await;
+    }
+
+    async fn wait(&self, is_so: impl Fn() -> bool, otherwise: &str) {
+        let until = tokio::time::Instant::now() + LIMIT;
+        while !is_so() {
+            assert!(tokio::time::Instant::now() < until, "{otherwise}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
