@@ -137,11 +137,11 @@ tests cargo test --workspace --locked
 
 if [[ -n ${SWITCHBOARD_TEST_EXAMPLES:-} ]]; then
   section "the vendor's example payloads"
-  tests cargo test --locked --test protocol_tables --test it -- --ignored example
+  tests cargo test --workspace --locked --test protocol_tables --test it -- --ignored example
 fi
 
 section "server for the tests below"
-cargo build --locked --bin switchboard
+cargo build --workspace --locked --bin switchboard
 SWITCHBOARD_BIN="$(realpath "${CARGO_TARGET_DIR:-target}/debug/switchboard")"
 export SWITCHBOARD_BIN
 
