@@ -106,10 +106,10 @@ impl Fleet {
         let mut command = Command::new(&self.program);
         without_own_settings(&mut command);
         command
-            .env("SWITCHBOARD_SERVER_STORE", "cql")
+            .env("SWITCHBOARD_STORE", "cql")
             .env("SWITCHBOARD_CQL_CONTACT_POINTS", &self.contact_points)
             .env("SWITCHBOARD_CQL_KEYSPACE", &self.keyspace)
-            .env("SWITCHBOARD_SERVER_DATA_DIR", folder)
+            .env("SWITCHBOARD_DATA_DIR", folder)
             .env("NO_COLOR", "1")
             .current_dir(folder)
             .stdin(Stdio::null());
