@@ -1,8 +1,8 @@
 //! `switchboard torture`: shows that a cluster loses, doubles and reorders nothing, whatever dies.
 //!
-//! A [`fleet`] of real processes serves on a CQL store; each [`pair`] of clients talks through it and says again what was not
-//! acknowledged; [`fault`]s come one after the other. In the end [`judge`] compares what senders and listeners were told with
-//! what the public API shows, and the [`ledger`] says what it came to. Nothing here knows the server's inside.
+//! A `fleet` of real processes serves on a CQL store; each `pair` of clients talks through it and says again what was not
+//! acknowledged; faults come one after the other. In the end `judge` compares what senders and listeners were told with
+//! what the public API shows, and the `ledger` says what it came to. Nothing here knows the server's inside.
 
 mod fault;
 mod fleet;

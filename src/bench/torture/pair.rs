@@ -130,6 +130,8 @@ impl Pair {
     ) -> Result<Self, BenchError> {
         let agent = target.agents(index + 1)?[index].clone();
         let customer = target.new_customer(index).await?;
+        // A customer is known from the first login on.
+        drop(target.customer(&customer, PUSHES, Deaf).await?);
         let opener = target.agent(&agent, PUSHES, false, Deaf).await?;
         let users = serde_json::json!({ "chat": { "users": [{ "id": customer.id, "type": "customer" }] } });
         let started = opener.ask("start_chat", users.to_string()).await?;
