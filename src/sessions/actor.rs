@@ -1,10 +1,11 @@
 //! One websocket.
 
+use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, SpawnHandle, StreamHandler, WrapFuture,
@@ -98,7 +99,12 @@ pub struct Session<K> {
     organization: Option<OrganizationId>,
     limiter: SessionLimiter,
     login: Login,
-    pending: usize,
+    /// Requests without an answer, oldest first.
+    asked: VecDeque<Asked>,
+    /// The number of the next request.
+    next: u64,
+    /// Looks for requests that have taken too long; none if nothing was asked for a while.
+    overdue: Option<SpawnHandle>,
     partial: BytesMut,
     leave: Leave,
     /// The end of its token.
@@ -106,6 +112,15 @@ pub struct Session<K> {
     /// Why it ends as soon as nothing is pending.
     leaving: Option<&'static str>,
     kind: PhantomData<K>,
+}
+
+/// A request that is being carried out.
+struct Asked {
+    number: u64,
+    request_id: Option<Arc<str>>,
+    action: &'static str,
+    since: Instant,
+    work: SpawnHandle,
 }
 
 /// How far the login has come.
@@ -133,7 +148,9 @@ impl<K: Kind> Session<K> {
             organization,
             limiter,
             login: Login::None,
-            pending: 0,
+            asked: VecDeque::new(),
+            next: 0,
+            overdue: None,
             partial: BytesMut::new(),
             leave: Leave::Disconnected,
             expiry: None,
@@ -181,7 +198,7 @@ impl<K: Kind> Session<K> {
             ctx.text(refuse(WireError::of(ErrorType::ServiceUnavailable)));
             return;
         }
-        if self.pending >= self.shared.settings.pending_requests {
+        if self.pending() >= self.shared.settings.pending_requests {
             ctx.text(refuse(WireError::of(ErrorType::PendingRequestsLimitReached)));
             return;
         }
@@ -231,34 +248,73 @@ impl<K: Kind> Session<K> {
         }
         let payload: Option<Box<RawValue>> = request.payload.map(ToOwned::to_owned);
         let request_id: Option<Arc<str>> = request.request_id.as_deref().map(Arc::from);
-        let (requests, metrics) = (self.shared.requests.clone(), self.shared.metrics.clone());
-        let limit = self.shared.settings.request_timeout;
-        let started = std::time::Instant::now();
-        let (id, logged_id) = (request_id.clone(), request_id.clone());
+        let (requests, id) = (self.shared.requests.clone(), request_id.clone());
         let work = async move {
             let who = who.latest(requests.actors().licenses()).await;
-            let work = requests.handle(&who, method, payload.as_deref(), id);
-            let result = tokio::time::timeout(limit, work).await;
-            let result = result.unwrap_or_else(|_| Err(WireError::of(ErrorType::RequestTimeout)));
-            let took = started.elapsed();
-            metrics.request(K::SURFACE, method.action, took);
-            tracing::debug!(
-                license.id = %who.license_id(), session.id = who.session, request.id = logged_id.as_deref(),
-                action = method.action, error = result.as_ref().err().map(|error| error.kind.as_str()),
-                took_us = took.as_micros(), "request by websocket"
-            );
-            result
+            requests.handle(&who, method, payload.as_deref(), id).await
         };
-        self.pending += 1;
-        ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {
-            session.pending -= 1;
-            ctx.text(match result {
-                Ok(payload) => envelope::response(request_id.as_deref(), method.action, &payload),
-                Err(error) => envelope::error_response(request_id.as_deref(), method.action, &error),
-            });
-            // Its own copy of what it caused waits without a wake: see `Delivery::deliver_before_answer`.
-            session.flush(ctx);
-            session.leave_if_done(ctx);
+        self.next += 1;
+        let number = self.next;
+        let work = ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {
+            let place = session.asked.iter().position(|asked| asked.number == number);
+            if let Some(asked) = place.and_then(|place| session.asked.remove(place)) {
+                session.answer(&asked, result, ctx);
+            }
+        }));
+        self.asked.push_back(Asked {
+            number,
+            request_id,
+            action: method.action,
+            since: Instant::now(),
+            work,
+        });
+        self.watch(ctx);
+    }
+
+    /// Requests without an answer; a login is one.
+    fn pending(&self) -> usize {
+        self.asked.len() + usize::from(matches!(self.login, Login::Running))
+    }
+
+    fn answer(
+        &mut self,
+        asked: &Asked,
+        result: Result<String, WireError>,
+        ctx: &mut ws::WebsocketContext<Self>,
+    ) {
+        let took = asked.since.elapsed();
+        self.shared.metrics.request(K::SURFACE, asked.action, took);
+        tracing::debug!(
+            session.id = self.handle.as_ref().map(|handle| handle.id),
+            request.id = asked.request_id.as_deref(),
+            action = asked.action,
+            error = result.as_ref().err().map(|error| error.kind.as_str()),
+            took_us = took.as_micros(),
+            "request by websocket"
+        );
+        let id = asked.request_id.as_deref();
+        ctx.text(match result {
+            Ok(payload) => envelope::response(id, asked.action, &payload),
+            Err(error) => envelope::error_response(id, asked.action, &error),
+        });
+        // Its own copy of what it caused waits without a wake: see `Delivery::deliver_before_answer`.
+        self.flush(ctx);
+        self.leave_if_done(ctx);
+    }
+
+    /// Sees to it that requests are answered in time. One timer serves them all: it looks when the oldest is due, so that
+    /// a request costs none.
+    fn watch(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
+        let Some(oldest) = self.asked.front().filter(|_| self.overdue.is_none()) else { return };
+        let limit = self.shared.settings.request_timeout;
+        let left = limit.saturating_sub(oldest.since.elapsed());
+        self.overdue = Some(ctx.run_later(left, move |session, ctx| {
+            session.overdue = None;
+            while let Some(asked) = session.asked.pop_front_if(|asked| asked.since.elapsed() >= limit) {
+                ctx.cancel_future(asked.work);
+                session.answer(&asked, Err(WireError::of(ErrorType::RequestTimeout)), ctx);
+            }
+            session.watch(ctx);
         }));
     }
 
@@ -277,13 +333,11 @@ impl<K: Kind> Session<K> {
             return;
         }
         self.login = Login::Running;
-        self.pending += 1;
         let payload = request.payload.map(ToOwned::to_owned);
         let shared = self.shared.clone();
         let organization = self.organization;
         let work = async move { log_in(&shared, &handle, K::SURFACE, organization, method, payload).await };
         ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {
-            session.pending -= 1;
             match result {
                 Ok(logged_in) => session.logged_in(logged_in, request_id.as_deref(), ctx),
                 Err(error) => {
@@ -362,7 +416,7 @@ impl<K: Kind> Session<K> {
 
     /// Ends a session that was told to leave, once everything that it asked is answered.
     fn leave_if_done(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
-        if self.pending == 0
+        if self.pending() == 0
             && let Some(reason) = self.leaving
         {
             self.flush(ctx);

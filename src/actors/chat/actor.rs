@@ -164,7 +164,7 @@ impl ChatActor {
             Some(_) if self.is_retired => self.leave_at_once(ctx),
             Some(ended) => {
                 self.state = Some(ended.state);
-                self.rules = ended.rules.or(self.rules.take());
+                self.rules = Some(ended.rules);
                 self.arm(ctx);
                 self.turn(ctx);
             }

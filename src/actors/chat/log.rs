@@ -51,7 +51,8 @@ impl LogWriter {
                 Ok(()) => break,
                 Err(AppendError::Fenced) => return Err(AskError::Unconfirmed),
                 Err(AppendError::Store(StoreError::OutcomeUnknown(_))) if attempt < ATTEMPTS => {
-                    tokio::time::sleep(pause).await;
+                    // Boxed: a timer in it would make every turn larger.
+                    Box::pin(tokio::time::sleep(pause)).await;
                     pause *= 3;
                 }
                 Err(AppendError::Store(error)) => return Err(AskError::Store(error)),

@@ -37,7 +37,8 @@ const REENTER_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 pub(super) struct Turn {
     pub(super) actors: Arc<Actors>,
     pub(super) writer: LogWriter,
-    license: Option<(Arc<License>, ChatRules)>,
+    /// The tenant and its rules, from the beginning of the turn on.
+    tenant: Option<(Arc<License>, ChatRules)>,
     /// Decided and applied, not yet stored.
     rows: Vec<Bytes>,
     bytes: usize,
@@ -61,7 +62,7 @@ pub(super) struct Ended {
     /// The chat as it is now.
     pub(super) state: State,
     /// The rules that bind it, for the timers.
-    pub(super) rules: Option<ChatRules>,
+    pub(super) rules: ChatRules,
 }
 
 /// What waits for the batch to be durable and valid.
@@ -79,7 +80,7 @@ impl Turn {
         Self {
             actors,
             writer,
-            license: None,
+            tenant: None,
             rows: Vec::new(),
             bytes: 0,
             index: Vec::new(),
@@ -99,13 +100,13 @@ impl Turn {
             // Rare steps are boxed: a turn is moved into its actor, and should be small.
             None => Box::pin(load(&self.actors, &self.writer)).await,
         };
-        let mut state = match loaded {
-            Ok(state) => state,
-            Err(AskError::NotOwner) => {
+        let (mut state, rules) = match (loaded, self.meet_tenant().await) {
+            (Ok(state), Ok(rules)) => (state, rules),
+            (Err(AskError::NotOwner), _) => {
                 jobs.into_iter().for_each(Job::give_back);
                 return None;
             }
-            Err(error) => {
+            (Err(error), _) | (_, Err(error)) => {
                 fail(jobs.into_iter().map(|job| job.reply), &error);
                 return None;
             }
@@ -131,10 +132,6 @@ impl Turn {
             return None;
         }
         self.report(&state);
-        let rules = match self.license().await {
-            Ok((_, rules)) => Some(rules),
-            Err(_) => None,
-        };
         Some(Ended { state, rules })
     }
 
@@ -212,17 +209,15 @@ impl Turn {
         }
     }
 
-    async fn license(&mut self) -> Result<(Arc<License>, ChatRules), AskError> {
-        if let Some(license) = &self.license {
-            return Ok(license.clone());
-        }
+    async fn meet_tenant(&mut self) -> Result<ChatRules, AskError> {
         let (source, id) = (&self.actors.parts.licenses, self.writer.key.license);
         let license = match source.known_license(id) {
             Some(license) => license,
             None => source.license(id).await?.ok_or(AskError::NoLicense)?,
         };
         let rules = source.chat_rules(&license);
-        Ok(self.license.insert((license, rules)).clone())
+        self.tenant = Some((license, rules.clone()));
+        Ok(rules)
     }
 
     async fn decide(
@@ -231,8 +226,8 @@ impl Turn {
         command: Command,
         caller: &Caller,
     ) -> Result<Result<Decision, Rejection>, AskError> {
-        let (license, rules) = self.license().await?;
-        let route = match command.route_request(&state.chat, caller, &license) {
+        let (license, _) = self.tenant.as_ref().ok_or(AskError::NoLicense)?;
+        let route = match command.route_request(&state.chat, caller, license) {
             Some(request) => {
                 let (route, decision) = self.route(state, request).await;
                 state.settled = state.settled.max(decision);
@@ -244,12 +239,12 @@ impl Turn {
             Some(request) => Box::pin(self.subject(state, request)).await?,
             None => None,
         };
-        let actors = self.actors.clone();
+        let (license, rules) = self.tenant.as_ref().ok_or(AskError::NoLicense)?;
         let context = Context {
-            now: actors.parts.clock.now(),
-            license: &license,
-            rules: &rules,
-            ids: &*actors.parts.ids,
+            now: self.actors.parts.clock.now(),
+            license,
+            rules,
+            ids: &*self.actors.parts.ids,
             caller,
             operations: &state.operations,
             route,
@@ -469,7 +464,7 @@ impl Turn {
         if needs_log {
             Box::pin(self.fill_in_events(state)).await?;
         }
-        let (license, _) = self.license().await?;
+        let (license, _) = self.tenant.as_ref().ok_or(AskError::NoLicense)?;
         self.actors.stored(std::mem::take(&mut self.events));
         let delivery = &self.actors.parts.delivery;
         for Held { reply, answer, pushes, origin, place } in self.held.drain(..) {
@@ -478,7 +473,7 @@ impl Turn {
             match &origin {
                 // One wake and one write of the sender's socket for the answer and their own copy of the event.
                 Some(origin) if is_last_word(&answer) => {
-                    delivery.deliver(&license, &pushes, Cause { before_answer: true, ..cause });
+                    delivery.deliver(license, &pushes, Cause { before_answer: true, ..cause });
                     if reply.send(Ok(answer)).is_err() {
                         delivery.wake(origin);
                     }
@@ -486,7 +481,7 @@ impl Turn {
                 _ => {
                     let _ = reply.send(Ok(answer));
                     if !pushes.is_empty() {
-                        delivery.deliver(&license, &pushes, cause);
+                        delivery.deliver(license, &pushes, cause);
                     }
                 }
             }
