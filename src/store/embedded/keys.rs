@@ -58,6 +58,11 @@ pub(super) fn is_shard(key: &[u8]) -> bool {
     key.first() == Some(&SHARD)
 }
 
+/// True for the key of an incarnation.
+pub(super) fn is_member(key: &[u8]) -> bool {
+    key.first() == Some(&MEMBER)
+}
+
 /// True for the key of a log's row.
 pub(super) fn is_row(key: &[u8]) -> bool {
     key.first() == Some(&LOG)

@@ -1,12 +1,13 @@
 //! What the writer remembers of its own commits, so that an append need not look it up in the engine: who owns a shard,
-//! and how far a log reaches.
+//! and how far a log reaches. And what validations remember of them: who is valid.
 //!
 //! The writer thread is the only one that writes, so what it has committed is what stands. Only what is durable is
 //! remembered; a miss is answered by the engine.
 
 use std::collections::HashMap;
 
-use switchboard_cluster::{Shard, ShardRow};
+use parking_lot::RwLock;
+use switchboard_cluster::{Incarnation, Shard, ShardRow};
 
 /// Logs that are remembered; then all are forgotten and looked up again.
 const LOGS: usize = 65_536;
@@ -55,6 +56,40 @@ impl Memory {
     }
 }
 
+/// What validations remember: who was found valid, as long as nothing was committed about any incarnation.
+#[derive(Debug, Default)]
+pub(super) struct Standing(RwLock<Found>);
+
+#[derive(Debug, Default)]
+struct Found {
+    /// Commits about incarnations.
+    commits: u64,
+    valid: Option<Incarnation>,
+}
+
+impl Standing {
+    /// Was it found valid since the last commit about incarnations? If not, what [`Self::found_valid`] is to be told.
+    pub(super) fn is_valid(&self, incarnation: Incarnation) -> Result<(), u64> {
+        let found = self.0.read();
+        if found.valid == Some(incarnation) { Ok(()) } else { Err(found.commits) }
+    }
+
+    /// The engine said so, asked after `commits`. Another commit since then may say otherwise.
+    pub(super) fn found_valid(&self, incarnation: Incarnation, commits: u64) {
+        let mut found = self.0.write();
+        if found.commits == commits {
+            found.valid = Some(incarnation);
+        }
+    }
+
+    /// Something about incarnations is durable, and is answered after this.
+    pub(super) fn committed(&self) {
+        let mut found = self.0.write();
+        found.commits += 1;
+        found.valid = None;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +104,20 @@ mod tests {
         assert!(memory.has_row(b"a", 3) && !memory.has_row(b"a", 4) && !memory.has_row(b"b", 1));
         memory.forget_logs();
         assert!(!memory.has_row(b"a", 1));
+    }
+
+    #[test]
+    fn who_is_valid_is_looked_up_again_after_each_commit_about_it() {
+        let (standing, me) = (Standing::default(), Incarnation(uuid::Uuid::from_u128(1)));
+        let before = standing.is_valid(me).expect_err("nobody is known");
+        standing.committed();
+        standing.found_valid(me, before);
+        let now = standing.is_valid(me).expect_err("what was read before the commit does not count");
+        standing.found_valid(me, now);
+        assert_eq!(standing.is_valid(me), Ok(()));
+        assert!(standing.is_valid(Incarnation(uuid::Uuid::from_u128(2))).is_err());
+        standing.committed();
+        assert!(standing.is_valid(me).is_err());
     }
 
     #[test]

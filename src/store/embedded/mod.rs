@@ -48,6 +48,7 @@ use fjall::{Keyspace, LsmError};
 use switchboard_cluster::Epoch;
 use tokio::sync::{mpsc, watch};
 
+use self::memory::Standing;
 use self::transaction::Transaction;
 use self::writer::{Gauges, Job};
 use super::{
@@ -97,6 +98,7 @@ pub struct EmbeddedStore {
     queue: Option<mpsc::Sender<Job>>,
     gauges: Arc<Gauges>,
     failed: watch::Receiver<Option<Failure>>,
+    standing: Arc<Standing>,
     writer: Option<JoinHandle<()>>,
 }
 

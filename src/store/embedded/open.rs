@@ -11,7 +11,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use tokio::sync::{mpsc, watch};
 
 use super::mark::{self, Mark, Marked};
-use super::memory::Memory;
+use super::memory::{Memory, Standing};
 use super::ring::{self, Found};
 use super::writer::{Gauges, Writer};
 use super::{EmbeddedOptions, EmbeddedStore, journal, keys, reads, sealed};
@@ -132,6 +132,7 @@ pub(super) fn open(options: &EmbeddedOptions) -> Result<EmbeddedStore, OpenError
     let (queue, jobs) = mpsc::channel(options.queue.max(1));
     let (failed, has_failed) = watch::channel(None);
     let gauges = Arc::new(Gauges::new(path.to_owned(), options.reserve_bytes));
+    let standing = Arc::new(Standing::default());
     let writer = Writer {
         db,
         data: data.clone(),
@@ -140,6 +141,7 @@ pub(super) fn open(options: &EmbeddedOptions) -> Result<EmbeddedStore, OpenError
         gauges: gauges.clone(),
         failed,
         memory: Memory::default(),
+        standing: standing.clone(),
     };
     let writer = std::thread::Builder::new()
         .name("store-writer".to_owned())
@@ -148,7 +150,7 @@ pub(super) fn open(options: &EmbeddedOptions) -> Result<EmbeddedStore, OpenError
             writer.run(jobs);
         })
         .map_err(in_folder)?;
-    Ok(EmbeddedStore { data, queue: Some(queue), gauges, failed: has_failed, writer: Some(writer) })
+    Ok(EmbeddedStore { data, queue: Some(queue), gauges, failed: has_failed, standing, writer: Some(writer) })
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {

@@ -163,18 +163,17 @@ impl OwnershipTables for EmbeddedStore {
         .await
     }
 
-    /// Read on the spot: one small record that every validation reads is in memory.
+    /// Read on the spot, or not at all: nobody but this store's writer can fence.
     async fn is_valid(&self, incarnation: Incarnation) -> Result<bool, TableError> {
-        /// Asked before every answer, so nothing else of the record is read.
-        #[derive(Deserialize)]
-        struct Standing {
-            fenced: bool,
-        }
+        let Err(commits) = self.standing.is_valid(incarnation) else { return Ok(true) };
         let Some(record) = reads::get(&self.data, MEMBER, &keys::member(incarnation))? else {
             return Ok(false);
         };
-        let standing: Standing = serde_json::from_slice(&record).map_err(|_| StoreError::corrupt(MEMBER))?;
-        Ok(!standing.fenced)
+        if decode_member(&record)?.fenced {
+            return Ok(false);
+        }
+        self.standing.found_valid(incarnation, commits);
+        Ok(true)
     }
 
     fn reads_are_local(&self) -> bool {

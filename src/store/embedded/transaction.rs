@@ -68,6 +68,11 @@ impl<'a> Transaction<'a> {
         self.bytes
     }
 
+    /// Whether it changes anything about incarnations.
+    pub(super) fn concerns_members(&self) -> bool {
+        self.writes.keys().any(|key| keys::is_member(key))
+    }
+
     /// All writes, one a key; how many of them are event rows; and, to be remembered once they are durable, the logs
     /// that were appended to with their last rows.
     pub(super) fn into_parts(self) -> (Writes, u64, Vec<(Vec<u8>, u64)>) {

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::mark::Mark;
-use super::memory::Memory;
+use super::memory::{Memory, Standing};
 use super::ring;
 use super::transaction::{Transaction, Writes};
 use crate::store::{Cause, Failure, Pulse, StoreError};
@@ -118,6 +118,7 @@ pub(super) struct Writer {
     pub(super) gauges: Arc<Gauges>,
     pub(super) failed: watch::Sender<Option<Failure>>,
     pub(super) memory: Memory,
+    pub(super) standing: Arc<Standing>,
 }
 
 impl Writer {
@@ -150,8 +151,12 @@ impl Writer {
             }
             next = queue.try_recv().ok();
         }
+        let concerns_members = transaction.concerns_members();
         let (writes, rows, appended) = transaction.into_parts();
         let committed = self.commit(writes, rows, settles.len() as u64);
+        if concerns_members {
+            self.standing.committed();
+        }
         if committed.is_ok() {
             appended.into_iter().for_each(|(log, seq)| memory.reaches(log, seq));
         }
