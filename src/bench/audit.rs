@@ -25,6 +25,9 @@ pub(super) struct Evidence {
     pub(super) acknowledged: Vec<Acked>,
     /// What each reader got, in order; a reader gets the messages of everybody, their own too.
     pub(super) readers: Vec<Vec<Seen>>,
+    /// What each of those got who were there for a part of the chat, in order: what they were shown when they came, then
+    /// what was pushed to them. Between their first and last message none may be missing.
+    pub(super) visitors: Vec<Vec<Seen>>,
     /// What `list_threads` shows, in order.
     pub(super) stored: Vec<Seen>,
     /// How many take turns in numbering: messages whose numbers differ by a multiple of this are of one sender, and
@@ -89,7 +92,7 @@ impl std::fmt::Display for Findings {
 
 /// Looks at one chat.
 pub(super) fn examine(evidence: &Evidence) -> Findings {
-    let Evidence { acknowledged, readers, stored, senders } = evidence;
+    let Evidence { acknowledged, readers, visitors, stored, senders } = evidence;
     let mut found = Findings {
         acknowledged: acknowledged.len() as u64,
         stored: stored.len() as u64,
@@ -112,7 +115,14 @@ pub(super) fn examine(evidence: &Evidence) -> Findings {
     }
     examine_order(acknowledged, *senders, &places, &mut found);
     for reader in readers {
-        examine_reader(acknowledged, reader, &places, &mut found);
+        let got = examine_reader(reader, &places, &mut found);
+        found.not_pushed += acknowledged.iter().filter(|acked| !got.contains(&acked.id)).count() as u64;
+    }
+    for visitor in visitors {
+        let got = examine_reader(visitor, &places, &mut found);
+        let stay = || got.iter().filter_map(|id| places.get(id).copied());
+        let (Some(first), Some(last)) = (stay().min(), stay().max()) else { continue };
+        found.not_pushed += stored[first..=last].iter().filter(|seen| !got.contains(&seen.id)).count() as u64;
     }
     found
 }
@@ -130,12 +140,8 @@ fn examine_order(acknowledged: &[Acked], senders: u32, places: &HashMap<u64, usi
     }
 }
 
-fn examine_reader(
-    acknowledged: &[Acked],
-    reader: &[Seen],
-    places: &HashMap<u64, usize>,
-    found: &mut Findings,
-) {
+/// Looks at the order of what one reader got, and tells what it was.
+fn examine_reader(reader: &[Seen], places: &HashMap<u64, usize>, found: &mut Findings) -> HashSet<u64> {
     found.pushed += reader.len() as u64;
     let mut got = HashSet::new();
     let mut last = None;
@@ -153,7 +159,7 @@ fn examine_reader(
         }
         last = last.max(Some(*place));
     }
-    found.not_pushed += acknowledged.iter().filter(|acked| !got.contains(&acked.id)).count() as u64;
+    got
 }
 
 #[cfg(test)]
@@ -168,6 +174,10 @@ mod tests {
         numbers.iter().map(|number| seen(*number)).collect()
     }
 
+    fn one_sender() -> Evidence {
+        Evidence { senders: 1, ..Evidence::default() }
+    }
+
     fn chat(stored: &[u32], reader: &[u32]) -> Findings {
         let acknowledged = [1, 2, 3].map(|number| Acked { number, id: 100 + u64::from(number) }).to_vec();
         examine(&Evidence {
@@ -175,6 +185,7 @@ mod tests {
             readers: vec![all(reader), all(&[1, 2, 3])],
             stored: all(stored),
             senders: 1,
+            ..Evidence::default()
         })
     }
 
@@ -189,7 +200,7 @@ mod tests {
     fn an_event_that_was_never_acknowledged_may_be_there_or_not() {
         let acknowledged = vec![Acked { number: 1, id: 101 }];
         let evidence =
-            Evidence { acknowledged, readers: vec![all(&[1, 2])], stored: all(&[1, 2]), senders: 1 };
+            Evidence { acknowledged, readers: vec![all(&[1, 2])], stored: all(&[1, 2]), ..one_sender() };
         assert!(examine(&evidence).is_clean());
     }
 
@@ -203,10 +214,7 @@ mod tests {
         let mut twice = all(&[1, 2, 3]);
         twice.push(Seen { number: Some(2), id: 999 });
         let acknowledged = vec![Acked { number: 2, id: 102 }];
-        assert_eq!(
-            examine(&Evidence { acknowledged, readers: Vec::new(), stored: twice, senders: 1 }).doubled,
-            1
-        );
+        assert_eq!(examine(&Evidence { acknowledged, stored: twice, ..one_sender() }).doubled, 1);
     }
 
     #[test]
@@ -214,7 +222,7 @@ mod tests {
         let acknowledged: Vec<Acked> =
             (1..=4).map(|number| Acked { number, id: 100 + u64::from(number) }).collect();
         let stored = all(&[2, 1, 4, 3]);
-        let evidence = Evidence { acknowledged, readers: Vec::new(), stored, senders: 2 };
+        let evidence = Evidence { acknowledged, stored, senders: 2, ..Evidence::default() };
         assert!(examine(&evidence).is_clean());
         assert_eq!(examine(&Evidence { senders: 1, ..evidence }).out_of_order, 2);
     }
@@ -222,8 +230,19 @@ mod tests {
     #[test]
     fn an_answer_that_names_another_event_is_found() {
         let acknowledged = vec![Acked { number: 1, id: 102 }];
-        let found =
-            examine(&Evidence { acknowledged, readers: Vec::new(), stored: all(&[1, 2]), senders: 1 });
+        let found = examine(&Evidence { acknowledged, stored: all(&[1, 2]), ..one_sender() });
         assert_eq!(found.made_up, 1);
+    }
+
+    #[test]
+    fn who_stays_for_a_while_gets_all_of_that_while() {
+        let visit = |got: &[u32]| {
+            examine(&Evidence { visitors: vec![all(got)], stored: all(&[1, 2, 3, 4]), ..one_sender() })
+        };
+        assert!(visit(&[2, 3]).is_clean() && visit(&[]).is_clean());
+        assert_eq!(visit(&[1, 2, 4]).not_pushed, 1);
+        assert_eq!(visit(&[3, 2]).out_of_order, 1);
+        assert_eq!(visit(&[2, 3, 3]).doubled, 1);
+        assert_eq!(visit(&[4, 5]).made_up, 1);
     }
 }

@@ -77,6 +77,13 @@ pub(super) enum BenchCommand {
         #[command(flatten)]
         options: WebOptions,
     },
+    /// A day in minutes: customers come at random, wait, write and think; agents answer, hand over and close
+    Mixed {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        options: MixedOptions,
+    },
     /// Serve the baseline (used by the generator itself)
     #[command(hide = true)]
     RelayServer {
@@ -97,6 +104,7 @@ pub(super) enum Scenario {
     Fanout(FanoutOptions),
     Route(RouteOptions),
     Web(WebOptions),
+    Mixed(MixedOptions),
 }
 
 impl BenchCommand {
@@ -111,6 +119,7 @@ impl BenchCommand {
             Self::Fanout { common, options } => (common, Scenario::Fanout(options)),
             Self::Route { common, options } => (common, Scenario::Route(options)),
             Self::Web { common, options } => (common, Scenario::Web(options)),
+            Self::Mixed { common, options } => (common, Scenario::Mixed(options)),
             Self::RelayServer { .. } => return None,
         })
     }
@@ -128,6 +137,7 @@ impl Scenario {
             Self::Fanout(_) => "fanout",
             Self::Route(_) => "route",
             Self::Web(_) => "web",
+            Self::Mixed(_) => "mixed",
         }
     }
 
@@ -141,6 +151,7 @@ impl Scenario {
             Self::Fanout(options) => options.readers,
             Self::Route(options) => options.agents,
             Self::Web(options) => options.connections,
+            Self::Mixed(options) => options.agents,
         }
     }
 
@@ -148,15 +159,18 @@ impl Scenario {
     /// not limited.
     pub(super) fn settings(&self) -> Vec<(String, String)> {
         let mut settings = vec![("limits.session_rate".to_owned(), "off".to_owned())];
-        if let Self::Route(options) = self {
-            settings.push(("agent.max_chats_count".to_owned(), options.capacity.to_string()));
-        }
+        let capacity = match self {
+            Self::Route(options) => Some(options.capacity),
+            Self::Mixed(options) => Some(options.capacity),
+            _ => None,
+        };
+        settings.extend(capacity.map(|chats| ("agent.max_chats_count".to_owned(), chats.to_string())));
         settings
     }
 
     /// Whether the baseline can play it too.
     pub(super) fn has_baseline(&self) -> bool {
-        !matches!(self, Self::Route(_) | Self::Web(_))
+        !matches!(self, Self::Route(_) | Self::Web(_) | Self::Mixed(_))
     }
 }
 
@@ -368,4 +382,35 @@ pub(super) struct WebOptions {
     /// Bytes of a message's text
     #[arg(long, default_value_t = 100)]
     pub(super) size: usize,
+}
+
+/// Options of `mixed`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct MixedOptions {
+    /// Agents who accept chats
+    #[arg(long, default_value_t = 20)]
+    pub(super) agents: usize,
+    /// Chats of one agent at once; should be the license's agent.max_chats_count (--self sets it)
+    #[arg(long, default_value_t = 6)]
+    pub(super) capacity: u32,
+    /// Customers who come a second in the middle of the day, on average; a quarter of that at its ends
+    #[arg(long, default_value_t = 10.0, value_parser = positive)]
+    pub(super) rate: f64,
+    /// Seconds that people think before they write, on average
+    #[arg(long, default_value_t = 1.0, value_parser = positive)]
+    pub(super) think: f64,
+    /// Answers of an agent before they close a chat or hand it over, on average
+    #[arg(long, default_value_t = 4.0)]
+    pub(super) answers: f64,
+    /// Share of the chats that are handed over once
+    #[arg(long, default_value_t = 0.2)]
+    pub(super) transfers: f64,
+    /// Bytes of a message's text
+    #[arg(long, default_value_t = 100)]
+    pub(super) size: usize,
+}
+
+/// A number above zero.
+fn positive(text: &str) -> Result<f64, &'static str> {
+    text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0).ok_or("must be above zero")
 }

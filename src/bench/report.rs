@@ -99,7 +99,12 @@ pub const FIGURES: &[Figure] = &[
     figure("resident_mib", "server MiB", false),
     figure("sessions", "sessions", true),
     figure("cut", "sessions cut", false),
+    figure("chats", "chats started", true),
+    figure("transfers", "chats handed over", true),
+    figure("closed", "chats closed", true),
     figure("waiting", "chats without an agent at the end", false),
+    figure("assigned", "chats that an agent got", true),
+    figure("unexplained", "chats given twice, or from nowhere", false),
     figure("over_capacity", "over an agent's limit", false),
     figure("knee", "highest rate that holds", true),
 ];
@@ -125,11 +130,9 @@ impl Report {
 
     /// Whether every audit was clean and nothing that has to work failed.
     pub fn is_clean(&self) -> bool {
+        let none = |round: &Round, name| round.figures.get(name).is_none_or(|count| *count == 0.0);
         self.rounds.iter().filter_map(|round| round.audit.as_ref()).all(Findings::is_clean)
-            && self
-                .rounds
-                .iter()
-                .all(|round| round.figures.get("over_capacity").is_none_or(|over| *over == 0.0))
+            && self.rounds.iter().all(|round| none(round, "over_capacity") && none(round, "unexplained"))
     }
 
     /// The systems that were measured, in order of appearance.

@@ -1,6 +1,6 @@
 //! A chat as the load generator sees it: what was sent, who got it, and when.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ const PUSH: usize = 0;
 const ACK: usize = 1;
 const LAST_READER: usize = 2;
 
+/// Arrivals that wait for a driver; one of a closed loop waits for one.
+const ARRIVALS: usize = 16;
 /// A refused sender waits this long before the next message.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 /// Pushes that are under way when the load ends get this long to arrive.
@@ -45,9 +47,11 @@ pub(super) struct Talk {
     recorder: Arc<Recorder>,
     /// What each party got, in order.
     got: Vec<Mutex<Vec<Seen>>>,
+    /// What those got who are no party, but came for a while, in order.
+    visitors: Mutex<BTreeMap<usize, Vec<Seen>>>,
     expected: Mutex<HashMap<u32, Expected>>,
     /// Numbers of messages that all readers have.
-    arrived: mpsc::UnboundedSender<u32>,
+    arrived: mpsc::Sender<u32>,
     acknowledged: Mutex<Vec<Acked>>,
 }
 
@@ -57,13 +61,13 @@ impl Talk {
         chat: String,
         parties: usize,
         recorder: Arc<Recorder>,
-    ) -> (Arc<Self>, mpsc::UnboundedReceiver<u32>) {
-        // Bounded by the messages that are under way, which the drivers bound.
-        let (arrived, arrivals) = mpsc::unbounded_channel();
+    ) -> (Arc<Self>, mpsc::Receiver<u32>) {
+        let (arrived, arrivals) = mpsc::channel(ARRIVALS);
         let talk = Self {
             chat,
             recorder,
             got: (0..parties).map(|_| Mutex::default()).collect(),
+            visitors: Mutex::default(),
             expected: Mutex::default(),
             arrived,
             acknowledged: Mutex::default(),
@@ -72,7 +76,7 @@ impl Talk {
     }
 
     /// A party got a message.
-    fn saw(&self, party: usize, seen: Seen, at: Instant) {
+    pub(super) fn saw(&self, party: usize, seen: Seen, at: Instant) {
         self.got[party].lock().push(seen);
         let Some(number) = seen.number else { return };
         let mut expected = self.expected.lock();
@@ -87,8 +91,23 @@ impl Talk {
                 self.recorder.took(LAST_READER, at.duration_since(message.intended));
             }
             expected.remove(&number);
-            // A driver of an open loop does not wait for arrivals.
-            let _nobody_waits = self.arrived.send(number);
+            // A driver of an open loop does not wait for arrivals; one of a closed loop has one message under way.
+            let _nobody_waits = self.arrived.try_send(number);
+        }
+    }
+
+    /// Somebody who is no party got a message, or was shown it as they came (`at` is none).
+    pub(super) fn visitor_saw(&self, visitor: usize, seen: Seen, at: Option<Instant>) {
+        self.visitors.lock().entry(visitor).or_default().push(seen);
+        let Some(number) = seen.number else { return };
+        let mut expected = self.expected.lock();
+        // A party's message that no other party waits for is the visitor's to wait for.
+        let is_theirs = |message: &Expected| message.readers_left == 0 && message.sender < self.got.len();
+        if expected.get(&number).is_some_and(is_theirs)
+            && let Some(message) = expected.remove(&number)
+            && let Some(at) = at
+        {
+            self.recorder.took(PUSH, at.duration_since(message.intended));
         }
     }
 
@@ -102,7 +121,7 @@ impl Talk {
         intended: Instant,
         size: usize,
     ) -> Result<Posted, String> {
-        let readers_left = self.got.len() - 1;
+        let readers_left = self.got.len().saturating_sub(1);
         self.expected.lock().insert(number, Expected { sender, intended, readers_left });
         let sent = client.send("send_event", wire::message(&self.chat, number, size)).await;
         let answer = sent.map_err(|error| error.to_string())?;
@@ -140,7 +159,7 @@ impl Talk {
         client: &Client,
         sender: usize,
         number: u32,
-        arrivals: &mut mpsc::UnboundedReceiver<u32>,
+        arrivals: &mut mpsc::Receiver<u32>,
         size: usize,
     ) -> bool {
         let posted = self.post(client, sender, number, Instant::now(), size).await;
@@ -164,7 +183,7 @@ impl Talk {
     pub(super) async fn converse(
         self: Arc<Self>,
         clients: [Client; 2],
-        mut arrivals: mpsc::UnboundedReceiver<u32>,
+        mut arrivals: mpsc::Receiver<u32>,
         size: usize,
     ) {
         let mut number = 0;
@@ -193,7 +212,8 @@ impl Talk {
         let stored = stored(reader, &self.chat).await?;
         let acknowledged = self.acknowledged.lock().clone();
         let readers = self.got.iter().map(|got| got.lock().clone()).collect();
-        Ok(examine(&Evidence { acknowledged, readers, stored, senders }))
+        let visitors = self.visitors.lock().values().cloned().collect();
+        Ok(examine(&Evidence { acknowledged, readers, visitors, stored, senders }))
     }
 }
 

@@ -171,13 +171,20 @@ pub(super) fn incoming_event(payload: &str) -> Option<(Cow<'_, str>, Seen)> {
     Some((chat_id.0, event.seen()?))
 }
 
+#[derive(Deserialize)]
+struct Thread<'a> {
+    #[serde(borrow)]
+    events: Option<Vec<WireEvent<'a>>>,
+}
+
+impl Thread<'_> {
+    fn messages(self) -> Vec<Seen> {
+        self.events.unwrap_or_default().iter().filter_map(WireEvent::seen).collect()
+    }
+}
+
 /// One page of `list_threads`: the messages of each thread, and where the next page is.
 pub(super) fn threads(payload: &str) -> Result<(Vec<Vec<Seen>>, Option<String>), serde_json::Error> {
-    #[derive(Deserialize)]
-    struct Thread<'a> {
-        #[serde(borrow)]
-        events: Option<Vec<WireEvent<'a>>>,
-    }
     #[derive(Deserialize)]
     struct Page<'a> {
         #[serde(borrow)]
@@ -185,9 +192,7 @@ pub(super) fn threads(payload: &str) -> Result<(Vec<Vec<Seen>>, Option<String>),
         next_page_id: Option<String>,
     }
     let page: Page<'_> = serde_json::from_str(payload)?;
-    let messages =
-        |thread: Thread<'_>| thread.events.unwrap_or_default().iter().filter_map(WireEvent::seen).collect();
-    Ok((page.threads.into_iter().map(messages).collect(), page.next_page_id))
+    Ok((page.threads.into_iter().map(Thread::messages).collect(), page.next_page_id))
 }
 
 /// The id in the answer to `send_event`, hashed.
@@ -200,8 +205,8 @@ pub(super) fn event_id(payload: &str) -> Option<u64> {
     serde_json::from_str(payload).ok().map(|Payload { event_id }| hash(&event_id.0))
 }
 
-/// The chat of an `incoming_chat`, if this agent is in it.
-pub(super) fn chat_given_to(payload: &str, agent: &str) -> Option<String> {
+/// The chat of an `incoming_chat` and the messages that come with it, if this agent is in it.
+pub(super) fn chat_given_to(payload: &str, agent: &str) -> Option<(String, Vec<Seen>)> {
     #[derive(Deserialize)]
     struct User<'a> {
         #[serde(borrow)]
@@ -214,14 +219,17 @@ pub(super) fn chat_given_to(payload: &str, agent: &str) -> Option<String> {
         id: Text<'a>,
         #[serde(borrow)]
         users: Vec<User<'a>>,
+        #[serde(borrow)]
+        thread: Option<Thread<'a>>,
     }
     #[derive(Deserialize)]
     struct Payload<'a> {
         #[serde(borrow)]
         chat: Chat<'a>,
     }
-    let Payload { chat: Chat { id, users } } = serde_json::from_str(payload).ok()?;
-    users.iter().any(|user| user.present && user.id.0 == agent).then(|| id.0.into_owned())
+    let Payload { chat: Chat { id, users, thread } } = serde_json::from_str(payload).ok()?;
+    let is_there = users.iter().any(|user| user.present && user.id.0 == agent);
+    is_there.then(|| (id.0.into_owned(), thread.map(Thread::messages).unwrap_or_default()))
 }
 
 /// One text member of an answer.

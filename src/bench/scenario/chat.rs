@@ -25,7 +25,7 @@ pub(super) const MESSAGES: &[&str] = &["incoming_event"];
 pub(super) struct Pair {
     pub(super) talk: Arc<Talk>,
     pub(super) clients: [Client; 2],
-    pub(super) arrivals: mpsc::UnboundedReceiver<u32>,
+    pub(super) arrivals: mpsc::Receiver<u32>,
 }
 
 /// Runs one round.

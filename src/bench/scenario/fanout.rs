@@ -20,7 +20,7 @@ struct Hall {
     talk: Arc<Talk>,
     sender: Client,
     readers: Vec<Client>,
-    arrivals: mpsc::UnboundedReceiver<u32>,
+    arrivals: mpsc::Receiver<u32>,
 }
 
 /// Runs one round.

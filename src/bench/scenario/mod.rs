@@ -3,6 +3,7 @@
 mod chat;
 mod connect;
 mod fanout;
+mod mixed;
 mod open;
 mod route;
 mod web;
@@ -72,5 +73,6 @@ pub(super) async fn play(stage: &Stage<'_>, scenario: &Scenario) -> Result<Round
         Scenario::Fanout(options) => fanout::round(stage, options).await,
         Scenario::Route(options) => route::round(stage, options).await,
         Scenario::Web(options) => web::round(stage, options).await,
+        Scenario::Mixed(options) => mixed::round(stage, options).await,
     }
 }

@@ -1,5 +1,8 @@
 //! `route`: customers arrive at random and start chats; agents of a bounded capacity get them, serve them for a while,
 //! and close them. Measures the time from a start to the agent who gets it, and audits the capacity.
+//!
+//! The verdict does not depend on the pace of the machine: load begins once the server is seen to route (after a start it
+//! first looks for open chats), and the end waits for as long as the queue moves.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,10 +38,18 @@ enum Half {
 struct Office {
     recorder: Arc<Recorder>,
     halves: Mutex<HashMap<String, Half>>,
+    /// Chats that an agent got.
+    given: AtomicU64,
     /// How often an agent had more than the limit.
     over: AtomicU64,
     limit: i64,
 }
+
+/// A queue that does not move for this long is stuck.
+const STUCK: Duration = Duration::from_secs(10);
+/// A server may look for open chats for this long after its start.
+const RECOVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 impl Office {
     fn due(&self, chat: &str, due: Instant) {
@@ -61,6 +72,23 @@ impl Office {
     fn waiting(&self) -> usize {
         self.halves.lock().values().filter(|half| matches!(half, Half::Due(_))).count()
     }
+
+    /// Chats that an agent got more than once, or that nobody has started.
+    fn unexplained(&self) -> usize {
+        self.halves.lock().len() - self.waiting()
+    }
+
+    /// Waits until an agent gets another chat; false if none does for so long.
+    async fn moves_within(&self, time: Duration) -> bool {
+        let (before, until) = (self.given.load(Ordering::Relaxed), Instant::now() + time);
+        while self.given.load(Ordering::Relaxed) == before {
+            if Instant::now() > until {
+                return false;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        true
+    }
 }
 
 /// One agent's desk.
@@ -68,7 +96,7 @@ struct Desk {
     office: Arc<Office>,
     agent: String,
     serves: Arc<AtomicI64>,
-    chats: mpsc::UnboundedSender<String>,
+    chats: mpsc::Sender<String>,
 }
 
 impl Watcher for Desk {
@@ -76,13 +104,15 @@ impl Watcher for Desk {
         if action != "incoming_chat" {
             return;
         }
-        let Some(chat) = wire::chat_given_to(payload, &self.agent) else { return };
+        let Some((chat, _)) = wire::chat_given_to(payload, &self.agent) else { return };
         if self.serves.fetch_add(1, Ordering::SeqCst) >= self.office.limit {
             self.office.over.fetch_add(1, Ordering::Relaxed);
         }
         self.office.given(&chat, at);
-        // An agent who has left serves nobody.
-        let _left = self.chats.send(chat);
+        self.office.given.fetch_add(1, Ordering::Relaxed);
+        // There is room for as many as the agent may have; those beyond are counted above and are served by nobody. An
+        // agent who has left serves nobody either.
+        let _beyond = self.chats.try_send(chat);
     }
 }
 
@@ -93,6 +123,7 @@ pub(in crate::bench) async fn round(stage: &Stage<'_>, options: &RouteOptions) -
     let office = Arc::new(Office {
         recorder: recorder.clone(),
         halves: Mutex::default(),
+        given: AtomicU64::new(0),
         over: AtomicU64::new(0),
         limit: i64::from(options.capacity),
     });
@@ -100,7 +131,7 @@ pub(in crate::bench) async fn round(stage: &Stage<'_>, options: &RouteOptions) -
     let hold = Duration::try_from_secs_f64(options.hold).unwrap_or_default();
     let mut desks = Vec::new();
     for agent in system.target.agents(options.agents)? {
-        let (chats, given) = mpsc::unbounded_channel();
+        let (chats, given) = mpsc::channel(options.capacity.max(1) as usize);
         let serves = Arc::new(AtomicI64::new(0));
         let desk = Desk { office: office.clone(), agent: agent.id.clone(), serves: serves.clone(), chats };
         let client = system.target.agent(agent, &["incoming_chat"], false, desk).await?;
@@ -116,22 +147,39 @@ pub(in crate::bench) async fn round(stage: &Stage<'_>, options: &RouteOptions) -
             system.target.customer(&customer, &["incoming_event"], listener).await
         }
     });
-    let customers: Vec<Client> = customers.buffer_unordered(OPENING).try_collect().await?;
+    let mut customers: Vec<Client> = customers.buffer_unordered(OPENING).try_collect().await?;
+    line.finish_and_clear();
+    let line = stage.meter().line("waiting for the first assignment");
+    if let Some(first) = customers.pop() {
+        let begin = Instant::now();
+        let started = first.ask("start_chat", "{}".to_owned()).await?;
+        if !office.moves_within(RECOVERY).await {
+            recorder.failed("nobody got the first chat");
+        }
+        office.due(&wire::member(&started, "chat_id").unwrap_or_default(), begin);
+    }
     line.finish_and_clear();
     let arrivals = tokio::spawn(arrive(customers, office.clone(), options.rate));
     let mut round = stage.measure(&recorder).await;
-    if arrivals.await.is_err() {
+    let line = stage.meter().line("serving the queue");
+    let arrived = arrivals.await;
+    if arrived.is_err() {
         recorder.failed("the arrivals ended early");
     }
+    while office.waiting() > 0 && office.moves_within(STUCK).await {}
+    line.finish_and_clear();
     desks.iter().for_each(tokio::task::JoinHandle::abort);
     round.errors = recorder.errors();
     round.figures.insert("waiting".to_owned(), office.waiting() as f64);
+    round.figures.insert("assigned".to_owned(), office.given.load(Ordering::Relaxed) as f64);
+    round.figures.insert("unexplained".to_owned(), office.unexplained() as f64);
     round.figures.insert("over_capacity".to_owned(), office.over.load(Ordering::Relaxed) as f64);
     Ok(round)
 }
 
 /// Customers start chats, as far apart as chance has it.
-async fn arrive(customers: Vec<Client>, office: Arc<Office>, rate: f64) {
+/// Gives their sockets: a customer who leaves is another story.
+async fn arrive(customers: Vec<Client>, office: Arc<Office>, rate: f64) -> Vec<Client> {
     let mut dice = Dice::new(1);
     let mut due = Instant::now();
     let mut starts = JoinSet::new();
@@ -142,7 +190,6 @@ async fn arrive(customers: Vec<Client>, office: Arc<Office>, rate: f64) {
         if office.recorder.is_stopped() {
             break;
         }
-        // The socket stays open: a customer who leaves is another story.
         all.push(customer.clone());
         let (office, due) = (office.clone(), due);
         starts.spawn(async move {
@@ -159,12 +206,13 @@ async fn arrive(customers: Vec<Client>, office: Arc<Office>, rate: f64) {
         });
     }
     while starts.join_next().await.is_some() {}
+    all
 }
 
 /// An agent closes each chat after a while.
 async fn serve(
     client: Client,
-    mut given: mpsc::UnboundedReceiver<String>,
+    mut given: mpsc::Receiver<String>,
     serves: Arc<AtomicI64>,
     recorder: Arc<Recorder>,
     hold: Duration,

@@ -108,7 +108,7 @@ impl Caller {
             payload = serde_json::json!({ "chat_id": self.chat, "page_id": next });
         }
         let Self { acknowledged, .. } = self;
-        Ok(examine(&Evidence { acknowledged, readers: Vec::new(), stored, senders: 1 }))
+        Ok(examine(&Evidence { acknowledged, stored, senders: 1, ..Evidence::default() }))
     }
 }
 

@@ -71,6 +71,25 @@ async fn a_fan_out_reaches_every_reader() {
 }
 
 #[tokio::test]
+async fn arrivals_never_exceed_an_agents_capacity() {
+    let report = plays("route", &["--agents", "2", "--capacity", "2", "--rate", "20", "--hold", "0.2"]).await;
+    let figures = &report["rounds"][0]["figures"];
+    for fault in ["over_capacity", "unexplained", "waiting"] {
+        assert_eq!(figures[fault], 0.0, "{fault}: {figures}");
+    }
+    assert!(figures["assigned"].as_f64() > Some(4.0), "more than all agents can have at once: {figures}");
+}
+
+#[tokio::test]
+async fn a_day_of_arrivals_answers_transfers_and_closes_is_audited() {
+    let people = ["--agents", "3", "--capacity", "2", "--rate", "15"];
+    let pace = ["--think", "0.05", "--answers", "1", "--transfers", "0.5"];
+    let report = plays("mixed", &[people, pace].concat()).await;
+    assert!(audited(&report, 0) > 0);
+    assert!(report["rounds"][0]["figures"]["chats"].as_f64() > Some(0.0));
+}
+
+#[tokio::test]
 async fn web_calls_are_audited() {
     assert!(audited(&plays("web", &["--connections", "3"]).await, 0) > 0);
 }
