@@ -99,10 +99,12 @@ pub struct Session<K> {
     organization: Option<OrganizationId>,
     limiter: SessionLimiter,
     login: Login,
-    /// Requests without an answer, oldest first.
+    /// Requests that are carried out, oldest first.
     asked: VecDeque<Asked>,
     /// The number of the next request.
     next: u64,
+    /// Logins and changes of the token under way.
+    logins: usize,
     /// Looks for requests that have taken too long; none if nothing was asked for a while.
     overdue: Option<SpawnHandle>,
     partial: BytesMut,
@@ -150,6 +152,7 @@ impl<K: Kind> Session<K> {
             login: Login::None,
             asked: VecDeque::new(),
             next: 0,
+            logins: 0,
             overdue: None,
             partial: BytesMut::new(),
             leave: Leave::Disconnected,
@@ -271,9 +274,9 @@ impl<K: Kind> Session<K> {
         self.watch(ctx);
     }
 
-    /// Requests without an answer; a login is one.
+    /// Requests without an answer.
     fn pending(&self) -> usize {
-        self.asked.len() + usize::from(matches!(self.login, Login::Running))
+        self.asked.len() + self.logins
     }
 
     fn answer(
@@ -333,11 +336,13 @@ impl<K: Kind> Session<K> {
             return;
         }
         self.login = Login::Running;
+        self.logins += 1;
         let payload = request.payload.map(ToOwned::to_owned);
         let shared = self.shared.clone();
         let organization = self.organization;
         let work = async move { log_in(&shared, &handle, K::SURFACE, organization, method, payload).await };
         ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {
+            session.logins -= 1;
             match result {
                 Ok(logged_in) => session.logged_in(logged_in, request_id.as_deref(), ctx),
                 Err(error) => {
@@ -375,10 +380,10 @@ impl<K: Kind> Session<K> {
         let request_id = request.request_id.as_deref().map(ToOwned::to_owned);
         let payload = request.payload.map(ToOwned::to_owned);
         let shared = self.shared.clone();
-        self.pending += 1;
+        self.logins += 1;
         let work = async move { swap_token(&shared, &handle, &who, method, payload).await };
         ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {
-            session.pending -= 1;
+            session.logins -= 1;
             match result {
                 Ok((who, expires_in)) => {
                     session.login = Login::Done { who: Arc::new(who) };

@@ -157,7 +157,7 @@ impl Turn {
     async fn loaded(&mut self, state: &State) {
         let Some(thread) = &state.chat.thread else { return };
         // Whoever asks for a chat of a license that cannot be read is told so.
-        let Ok((license, _)) = self.license().await else { return };
+        let Some((license, _)) = &self.tenant else { return };
         let chat = state.chat.id.clone();
         let mark = Mark { chat, thread: thread.id.clone(), from: Place::default(), to: state.place(0) };
         self.actors.parts.delivery.loaded(&license, &mark, state.chat.last_at);

@@ -14,7 +14,6 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
-use super::chat::OPENING;
 use super::{Stage, System};
 use crate::bench::audit::Findings;
 use crate::bench::client::{Client, Watcher};
@@ -163,7 +162,8 @@ impl Watcher for Desk {
                 }
                 conversation.given_at.lock().get_or_insert(at);
                 conversation.note_wait(&self.day.recorder);
-                if self.given.try_send(conversation).is_err() {
+                // At the end of the day nobody attends any more.
+                if let Err(mpsc::error::TrySendError::Full(_)) = self.given.try_send(conversation) {
                     self.day.recorder.failed("an agent has more chats than anybody can have");
                 }
             }
@@ -258,6 +258,8 @@ pub(in crate::bench) async fn round(stage: &Stage<'_>, options: &MixedOptions) -
     Ok(round)
 }
 
+/// Requests of the one who reads for the audit without an answer; the server refuses the eleventh.
+const UNANSWERED: usize = 8;
 /// Chats that an agent was given and has not begun with; they begin at once.
 const DESK: usize = 1024;
 
@@ -265,7 +267,7 @@ async fn audit(day: &Day, reader: &Client) -> Result<Findings, BenchError> {
     let conversations: Vec<_> = day.conversations.lock().values().cloned().collect();
     let found = stream::iter(&conversations).map(|conversation| conversation.talk.audit(reader, 2));
     found
-        .buffer_unordered(OPENING)
+        .buffer_unordered(UNANSWERED)
         .try_fold(Findings::default(), async |mut all, findings| {
             all.add(&findings);
             Ok(all)

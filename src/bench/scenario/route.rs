@@ -75,19 +75,29 @@ impl Office {
 
     /// Chats that an agent got more than once, or that nobody has started.
     fn unexplained(&self) -> usize {
-        self.halves.lock().len() - self.waiting()
+        self.halves.lock().values().filter(|half| matches!(half, Half::Given(_))).count()
     }
 
-    /// Waits until an agent gets another chat; false if none does for so long.
-    async fn moves_within(&self, time: Duration) -> bool {
-        let (before, until) = (self.given.load(Ordering::Relaxed), Instant::now() + time);
-        while self.given.load(Ordering::Relaxed) == before {
+    /// Waits until agents got more chats than so many; false if they do not for so long.
+    async fn gives_more_than(&self, before: u64, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        while self.given.load(Ordering::Acquire) <= before {
             if Instant::now() > until {
                 return false;
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
         true
+    }
+
+    /// Waits until everybody who waits got an agent, for as long as the queue moves.
+    async fn drain(&self) {
+        loop {
+            let before = self.given.load(Ordering::Acquire);
+            if self.waiting() == 0 || !self.gives_more_than(before, STUCK).await {
+                return;
+            }
+        }
     }
 }
 
@@ -109,7 +119,7 @@ impl Watcher for Desk {
             self.office.over.fetch_add(1, Ordering::Relaxed);
         }
         self.office.given(&chat, at);
-        self.office.given.fetch_add(1, Ordering::Relaxed);
+        self.office.given.fetch_add(1, Ordering::Release);
         // There is room for as many as the agent may have; those beyond are counted above and are served by nobody. An
         // agent who has left serves nobody either.
         let _beyond = self.chats.try_send(chat);
@@ -153,7 +163,7 @@ pub(in crate::bench) async fn round(stage: &Stage<'_>, options: &RouteOptions) -
     if let Some(first) = customers.pop() {
         let begin = Instant::now();
         let started = first.ask("start_chat", "{}".to_owned()).await?;
-        if !office.moves_within(RECOVERY).await {
+        if !office.gives_more_than(0, RECOVERY).await {
             recorder.failed("nobody got the first chat");
         }
         office.due(&wire::member(&started, "chat_id").unwrap_or_default(), begin);
@@ -166,7 +176,7 @@ pub(in crate::bench) async fn round(stage: &Stage<'_>, options: &RouteOptions) -
     if arrived.is_err() {
         recorder.failed("the arrivals ended early");
     }
-    while office.waiting() > 0 && office.moves_within(STUCK).await {}
+    office.drain().await;
     line.finish_and_clear();
     desks.iter().for_each(tokio::task::JoinHandle::abort);
     round.errors = recorder.errors();

@@ -13,7 +13,7 @@ use crate::bench::wire::Seen;
 pub(super) fn judge(acknowledged: Vec<Acked>, streams: &[Stream], stored: Vec<Seen>) -> Findings {
     let places: HashMap<u64, usize> =
         stored.iter().enumerate().map(|(place, seen)| (seen.id, place)).collect();
-    let evidence = Evidence { acknowledged, readers: Vec::new(), stored, senders: 1 };
+    let evidence = Evidence { acknowledged, stored, senders: 1, ..Evidence::default() };
     let mut found = examine(&evidence);
     for stream in streams {
         judge_stream(stream, &places, &evidence.stored, &mut found);
