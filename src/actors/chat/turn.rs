@@ -112,7 +112,7 @@ impl Turn {
             }
         };
         if fresh {
-            self.loaded(&state).await;
+            self.loaded(&state);
         } else {
             self.settled = Some(state.settled);
         }
@@ -154,13 +154,13 @@ impl Turn {
     }
 
     /// What an earlier owner stored and did not get to tell is found by this.
-    async fn loaded(&mut self, state: &State) {
+    fn loaded(&self, state: &State) {
         let Some(thread) = &state.chat.thread else { return };
         // Whoever asks for a chat of a license that cannot be read is told so.
         let Some((license, _)) = &self.tenant else { return };
         let chat = state.chat.id.clone();
         let mark = Mark { chat, thread: thread.id.clone(), from: Place::default(), to: state.place(0) };
-        self.actors.parts.delivery.loaded(&license, &mark, state.chat.last_at);
+        self.actors.parts.delivery.loaded(license, &mark, state.chat.last_at);
     }
 
     /// Tells everybody who waits that nothing is known of their command.
