@@ -7,6 +7,8 @@ use super::change::{Change, Target};
 use super::chat::Chat;
 use super::event::{Event, Visibility};
 use super::id::{EventId, UserId};
+use super::properties::Properties;
+use super::property_definitions::{Location, Side, is_readable};
 use super::push::{Audience, Pressed, Push, PushBody, ThreadEvents, TransferReason, TransferTarget};
 
 /// The pushes for the changes of one row: `before` is the chat without them, `after` the chat with them, `shown` are the
@@ -70,7 +72,7 @@ impl Retelling<'_> {
                     agents: to_all.agents,
                     customers: to_all.customers.clone(),
                     groups: to_all.groups,
-                    except: None,
+                    ..Audience::default()
                 };
                 let mut to = self.chat.everybody();
                 if user.visibility == Visibility::Agents {
@@ -117,17 +119,21 @@ impl Retelling<'_> {
                 self.whole_chat(Audience { customers: Vec::new(), ..to });
             }
             Change::PropertiesSet { target, properties } => {
-                let properties = properties.clone();
+                let said = properties.clone();
                 let body = match target {
-                    Target::Chat => PushBody::ChatPropertiesUpdated { chat, properties },
+                    Target::Chat => PushBody::ChatPropertiesUpdated { chat, properties: said },
                     Target::Thread(thread) => {
-                        PushBody::ThreadPropertiesUpdated { chat, thread: thread.clone(), properties }
+                        PushBody::ThreadPropertiesUpdated { chat, thread: thread.clone(), properties: said }
                     }
                     Target::Event(event) => {
-                        PushBody::EventPropertiesUpdated { chat, event: event.clone(), properties }
+                        PushBody::EventPropertiesUpdated { chat, event: event.clone(), properties: said }
                     }
                 };
-                self.push(body, self.chat.members(self.seen_by(target)));
+                let mut to = self.of_target(target);
+                if !shows_customers(target, properties) {
+                    to.customers.clear();
+                }
+                self.push(body, to);
             }
             Change::PropertiesDeleted { target, names } => {
                 let names = names.clone();
@@ -140,7 +146,7 @@ impl Retelling<'_> {
                         PushBody::EventPropertiesDeleted { chat, event: event.clone(), names }
                     }
                 };
-                self.push(body, self.chat.members(self.seen_by(target)));
+                self.push(body, self.of_target(target));
             }
             Change::Seen { user, up_to } => {
                 let body = PushBody::EventsMarkedAsSeen { user: user.clone(), chat, seen_up_to: *up_to };
@@ -214,6 +220,14 @@ impl Retelling<'_> {
         Audience { groups: self.chat.access.group_ids.clone(), ..self.chat.members(Visibility::Agents) }
     }
 
+    /// Properties of chats and threads are for everybody, each as far as they may read them.
+    fn of_target(&self, target: &Target) -> Audience {
+        match target {
+            Target::Event(_) => self.chat.members(self.seen_by(target)),
+            Target::Chat | Target::Thread(_) => self.chat.everybody(),
+        }
+    }
+
     /// Properties of an event that customers do not see are not for them either.
     fn seen_by(&self, target: &Target) -> Visibility {
         let is_shown = |id: &EventId| {
@@ -224,6 +238,18 @@ impl Retelling<'_> {
             _ => Visibility::All,
         }
     }
+}
+
+/// Whether customers may read any of these.
+fn shows_customers(target: &Target, properties: &Properties) -> bool {
+    let location = match target {
+        Target::Chat => Location::Chat,
+        Target::Thread(_) => Location::Thread,
+        Target::Event(_) => Location::Event,
+    };
+    properties.iter().any(|(namespace, values)| {
+        values.keys().any(|name| is_readable(namespace, name, location, Side::Customer))
+    })
 }
 
 #[cfg(test)]

@@ -66,14 +66,19 @@ impl Thread {
     /// Somebody said something.
     pub fn heard(&mut self, event: &Event) {
         self.last_activity = event.created_at;
+        if let Some(UserId::Customer(_)) = &event.author {
+            self.customer_left_at = None;
+        }
+        self.unanswered_since = self.unanswered_after(event);
+    }
+
+    /// Since when the customer waits for an answer, once somebody has said this.
+    pub fn unanswered_after(&self, event: &Event) -> Option<Timestamp> {
         match &event.author {
-            Some(UserId::Customer(_)) => {
-                self.customer_left_at = None;
-                self.unanswered_since.get_or_insert(event.created_at);
-            }
+            Some(UserId::Customer(_)) => Some(self.unanswered_since.unwrap_or(event.created_at)),
             // What only agents see is no answer.
-            Some(UserId::Agent(_)) if event.visibility == Visibility::All => self.unanswered_since = None,
-            _ => {}
+            Some(UserId::Agent(_)) if event.visibility == Visibility::All => None,
+            _ => self.unanswered_since,
         }
     }
 

@@ -139,10 +139,25 @@ mod tests {
         assert_eq!(reason(&assigned), TransferReason::Assigned);
         assert_eq!(
             assigned.told("smith"),
-            ["user_added_to_chat", "chat_transferred", "incoming_chat", "incoming_event"]
+            [
+                "user_added_to_chat",
+                "chat_transferred",
+                "incoming_chat",
+                "incoming_event",
+                "thread_properties_updated",
+                "chat_properties_updated"
+            ]
         );
         assert_eq!(assigned.told("kate"), ["user_added_to_chat", "chat_transferred", "incoming_event"]);
-        assert_eq!(assigned.told("brown"), ["user_added_to_chat", "chat_transferred"]);
+        assert_eq!(
+            assigned.told("brown"),
+            [
+                "user_added_to_chat",
+                "chat_transferred",
+                "thread_properties_updated",
+                "chat_properties_updated"
+            ]
+        );
     }
 
     #[test]

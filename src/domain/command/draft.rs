@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Context, Decision, Reply};
+use super::properties::set_by_server;
+use super::{Context, Decision, Reply, standing};
 use crate::domain::change::{Change, Target};
 use crate::domain::chat::Chat;
 use crate::domain::event::{Event, EventBody, NewEvent, Visibility};
@@ -128,19 +129,24 @@ impl<'a> Draft<'a> {
         let Some(thread) = self.chat.active_thread().map(|thread| thread.id.clone()) else { return };
         let mut properties = Properties::new();
         properties::set(&mut properties, "routing", name, value);
-        let body = PushBody::ThreadPropertiesUpdated {
-            chat: self.chat.id.clone(),
-            thread: thread.clone(),
-            properties: properties.clone(),
-        };
-        self.change(Change::PropertiesSet { target: Target::Thread(thread), properties });
-        let mut to = self.chat.everybody();
-        to.customers.clear();
-        self.push(body, to);
+        self.set_properties(Target::Thread(thread), properties);
     }
 
-    pub(super) fn decision(self, reply: Reply) -> Decision {
+    /// Sets properties of the chat or its last thread, and tells the agents who see the chat.
+    pub(super) fn set_properties(&mut self, target: Target, properties: Properties) {
+        let (change, push) = set_by_server(&self.chat, target, properties);
+        self.change(change);
+        self.pushes.push(push);
+    }
+
+    pub(super) fn decision(mut self, reply: Reply) -> Decision {
+        standing::put_right(&mut self);
         Decision { changes: self.changes, older_thread: None, pushes: self.pushes, reply }
+    }
+
+    /// What the decision changes so far.
+    pub(super) fn changes(&self) -> &[Change] {
+        &self.changes
     }
 }
 

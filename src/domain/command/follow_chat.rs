@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_follower_gets_the_chat_and_then_all_pushes_of_its_members() {
-        let mut story = Story::with_smith();
+        let mut story = Story::asked();
         let followed = story.agent("brown").follows();
         assert_eq!(followed.told("brown"), ["incoming_chat"]);
         assert_eq!(followed.told("smith"), [""; 0]);
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn after_unfollowing_only_key_changes_arrive() {
-        let mut story = Story::with_smith();
+        let mut story = Story::asked();
         story.agent("brown").follows().done();
         assert_eq!(story.agent("brown").unfollows().told("brown"), ["chat_unfollowed"]);
         assert!(story.customer().sends("hello").told("brown").is_empty());

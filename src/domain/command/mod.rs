@@ -19,6 +19,7 @@ mod remove_user_from_chat;
 mod resume_chat;
 mod send_event;
 mod silence;
+mod standing;
 mod start_chat;
 mod tags;
 #[cfg(test)]

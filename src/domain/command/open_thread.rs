@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::draft::{Draft, server_event};
-use super::{Caller, Context, Reach, Route, RouteRequest};
+use super::{Caller, Context, Reach, Route, RouteRequest, standing};
 use crate::domain::access::Access;
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
@@ -193,6 +193,9 @@ pub(super) fn open_thread(draft: &mut Draft<'_>, new: NewThread) -> Result<Vec<E
         all.push(draft.add_event(server_event(message.into_body()), None)?);
     }
     mark_all_seen_by_opener(draft);
+    if new.active {
+        standing::of_new_thread(draft);
+    }
     // The closing takes the agents out, but they are told.
     let to = draft.chat.everybody();
     if !new.active {

@@ -69,6 +69,22 @@ impl DeleteProperties {
     }
 }
 
+/// What the server itself sets on a chat or its last thread: the change, and the push to the agents who see the chat.
+pub(super) fn set_by_server(chat: &Chat, target: Target, properties: Properties) -> (Change, Push) {
+    let (id, said) = (chat.id.clone(), properties.clone());
+    let body = match &target {
+        Target::Chat => PushBody::ChatPropertiesUpdated { chat: id, properties: said },
+        Target::Thread(thread) => {
+            PushBody::ThreadPropertiesUpdated { chat: id, thread: thread.clone(), properties: said }
+        }
+        Target::Event(event) => {
+            PushBody::EventPropertiesUpdated { chat: id, event: event.clone(), properties: said }
+        }
+    };
+    let to = Audience { customers: Vec::new(), ..chat.everybody() };
+    (Change::PropertiesSet { target, properties }, Push { body, to })
+}
+
 /// What must be read before properties of the target can be changed.
 pub(super) fn subject_request(target: &Target, chat: &Chat) -> Option<SubjectRequest> {
     let is_last = |thread: &ThreadId| chat.thread.as_ref().is_some_and(|last| last.id == *thread);

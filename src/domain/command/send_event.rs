@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
 use super::open_thread::{NewThread, open_thread};
-use super::{Caller, Context, Decision, Reply, RouteRequest};
+use super::properties::set_by_server;
+use super::{Caller, Context, Decision, Reply, RouteRequest, standing};
 use crate::domain::access::Access;
 use crate::domain::change::{Change, Target};
 use crate::domain::chat::Chat;
 use crate::domain::event::{Event, EventBody, EventKind, NewEvent, Visibility};
-use crate::domain::id::{ThreadId, UserId};
+use crate::domain::id::UserId;
 use crate::domain::license::{InactiveSend, License};
-use crate::domain::properties::{self, Properties, PropertyValue};
 use crate::domain::push::{Push, PushBody};
 use crate::domain::rejection::Rejection;
 
@@ -143,12 +143,13 @@ impl SendEvent {
         };
         let mut changes = vec![Change::EventAdded(event.clone())];
         let mut pushes = vec![push];
-        if let Some(thread) =
-            chat.active_thread().filter(|thread| thread.is_idle() && event.body.kind().is_activity())
-        {
-            let (change, push) = no_longer_idle(chat, &thread.id);
-            changes.push(change);
-            pushes.push(push);
+        if let Some(thread) = chat.active_thread().filter(|_| event.body.kind().is_activity()) {
+            let standing = standing::after_event(thread, &event);
+            if !standing.is_empty() {
+                let (change, push) = set_by_server(chat, Target::Thread(thread.id.clone()), standing);
+                changes.push(change);
+                pushes.push(push);
+            }
         }
         // A system message has no author, but whoever sends it has seen the chat like any other sender.
         if is_system && let Some(user) = author.filter(|user| chat.user(user).is_some()) {
@@ -156,18 +157,4 @@ impl SendEvent {
         }
         Ok(Decision { changes, older_thread: None, pushes, reply: Reply::Event(id) })
     }
-}
-
-/// Somebody spoke again: the chat takes its agents' slots once more, even beyond their limits.
-fn no_longer_idle(chat: &Chat, thread: &ThreadId) -> (Change, Push) {
-    let mut properties = Properties::new();
-    properties::set(&mut properties, "routing", "idle", PropertyValue::Bool(false));
-    let mut to = chat.everybody();
-    to.customers.clear();
-    let body = PushBody::ThreadPropertiesUpdated {
-        chat: chat.id.clone(),
-        thread: thread.clone(),
-        properties: properties.clone(),
-    };
-    (Change::PropertiesSet { target: Target::Thread(thread.clone()), properties }, Push { body, to })
 }

@@ -207,6 +207,13 @@ impl Story {
         story
     }
 
+    /// As [`Story::with_smith`]; the customer asked something that nobody has answered.
+    pub(crate) fn asked() -> Self {
+        let mut story = Self::with_smith();
+        story.customer().sends("may I ask something?").done();
+        story
+    }
+
     /// As [`Story::with_smith`], closed by the customer.
     pub(crate) fn closed() -> Self {
         let mut story = Self::with_smith();
@@ -660,6 +667,7 @@ pub(crate) fn push_name(body: &PushBody) -> &'static str {
         PushBody::ChatUnfollowed { .. } => "chat_unfollowed",
         PushBody::CustomerUpdated { .. } => "customer_updated",
         PushBody::RoutingStatusSet { .. } => "routing_status_set",
+        PushBody::GroupsStatusUpdated { .. } => "groups_status_updated",
         PushBody::QueuePositionsUpdated(_) => "queue_positions_updated",
         PushBody::QueuePositionUpdated { .. } => "queue_position_updated",
         PushBody::ThreadTagged { .. } => "thread_tagged",
