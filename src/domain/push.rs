@@ -10,6 +10,7 @@ use super::customer::CustomerProfile;
 use super::event::{Event, Json, Visibility};
 use super::id::{AgentId, ChatId, CustomerId, EventId, GroupId, ThreadId, UserId};
 use super::properties::{Properties, PropertyNames};
+use super::routing::{CustomerGroupStatus, GroupStatus};
 use super::text::{self, Text};
 use super::time::Timestamp;
 use super::user::ChatUser;
@@ -34,6 +35,9 @@ pub struct Audience {
     pub except: Option<Box<Audience>>,
     /// These customers.
     pub customers: Vec<CustomerId>,
+    /// Every customer who is connected.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all_customers: bool,
 }
 
 impl Audience {
@@ -44,6 +48,11 @@ impl Audience {
             && (self.groups.contains(&GroupId::ALL)
                 || groups.clone().into_iter().any(|group| self.groups.contains(&group)));
         (named || by_group) && !self.except.as_ref().is_some_and(|except| except.reaches_agent(agent, groups))
+    }
+
+    /// Every agent and every customer of the license.
+    pub fn everybody() -> Self {
+        Self { all_customers: true, ..Self::all_agents() }
     }
 
     /// Every agent of the license.
@@ -193,6 +202,11 @@ pub enum PushBody {
         agent: AgentId,
         #[serde(deserialize_with = "text::known")]
         status: Text,
+    },
+    /// Groups whose status changed, for the one side and for the other.
+    GroupsStatusUpdated {
+        for_agents: Vec<(GroupId, GroupStatus)>,
+        for_customers: Vec<(GroupId, CustomerGroupStatus)>,
     },
     QueuePositionsUpdated(Vec<(ChatId, ThreadId, QueuePlace)>),
     QueuePositionUpdated {

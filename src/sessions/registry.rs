@@ -92,7 +92,7 @@ pub struct PushFilter {
 impl PushFilter {
     fn lets_through(&self, action: &str) -> bool {
         let family = match action {
-            "routing_status_set" | "agent_disconnected" => self.agents,
+            "routing_status_set" | "groups_status_updated" | "agent_disconnected" => self.agents,
             "customer_updated" | "customer_banned" => self.customers || self.chats,
             "incoming_multicast" => self.multicast,
             _ => self.chats,
@@ -486,12 +486,16 @@ impl Registry {
     }
 
     fn to_customers(&self, hub: &Hub, license: &License, push: &Push, origin: Option<Asker<'_>>) {
-        if push.to.customers.is_empty() {
+        if push.to.customers.is_empty() && !push.to.all_customers {
             return;
         }
         let view = View::of_customers(license);
         let mut fanout = Fanout::new(push, origin, &self.metrics);
         let online = hub.customers.read();
+        if push.to.all_customers {
+            online.values().flatten().for_each(|session| fanout.offer(session, view));
+            return;
+        }
         for sessions in push.to.customers.iter().filter_map(|customer| online.get(customer)) {
             sessions.iter().for_each(|session| fanout.offer(session, view));
         }

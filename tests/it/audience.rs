@@ -59,8 +59,8 @@ const fn case(
     Case { name, before: Before::Active, by, action, payload, expected }
 }
 
-/// Told to no one in this table: places in the queue follow later, by the router's own time.
-const NOT_COMPARED: &[&str] = &["queue_positions_updated", "queue_position_updated"];
+/// Not compared in this table: places in the queue and statuses of groups follow later, by the router's own time.
+const NOT_COMPARED: &[&str] = &["queue_positions_updated", "queue_position_updated", "groups_status_updated"];
 
 const CASES: &[Case] = &[
     case(
@@ -124,14 +124,24 @@ const CASES: &[Case] = &[
         'R',
         "deactivate_chat",
         |on| json!({ "id": on.chat.id }),
-        &[("incoming_event", "RMFCc"), ("chat_deactivated", "RMFACc")],
+        &[
+            ("incoming_event", "RMFCc"),
+            ("chat_deactivated", "RMFACc"),
+            ("chat_properties_updated", "RMFA"),
+            ("thread_properties_updated", "RMFA"),
+        ],
     ),
     case(
         "a customer closes",
         'C',
         "deactivate_chat",
         |on| json!({ "id": on.chat.id }),
-        &[("incoming_event", "RMFCc"), ("chat_deactivated", "RMFACc")],
+        &[
+            ("incoming_event", "RMFCc"),
+            ("chat_deactivated", "RMFACc"),
+            ("chat_properties_updated", "RMFA"),
+            ("thread_properties_updated", "RMFA"),
+        ],
     ),
     case(
         "properties of the chat",
@@ -244,6 +254,9 @@ const CASES: &[Case] = &[
             ("chat_transferred", "RMFACc"),
             ("incoming_chat", "W"),
             ("incoming_event", "FCc"),
+            // Nobody serves it: news for those who see it now.
+            ("chat_properties_updated", "FW"),
+            ("thread_properties_updated", "FW"),
         ],
     ),
     Case {
@@ -381,6 +394,8 @@ const CASES: &[Case] = &[
             // The customer is out before the chat is closed.
             ("chat_deactivated", "RMFA"),
             ("customer_banned", "RMF"),
+            ("chat_properties_updated", "RMFA"),
+            ("thread_properties_updated", "RMFA"),
             ("customer_disconnected", "Cc"),
             ("incoming_event", "RMF"),
         ],

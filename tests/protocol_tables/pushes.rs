@@ -7,6 +7,7 @@ use switchboard::domain::event::{Json, Visibility};
 use switchboard::domain::id::{AgentId, CustomerId, GroupId};
 use switchboard::domain::properties::{Properties, PropertyNames, PropertyValue, set};
 use switchboard::domain::push::{Pressed, PushBody, Thought, ThreadEvents, TransferReason, TransferTarget};
+use switchboard::domain::routing::{CustomerGroupStatus, GroupStatus};
 use switchboard::domain::user::ChatUser;
 use switchboard::protocol::version::Surface;
 
@@ -333,6 +334,19 @@ fn customer_updated_is_flat() {
     assert_eq!(agents["name"], "Thomas Anderson");
     assert_eq!(agents["type"], "customer");
     assert_eq!(customers["session_fields"][1], json!({"a": "second"}));
+}
+
+#[test]
+fn groups_status_updated_tells_each_side_what_changed_for_it() {
+    let for_agents = vec![(GroupId(0), GroupStatus::AcceptingChats), (GroupId(1), GroupStatus::Offline)];
+    let for_customers = vec![(GroupId(0), CustomerGroupStatus::OnlineForQueue)];
+    let body = PushBody::GroupsStatusUpdated { for_agents: for_agents.clone(), for_customers };
+    let (agents, customers) = both("groups_status_updated", &body);
+    let expected = json!([{"id": 0, "status": "accepting_chats"}, {"id": 1, "status": "offline"}]);
+    assert_eq!(agents["groups"], expected);
+    assert_eq!(customers["groups"], json!([{"id": 0, "status": "online_for_queue"}]));
+    let for_agents_only = PushBody::GroupsStatusUpdated { for_agents, for_customers: Vec::new() };
+    agents_only("groups_status_updated", &for_agents_only);
 }
 
 #[test]

@@ -83,6 +83,7 @@ enum Shape {
     List(Box<Shape>),
     Map(Box<Shape>),
     Object(BTreeMap<String, Field>),
+    OneOf(Vec<String>),
     Named(String),
 }
 
@@ -174,6 +175,7 @@ impl Tables {
             Shape::Bool => value.is_boolean(),
             Shape::List(_) => value.is_array(),
             Shape::Map(_) | Shape::Object(_) => value.is_object(),
+            Shape::OneOf(texts) => value.as_str().is_some_and(|text| texts.iter().any(|one| one == text)),
             Shape::Named(_) => true,
         };
         if !fits {
@@ -359,6 +361,7 @@ fn shape(name: &str, description: &str) -> Shape {
         "array" => Shape::List(Box::new(Shape::Any)),
         // Elements are told by dotted rows.
         "object" | "any" | "Element" => Shape::Any,
+        texts if texts.contains('|') => Shape::OneOf(texts.split('|').map(str::to_owned).collect()),
         named => Shape::Named(named.to_owned()),
     }
 }

@@ -52,6 +52,7 @@ pub(super) struct RouterActor {
     heard: HashMap<ChatId, (u64, DecisionId)>,
     timer: Option<(Timestamp, SpawnHandle)>,
     is_telling: bool,
+    is_telling_groups: bool,
 }
 
 /// Reports may come from every chat at once.
@@ -60,6 +61,8 @@ const MAILBOX: usize = 65_536;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Changed places in the queue are told together, at most this often.
 const TELL_EVERY: Duration = Duration::from_millis(250);
+/// The same of groups, whose statuses everybody is told.
+const TELL_GROUPS_EVERY: Duration = Duration::from_secs(1);
 /// Closed chats whose last report is remembered.
 const CLOSED_REMEMBERED: usize = 10_000;
 /// Waiting chats looked at for one round of telling.
@@ -94,6 +97,7 @@ impl RouterActor {
             heard: HashMap::new(),
             timer: None,
             is_telling: false,
+            is_telling_groups: false,
         }
     }
 
@@ -206,6 +210,7 @@ impl RouterActor {
         }
         self.arm(ctx);
         self.tell_soon(ctx);
+        self.tell_groups_soon(ctx);
     }
 
     fn order(&self, key: ChatKey, command: Option<Command>, decision: DecisionId) {
@@ -252,6 +257,22 @@ impl RouterActor {
                 telling::queue(&actor.actors, license, changes, &actor.views);
             }
             actor.tell_soon(ctx);
+        });
+    }
+
+    /// Tells changed statuses of groups, a while after the first of the changes.
+    fn tell_groups_soon(&mut self, ctx: &mut Context<Self>) {
+        if !self.router.has_group_status_changes() || std::mem::replace(&mut self.is_telling_groups, true) {
+            return;
+        }
+        ctx.run_later(TELL_GROUPS_EVERY, |actor, _| {
+            actor.is_telling_groups = false;
+            let changes = actor.router.take_group_status_changes();
+            if let Some(license) = &actor.license
+                && !changes.is_empty()
+            {
+                telling::groups(&actor.actors, license, &changes);
+            }
         });
     }
 

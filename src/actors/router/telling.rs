@@ -1,4 +1,4 @@
-//! What a router tells: statuses of agents, positions in the queue. Positions are coalesced.
+//! What a router tells: statuses of agents and groups, positions in the queue. Those of groups and positions are coalesced.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::domain::chat::RoutingView;
 use crate::domain::id::{AgentId, ChatId, GroupId};
 use crate::domain::license::License;
 use crate::domain::push::{Audience, Push, PushBody};
-use crate::domain::routing::QueueChange;
+use crate::domain::routing::{GroupStatusChange, QueueChange};
 
 /// Tells every agent of the license.
 pub(super) fn status(
@@ -25,6 +25,16 @@ pub(super) fn status(
         to: Audience::all_agents(),
     };
     actors.parts.delivery.deliver(license, &[push], Cause { origin, ..Cause::default() });
+}
+
+/// Tells agents and customers which groups have another status now, each in the words of their side.
+pub(super) fn groups(actors: &Actors, license: &Arc<License>, changes: &[GroupStatusChange]) {
+    let known = || changes.iter().filter(|change| license.has_group(change.group));
+    let for_agents = known().filter_map(|change| Some((change.group, change.for_agents?))).collect();
+    let for_customers = known().filter_map(|change| Some((change.group, change.for_customers?))).collect();
+    let push =
+        Push { body: PushBody::GroupsStatusUpdated { for_agents, for_customers }, to: Audience::everybody() };
+    actors.parts.delivery.deliver(license, &[push], Cause::default());
 }
 
 /// Tells each waiting customer their own place, and agents the places of all chats that they can see: one push for

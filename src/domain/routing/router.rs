@@ -113,6 +113,11 @@ impl Router {
         self.finish()
     }
 
+    /// Whether [`Self::take_group_status_changes`] may have something to tell.
+    pub fn has_group_status_changes(&self) -> bool {
+        !self.is_rebuilding && !self.stale_groups.is_empty()
+    }
+
     /// When [`Self::tick`] has something to do, if nothing happens before.
     pub fn next_deadline(&mut self) -> Option<Timestamp> {
         self.skip_settled_asks();

@@ -2,6 +2,7 @@
 
 mod chats;
 mod events;
+mod groups;
 mod properties;
 mod queue;
 mod users;
@@ -92,6 +93,9 @@ impl View<'_> {
                 self.incoming_multicast(author.as_ref(), content, kind.as_deref())
             }
             PushBody::CustomerBanned { id, days } => self.customer_banned(id, *days),
+            PushBody::GroupsStatusUpdated { for_agents, for_customers } => {
+                self.groups_status_updated(for_agents, for_customers)
+            }
             PushBody::QueuePositionsUpdated(places) => self.queue_positions_updated(places),
             PushBody::QueuePositionUpdated { chat, thread, place } => {
                 self.queue_position_updated(chat, thread, *place)

@@ -4,6 +4,7 @@ mod clocks;
 mod explain;
 mod leaving;
 mod queue;
+mod standing;
 mod thousand;
 
 use std::process::Command;
