@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use switchboard_cluster::link::Transport;
 use switchboard_cluster::link::memory::{MemoryLink, Network};
+use switchboard_cluster::link::{Link as _, Transport};
 use switchboard_cluster::node::{End, OrderError};
 use switchboard_cluster::steward::Times;
 use switchboard_cluster::{
@@ -89,7 +89,7 @@ struct Cluster {
 struct Running {
     node: Node,
     store: Arc<Reached>,
-    _link: Arc<MemoryLink>,
+    link: Arc<MemoryLink>,
 }
 
 impl Running {
@@ -123,7 +123,7 @@ impl Cluster {
         };
         let transport: Arc<dyn Transport> = link.clone();
         let node = Node::start(store.clone(), transport, options).await.expect("a start");
-        Running { node, store, _link: link }
+        Running { node, store, link }
     }
 
     /// Three nodes that have evened out their shares.
@@ -147,6 +147,22 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
         }
     });
     waited.await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn links_know_those_who_come_later_and_forget_those_who_go() {
+    let cluster = Cluster::new();
+    let [a, b, c] = cluster.three().await;
+    let linked = |node: &Running| -> Vec<Incarnation> {
+        let mut peers: Vec<_> = node.link.peers().borrow().iter().map(|peer| peer.incarnation).collect();
+        peers.sort();
+        peers
+    };
+    assert_eq!(linked(&a), [b.run(), c.run()]);
+    assert_eq!(linked(&b), [a.run(), c.run()]);
+    assert_eq!(linked(&c), [a.run(), b.run()]);
+    b.node.leave(Duration::from_secs(60)).await;
+    until("b is forgotten", || linked(&a) == [c.run()] && linked(&c) == [a.run()]).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,8 @@
-//! Several real servers on one real Cassandra: who owns the shards when one of them dies, is frozen, or leaves.
+//! Several real servers on one real Cassandra: who owns the shards when one of them dies, is frozen, or leaves; chats whose
+//! people are on different nodes.
 
 #[path = "../cassandra/mod.rs"]
 mod cassandra;
+mod chats;
 mod harness;
 mod ownership;

@@ -16,10 +16,7 @@ mod tables;
 mod archives;
 mod away;
 mod commands;
-mod crash;
 mod customer;
 mod database;
-mod ownership;
-mod ready;
 #[allow(dead_code, reason = "other test binaries use the rest of it")]
 mod robust;

@@ -74,6 +74,23 @@ impl Cluster {
         server
     }
 
+    /// The end of a server's log.
+    pub(crate) fn log(&self, name: &str) -> String {
+        let log = std::fs::read_to_string(self.folder.path().join(name).join("log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(90)..].join("\n")
+    }
+
+    /// Carries out a command of the operator that makes something, and gives the credentials that it wrote.
+    pub(crate) async fn operates(&self, command: &[&str]) -> serde_json::Value {
+        let file = self.folder.path().join("credentials.json");
+        let mut operate = switchboard(self.folder.path(), &self.contact_point, &self.keyspace);
+        let status =
+            operate.args(command).arg("--credentials-file").arg(&file).status().expect("the program");
+        assert!(status.success(), "{command:?} failed");
+        serde_json::from_slice(&std::fs::read(&file).expect("the file")).expect("JSON")
+    }
+
     /// By node name, how many shards its living runs own; under the empty name those whose owner is dead.
     pub(crate) async fn shares(&self) -> BTreeMap<String, usize> {
         let mut names: BTreeMap<Uuid, String> = BTreeMap::new();

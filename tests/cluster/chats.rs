@@ -1,0 +1,139 @@
+//! Chats over several servers: any client on any node, and a node that dies.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::harness::{Cluster, Server, until};
+
+/// Chats of each test: enough that every node owns some.
+const CHATS: usize = 8;
+
+/// Somebody who uses the Web API of any node.
+struct Agent {
+    pat: String,
+    token: String,
+}
+
+impl Agent {
+    /// The answer of a method; the error's body where it is refused.
+    async fn tries(&self, server: &Server, action: &str, body: &Value) -> Result<Value, Value> {
+        let url = format!("{}/v3.6/agent/action/{action}", server.url);
+        let request = reqwest::Client::new().post(url).header("Authorization", format!("Basic {}", self.pat));
+        let answer =
+            request.json(body).send().await.map_err(|error| json!({ "transport": error.to_string() }))?;
+        let is_fine = answer.status().is_success();
+        let body = answer.json().await.unwrap_or(Value::Null);
+        if is_fine { Ok(body) } else { Err(body) }
+    }
+
+    async fn does(&self, server: &Server, action: &str, body: Value) -> Value {
+        let done = self.tries(server, action, &body).await;
+        done.unwrap_or_else(|error| panic!("{action} on {}: {error}", server.name))
+    }
+
+    async fn sends(&self, server: &Server, chat: &str, text: &str) -> String {
+        let event = json!({ "type": "message", "text": text, "custom_id": text });
+        let sent = self.does(server, "send_event", json!({ "chat_id": chat, "event": event })).await;
+        sent["event_id"].as_str().expect("an id").to_owned()
+    }
+
+    /// The texts of a chat's messages with their ids, in order.
+    async fn reads(&self, server: &Server, chat: &str) -> Vec<(String, String)> {
+        let found = self.does(server, "get_chat", json!({ "chat_id": chat })).await;
+        messages(&found["thread"]["events"])
+    }
+}
+
+fn messages(events: &Value) -> Vec<(String, String)> {
+    let messages = events.as_array().into_iter().flatten().filter(|event| event["type"] == "message");
+    let text = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    messages.map(|event| (text(event, "id"), text(event, "text"))).collect()
+}
+
+async fn agent_of(cluster: &Cluster) -> Agent {
+    let made = cluster.operates(&["license", "create", "--agents", "1"]).await;
+    let text = |key: &str| made["agents"][0][key].as_str().expect("a text").to_owned();
+    Agent { pat: text("pat"), token: text("token") }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chat_is_the_same_from_every_node_and_survives_the_death_of_its_own() {
+    let cluster = Cluster::new().await;
+    let a = cluster.start("a").await;
+    let mut b = cluster.start("b").await;
+    cluster.until_owned_by(&[&a, &b], 80).await;
+    let agent = agent_of(&cluster).await;
+
+    // The agent is connected to one node, and hears of their chats on both.
+    let url = a.url.replacen("http", "ws", 1);
+    let (mut socket, _) =
+        tokio_tungstenite::connect_async(format!("{url}/v3.6/agent/rtm/ws")).await.expect("a socket");
+    let login = json!({ "action": "login", "payload": { "token": format!("Bearer {}", agent.token) } });
+    // Shards may still be on their way; a client tries again.
+    for tries in 0.. {
+        socket.send(Message::text(login.to_string())).await.expect("sent");
+        let answer = next(&mut socket).await;
+        if answer["success"] == true {
+            break;
+        }
+        assert!(tries < 8, "{answer}\n{}\n{}", cluster.log("a"), cluster.log("b"));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+
+    let mut chats = Vec::new();
+    for number in 0..CHATS {
+        let node = if number % 2 == 0 { &a } else { &b };
+        let started = agent.does(node, "start_chat", json!({ "active": true })).await;
+        chats.push(started["chat_id"].as_str().expect("an id").to_owned());
+    }
+    let mut sent = BTreeSet::new();
+    for chat in &chats {
+        let first = agent.sends(&a, chat, "from a").await;
+        assert_eq!(agent.sends(&b, chat, "from a").await, first, "the same send by another node");
+        let second = agent.sends(&b, chat, "from b").await;
+        let expected = [(first.clone(), "from a".to_owned()), (second.clone(), "from b".to_owned())];
+        assert_eq!(agent.reads(&a, chat).await, expected);
+        assert_eq!(agent.reads(&b, chat).await, expected);
+        sent.extend([first, second]);
+    }
+    let mut heard: Vec<String> = Vec::new();
+    while heard.len() < sent.len() {
+        let push = next(&mut socket).await;
+        if push["action"] == "incoming_event" && push["payload"]["event"]["type"] == "message" {
+            heard.push(push["payload"]["event"]["id"].as_str().expect("an id").to_owned());
+        }
+    }
+    assert_eq!(heard.iter().cloned().collect::<BTreeSet<_>>(), sent, "each once");
+
+    // One node dies: every chat goes on at the other, with all that was acknowledged.
+    b.signal(Signal::KILL);
+    b.ended().await;
+    for chat in &chats {
+        let event = json!({ "type": "message", "text": "after", "custom_id": "after" });
+        let send = json!({ "chat_id": chat, "event": event });
+        until("the chat answers again", async || agent.tries(&a, "send_event", &send).await.is_ok()).await;
+        let texts: Vec<String> = agent.reads(&a, chat).await.into_iter().map(|(_, text)| text).collect();
+        assert_eq!(texts, ["from a", "from b", "after"]);
+    }
+}
+
+async fn next(
+    socket: &mut (
+             impl futures_util::Stream<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin
+         ),
+) -> Value {
+    let text = async {
+        loop {
+            if let Message::Text(text) = socket.next().await.expect("a frame").expect("a good frame") {
+                return serde_json::from_str(&text).expect("JSON");
+            }
+        }
+    };
+    // The server's own pings keep the socket busy for ever: what counts is a message.
+    tokio::time::timeout(Duration::from_secs(120), text).await.expect("in time")
+}
