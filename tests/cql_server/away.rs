@@ -110,9 +110,13 @@ async fn a_send_whose_write_timed_out_is_one_event_when_it_is_repeated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_database_makes_senders_wait_before_memory_grows() {
     const SENDERS: usize = 40;
+    const ROUNDS: usize = 4;
+    const IN_FLIGHT: usize = 4;
     let database = database().await;
-    let mut settings = HASTY.to_vec();
-    settings.push(("cql.max_in_flight", "4"));
+    // Writes stay in flight for longer than all rounds take.
+    let in_flight = IN_FLIGHT.to_string();
+    let settings =
+        [("cql.request_timeout", "30s"), ("rtm.request_timeout", "8s"), ("cql.max_in_flight", &*in_flight)];
     let node = database.server(&settings).await;
     node.launch().await;
     let license = node.license();
@@ -123,21 +127,22 @@ async fn a_slow_database_makes_senders_wait_before_memory_grows() {
     let before = resident(node.pid());
     database.freeze();
     let senders = lines.iter_mut().map(|(line, chat)| async move {
-        let mut kinds = Vec::new();
-        for round in 0..4 {
+        for round in 0..ROUNDS {
             let event =
                 json!({ "type": "message", "text": "x".repeat(8 * 1024), "custom_id": round.to_string() });
             let send = json!({ "chat_id": chat, "event": event });
             let answer = line.ask("send_event", send).await.expect("a connection");
             assert_eq!(answer["success"], false, "{answer}");
-            kinds.push(refusal(&answer).to_owned());
+            if refusal(&answer) != "too_many_requests" {
+                return Some(refusal(&answer).to_owned());
+            }
         }
-        kinds
+        None
     });
-    let kinds: Vec<String> = join_all(senders).await.into_iter().flatten().collect();
-    // All but the few whose writes are in flight are refused before anything is sent; then their chats cannot be read.
-    let refused_early = kinds.iter().filter(|kind| *kind == "too_many_requests").count();
-    assert!(refused_early > SENDERS / 2, "{refused_early} of {}: {kinds:?}", kinds.len());
+    // All but the few whose writes are in flight are refused before anything is sent, however often they try: a refused
+    // chat stays in memory, and is not read from the database that is too slow.
+    let others: Vec<String> = join_all(senders).await.into_iter().flatten().collect();
+    assert!(others.len() <= IN_FLIGHT, "{} of {SENDERS} were not told to wait: {others:?}", others.len());
     let grown = resident(node.pid()).saturating_sub(before);
     assert!(grown < 64 * 1024 * 1024, "it grew by {grown} bytes");
     database.thaw();

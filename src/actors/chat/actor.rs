@@ -165,7 +165,7 @@ impl ChatActor {
             Some(ended) => {
                 self.state = Some(ended.state);
                 self.rules = Some(ended.rules);
-                self.arm(ctx);
+                self.arm(ctx, if ended.refused { REFUSED_PAUSE } else { Duration::ZERO });
                 self.turn(ctx);
             }
             None => self.fail(ctx),
@@ -197,9 +197,9 @@ impl ChatActor {
         Some(again.map_or(due, |again| due.max(again)))
     }
 
-    /// Wakes the actor when silence has lasted for long enough. A timer that is early looks again, so that an event
-    /// costs no timer.
-    fn arm(&mut self, ctx: &mut Context<Self>) {
+    /// Wakes the actor when silence has lasted for long enough, and after a pause. A timer that is early looks again, so that
+    /// an event costs no timer.
+    fn arm(&mut self, ctx: &mut Context<Self>, pause: Duration) {
         let Some(deadline) = self.deadline() else {
             if let Some((_, handle)) = self.timer.take() {
                 ctx.cancel_future(handle);
@@ -212,7 +212,7 @@ impl ChatActor {
         if let Some((_, handle)) = self.timer.take() {
             ctx.cancel_future(handle);
         }
-        let wait = deadline.since(self.actors.parts.clock.now()) + Duration::from_millis(1);
+        let wait = (deadline.since(self.actors.parts.clock.now()) + Duration::from_millis(1)).max(pause);
         let handle = ctx.run_later(wait, |actor, ctx| {
             actor.timer = None;
             actor.heed_silence(ctx);
@@ -283,6 +283,8 @@ impl ChatActor {
     }
 }
 
+/// Before what silence leads to is tried again when the store refused it.
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 /// A chat whose timer is nearer than this stays in memory: the timers in the store are looked at less often.
 const MIN_SLEEP: Duration = Duration::from_secs(90);
 

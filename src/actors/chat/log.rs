@@ -46,16 +46,25 @@ impl LogWriter {
         let append =
             Append { shard: self.shard, epoch: self.epoch, log: self.log(thread), first_seq, rows, index };
         let mut pause = Duration::from_millis(20);
+        let mut unknown = None;
         for attempt in 1.. {
-            match actors.parts.store.append(append.clone()).await {
+            let error = match actors.parts.store.append(append.clone()).await {
                 Ok(()) => break,
                 Err(AppendError::Fenced) => return Err(AskError::Unconfirmed),
-                Err(AppendError::Store(StoreError::OutcomeUnknown(_))) if attempt < ATTEMPTS => {
+                Err(AppendError::Store(error)) => error,
+            };
+            match error {
+                StoreError::OutcomeUnknown(cause) if attempt < ATTEMPTS => {
+                    unknown = Some(cause);
                     // Boxed: a timer in it would make every turn larger.
                     Box::pin(tokio::time::sleep(pause)).await;
                     pause *= 3;
                 }
-                Err(AppendError::Store(error)) => return Err(AskError::Store(error)),
+                // That the last attempt did nothing says nothing of those before it.
+                error if error.is_retryable() => {
+                    return Err(AskError::Store(unknown.map_or(error, StoreError::OutcomeUnknown)));
+                }
+                error => return Err(AskError::Store(error)),
             }
         }
         Ok(())

@@ -19,14 +19,17 @@ use super::log::LogWriter;
 use super::pointer::Pointer;
 use super::{projections, record};
 use crate::domain::change::Change;
-use crate::domain::chat::RoutingView;
+use crate::domain::chat::{Chat, RoutingView};
 use crate::domain::command::{
     Caller, Command, Context, CustomerPresence, Decision, Reply, Route, RouteRequest, Subject, SubjectRequest,
 };
+use crate::domain::id::ThreadId;
 use crate::domain::license::{ChatRules, License};
+use crate::domain::operations::OperationsMark;
 use crate::domain::push::{Push, PushBody, ThreadEvents};
 use crate::domain::rejection::Rejection;
 use crate::domain::routing::DecisionId;
+use crate::domain::time::Timestamp;
 use crate::store::{Append, IndexWrite};
 
 /// Rows of one append together; a larger batch is stored in pieces.
@@ -55,14 +58,36 @@ pub(super) struct Turn {
     routing: Option<RoutingView>,
     /// Held from the first of the router's decisions on.
     routed: Option<OwnedRwLockReadGuard<()>>,
+    /// The chat as it is stored; none while nothing else is decided.
+    before: Option<Box<Before>>,
+    /// What a customer who did not come back after a start misses is among what is decided.
+    misses_customer: bool,
+    /// The store refused a batch of which nothing was written, and nothing else was.
+    refused: bool,
 }
 
-/// A turn that went well.
+/// The chat before what is decided and not stored yet.
+struct Before {
+    chat: Chat,
+    operations: OperationsMark,
+    open_since: Timestamp,
+}
+
+impl Before {
+    fn of(state: &State) -> Self {
+        let State { chat, operations, open_since, .. } = state;
+        Self { chat: chat.clone(), operations: operations.mark(), open_since: *open_since }
+    }
+}
+
+/// A turn after which the chat is known.
 pub(super) struct Ended {
     /// The chat as it is now.
     pub(super) state: State,
     /// The rules that bind it, for the timers.
     pub(super) rules: ChatRules,
+    /// The store refused what was decided, which was taken back: it takes no more now.
+    pub(super) refused: bool,
 }
 
 /// What waits for the batch to be durable and valid.
@@ -89,6 +114,9 @@ impl Turn {
             settled: None,
             routing: None,
             routed: None,
+            before: None,
+            misses_customer: false,
+            refused: false,
         }
     }
 
@@ -116,23 +144,22 @@ impl Turn {
         } else {
             self.settled = Some(state.settled);
         }
-        if fresh && self.is_restart() && Box::pin(self.miss_customer(&mut state)).await.is_err() {
+        self.misses_customer = fresh && self.is_restart();
+        if self.misses_customer && Box::pin(self.miss_customer(&mut state)).await.is_err() {
             fail(jobs.into_iter().map(|job| job.reply), &AskError::Stopped);
             return None;
         }
         let mut jobs = jobs.into_iter();
         while let Some(job) = jobs.next() {
             if let Err(error) = self.job(&mut state, job).await {
-                self.abandon(jobs, &error);
-                return None;
+                return self.abandon(state, jobs, &error);
             }
         }
         if let Err(error) = self.flush(&mut state).await {
-            self.abandon(jobs, &error);
-            return None;
+            return self.abandon(state, jobs, &error);
         }
         self.report(&state);
-        Some(Ended { state, rules })
+        Some(Ended { state, rules, refused: false })
     }
 
     /// Whether every connection that there was ended with the node's former run. Customers of a chat that came from
@@ -163,14 +190,37 @@ impl Turn {
         self.actors.parts.delivery.loaded(license, &mark, state.chat.last_at);
     }
 
-    /// Tells everybody who waits that nothing is known of their command.
-    fn abandon(&mut self, jobs: impl Iterator<Item = Job>, error: &AskError) {
-        tracing::warn!(
-            license.id = %self.writer.key.license, chat.id = %self.writer.key.chat, %error,
-            "a turn failed, the chat is loaded anew"
-        );
+    /// Tells everybody who waits why their command was not carried out, or that nothing is known of it. Gives the chat as it
+    /// is stored, if that is known: reading it again would ask more of a store that is too slow already.
+    fn abandon(mut self, state: State, jobs: impl Iterator<Item = Job>, error: &AskError) -> Option<Ended> {
+        let ended = self.take_back(state);
+        if ended.is_none() {
+            tracing::warn!(
+                license.id = %self.writer.key.license, chat.id = %self.writer.key.chat, %error,
+                "a turn failed, the chat is loaded anew"
+            );
+        }
         fail(self.held.drain(..).map(|held| held.reply), error);
         fail(jobs.map(|job| job.reply), error);
+        ended
+    }
+
+    /// Undoes what was decided and refused by the store. What the router decided, and what was missed since the node's
+    /// former run, is only found by loading.
+    fn take_back(&mut self, mut state: State) -> Option<Ended> {
+        if !self.refused || self.routed.is_some() || self.misses_customer {
+            return None;
+        }
+        if let Some(before) = self.before.take() {
+            if !state.operations.take_back(before.operations) {
+                return None;
+            }
+            state.chat = before.chat;
+            state.open_since = before.open_since;
+        }
+        self.report(&state);
+        let (_, rules) = self.tenant.take()?;
+        Some(Ended { state, rules, refused: true })
     }
 
     async fn job(&mut self, state: &mut State, job: Job) -> Result<(), AskError> {
@@ -200,11 +250,15 @@ impl Turn {
             }
             Work::Command(command) => *command,
         };
-        match self.decide(state, command, &caller).await? {
-            Ok(decision) => self.carry_out(state, decision, reply, origin).await,
-            Err(rejection) => {
+        match self.decide(state, command, &caller).await {
+            Ok(Ok(decision)) => self.carry_out(state, decision, reply, origin).await,
+            Ok(Err(rejection)) => {
                 let _ = reply.send(Err(AskError::Rejected(rejection).into()));
                 Ok(())
+            }
+            Err(error) => {
+                let _ = reply.send(Err(error.clone().into()));
+                Err(error)
             }
         }
     }
@@ -336,6 +390,7 @@ impl Turn {
         let row = record::encode(changes);
         self.bytes += row.len();
         self.rows.push(row);
+        self.before.get_or_insert_with(|| Box::new(Before::of(state)));
         self.apply(state, changes);
         let brings_customer =
             |change: &Change| matches!(change, Change::UserAdded(user) if user.id.customer().is_some());
@@ -362,14 +417,14 @@ impl Turn {
         &mut self,
         state: &mut State,
         changes: &[Change],
-        older_thread: Option<crate::domain::id::ThreadId>,
+        older_thread: Option<ThreadId>,
     ) -> Result<(), AskError> {
         self.flush(state).await?;
         if let Some(thread) = older_thread {
             let rows = self.writer.read_all(&self.actors, &thread).await?;
             self.writer.restamp(&self.actors, &thread, &rows).await?;
             let seq = rows.last().map_or(0, |row| row.seq) + 1;
-            self.writer.append(&self.actors, &thread, seq, vec![record::encode(changes)], Vec::new()).await?;
+            self.append(&thread, seq, vec![record::encode(changes)], Vec::new()).await?;
             self.apply(state, changes);
             return self.writer.validate(&self.actors).await;
         }
@@ -380,12 +435,7 @@ impl Turn {
     }
 
     /// Opening: validate, move the pointer, append the first row, validate.
-    async fn open(
-        &mut self,
-        state: &mut State,
-        changes: &[Change],
-        opened: &crate::domain::chat::Chat,
-    ) -> Result<(), AskError> {
+    async fn open(&mut self, state: &mut State, changes: &[Change], opened: &Chat) -> Result<(), AskError> {
         let Some(thread) = opened.thread.clone() else { return Err(AskError::Stopped) };
         let before = state.chat.clone();
         let previous = before.thread.as_ref().map(|thread| thread.id.clone());
@@ -417,7 +467,7 @@ impl Turn {
         if state.open_since != thread.created_at {
             index.push(gone(state.open_since));
         }
-        self.writer.append(&self.actors, &thread.id, seq, vec![record::encode(changes)], index).await?;
+        self.append(&thread.id, seq, vec![record::encode(changes)], index).await?;
         self.apply(state, changes);
         state.seq = seq;
         self.writer.validate(&self.actors).await?;
@@ -437,11 +487,25 @@ impl Turn {
             let count = rows.len() as u64;
             let mut index = std::mem::take(&mut self.index);
             index.extend(self.reenter(state));
-            self.writer.append(&self.actors, &thread, state.seq + 1, rows, index).await?;
+            self.append(&thread, state.seq + 1, rows, index).await?;
             state.seq += count;
             self.writer.validate(&self.actors).await?;
+            self.before = None;
         }
         self.tell(state).await
+    }
+
+    /// Appends while the chat in memory, but for what [`Self::before`] can undo, is what is stored.
+    async fn append(
+        &mut self,
+        thread: &ThreadId,
+        first_seq: u64,
+        rows: Vec<Bytes>,
+        index: Vec<IndexWrite>,
+    ) -> Result<(), AskError> {
+        let appended = self.writer.append(&self.actors, thread, first_seq, rows, index).await;
+        self.refused = matches!(&appended, Err(AskError::Store(error)) if error.is_retryable());
+        appended
     }
 
     /// A chat that stays open for long is entered again among the open ones, where starts look for it.
@@ -556,7 +620,7 @@ fn from_log(push: &Push) -> Option<u64> {
     }
 }
 
-fn hides_last_event(change: &Change, chat: &crate::domain::chat::Chat) -> bool {
+fn hides_last_event(change: &Change, chat: &Chat) -> bool {
     matches!(change, Change::EventDeleted(id) if chat.shows_as_last(id))
 }
 
