@@ -369,22 +369,30 @@ fn free_ports<const N: usize>(address: &str) -> [u16; N] {
     listeners.map(|listener| listener.local_addr().expect("an address").port())
 }
 
-/// Several nodes that keep three copies, each on a loopback address of its own.
+/// Several nodes, each on a loopback address of its own.
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
     _scratch: TempDir,
 }
 
 impl Cluster {
-    /// Starts three nodes, one after another.
+    /// Starts three nodes of one cluster, one after another.
     pub(crate) fn start_three() -> Self {
-        let scratch = tempfile::tempdir().expect("a scratch folder");
-        let addresses = ["127.0.0.11", "127.0.0.12", "127.0.0.13"];
         let tokens = [i64::MIN, -3_074_457_345_618_258_603, 3_074_457_345_618_258_602];
+        Self::start(&["127.0.0.11", "127.0.0.12", "127.0.0.13"], &tokens, |_| "127.0.0.11")
+    }
+
+    /// Starts two nodes that do not know each other.
+    pub(crate) fn start_two_apart() -> Self {
+        Self::start(&["127.0.0.21", "127.0.0.22"], &[i64::MIN, 0], |address| address)
+    }
+
+    fn start(addresses: &[&'static str], tokens: &[i64], seed: fn(&'static str) -> &'static str) -> Self {
+        let scratch = tempfile::tempdir().expect("a scratch folder");
         // The same ports on every address: nodes find each other by the storage port, drivers by the native one.
         let [native_port, storage_port] = free_ports(addresses[0]);
         let mut nodes = Vec::new();
-        for (address, token) in addresses.into_iter().zip(tokens) {
+        for (&address, &token) in addresses.iter().zip(tokens) {
             let [jmx_port] = free_ports("127.0.0.1");
             let place = Place {
                 address: address.to_owned(),
@@ -392,7 +400,7 @@ impl Cluster {
                 storage_port,
                 jmx_port,
                 token,
-                seed: format!("{}:{storage_port}", addresses[0]),
+                seed: format!("{}:{storage_port}", seed(address)),
                 cluster_size: addresses.len(),
             };
             let folder = scratch.path().join(address);

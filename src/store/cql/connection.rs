@@ -16,7 +16,7 @@ use super::{CqlOptions, OpenError};
 const SPECULATIVE: usize = 2;
 /// A connection without any answer for twice this long is given up.
 const KEEPALIVE: Duration = Duration::from_secs(4);
-/// Changes of the schema take their time.
+/// Changes of the schema take their time, and so does their way to all nodes.
 pub(super) const SCHEMA_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) async fn connect(options: &CqlOptions) -> Result<Session, OpenError> {

@@ -41,6 +41,8 @@ pub struct Migrated {
 pub async fn migrate(options: &CqlOptions, me: Uuid) -> Result<Migrated, OpenError> {
     options.check()?;
     let session = connection::connect(options).await?;
+    // What is changed while the nodes disagree may be changed twice.
+    agree(&session).await?;
     let migrator = Migrator { session: &session, options, me };
     migrator.make_own_tables().await?;
     migrator.take_lease().await?;
@@ -54,7 +56,7 @@ pub async fn migrate(options: &CqlOptions, me: Uuid) -> Result<Migrated, OpenErr
 
 /// Checks that exactly the migrations of this build were applied.
 pub(super) async fn check_schema(session: &Session, options: &CqlOptions) -> Result<(), OpenError> {
-    session.check_schema_agreement().await.map_err(|error| OpenError::Disagreement(Box::new(error)))?;
+    agree(session).await?;
     let tables = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
     let found =
         rows(session, options, "looking for its tables", tables, (&options.keyspace, "schema_migrations"));
@@ -66,6 +68,12 @@ pub(super) async fn check_schema(session: &Session, options: &CqlOptions) -> Res
         Some(migration) => Err(behind(migration.name)),
         None => Ok(()),
     }
+}
+
+/// Waits until all nodes that can be reached have the same schema, or says that they do not come to it.
+async fn agree(session: &Session) -> Result<(), OpenError> {
+    let agreed = session.await_schema_agreement().await;
+    agreed.map(drop).map_err(|error| OpenError::Disagreement(Box::new(error)))
 }
 
 /// What was applied: name and checksum by number.
@@ -140,11 +148,7 @@ impl Migrator<'_> {
         statement.set_request_timeout(Some(SCHEMA_TIMEOUT));
         let changed = self.session.query_unpaged(statement, ()).await;
         changed.map_err(|error| OpenError::of("changing the schema", error))?;
-        self.session
-            .await_schema_agreement()
-            .await
-            .map_err(|error| OpenError::Disagreement(Box::new(error)))?;
-        Ok(())
+        agree(self.session).await
     }
 
     async fn take_lease(&self) -> Result<(), OpenError> {

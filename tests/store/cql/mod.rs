@@ -1,6 +1,7 @@
 //! Tests of the CQL store on a real server: the common suite, the migrator, and what happens when the database is away.
 
 mod away;
+mod disagreement;
 mod killed;
 mod migrations;
 mod suite;
