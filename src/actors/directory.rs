@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::chat::{Answer, AskQuiet, ChatActor, Job, Refused, Retire, Snapshot, Work};
+use super::decisions::Decisions;
 use super::delivery::Delivery;
 use super::elsewhere::{ChatCall, Elsewhere};
 use super::error::AskError;
@@ -88,6 +89,7 @@ pub struct Actors {
     pub(super) shards: Shards,
     pub(super) reports: Reports,
     pub(super) roll: Roll,
+    pub(super) decisions: Decisions,
     /// Where work waits for an owner to be known.
     pub(super) parking: Parking,
     /// Events stored since somebody last asked.
@@ -109,6 +111,7 @@ impl Actors {
     pub fn new(parts: ActorsParts) -> Arc<Self> {
         assert!(!parts.arbiters.is_empty(), "actors need a thread to live on");
         let shards = Shards::new(parts.ownership.shards());
+        let decisions = Decisions::start(parts.store.clone(), &parts.arbiters[0]);
         Arc::new(Self {
             parts,
             chats: DashMap::new(),
@@ -117,6 +120,7 @@ impl Actors {
             shards,
             reports: Reports::default(),
             roll: Roll::default(),
+            decisions,
             parking: Parking::default(),
             events: AtomicUsize::new(0),
         })
@@ -388,6 +392,11 @@ impl Actors {
             }
         }
         snapshots
+    }
+
+    /// Waits until the decisions that were made here until now can be explained, or could not be written.
+    pub async fn flush_decisions(&self) {
+        self.decisions.flush().await;
     }
 
     /// Counts events that became durable.

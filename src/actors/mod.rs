@@ -14,6 +14,7 @@
 
 pub mod barrier;
 pub mod chat;
+pub mod decisions;
 pub mod delivery;
 mod directory;
 pub mod elsewhere;

@@ -25,6 +25,11 @@ pub fn month(at: Timestamp) -> String {
     format!("{year:04}-{month:02}")
 }
 
+/// Hours since 1970, as text.
+pub fn hour(at: Timestamp) -> String {
+    at.0.div_euclid(60 * MINUTE_US).to_string()
+}
+
 /// Minutes since 1970, as text.
 pub fn minute(at: Timestamp) -> String {
     at.0.div_euclid(MINUTE_US).to_string()

@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::{LicenseView, Outcome, TokenView};
-use crate::actors::{Actors, AskError};
-use crate::config::{OverrideError, set_override};
+use crate::actors::Actors;
+use crate::config::{Config, OverrideError, set_override};
 use crate::domain::id::{AgentId, ChatId, ClientId, GroupId, LicenseId};
 use crate::domain::license::{Client, License, Settings};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use crate::tenants::{
     LicensePlan, MAX_NEW_AGENTS, NewToken, Origin, Tenants, TokenError, TokenId, TokenKind, make_license,
 };
@@ -146,14 +146,6 @@ pub enum OperationError {
     /// Working hours that mean nothing.
     #[error("work_scheduler: {0}")]
     BadSchedule(String),
-    /// Only a running server knows.
-    #[error(
-        "no server runs on this data dir; the decisions of routers are known to the running server alone"
-    )]
-    NoServer,
-    /// The router did not answer.
-    #[error("the router did not answer")]
-    Router(#[source] AskError),
     /// Not scheme, host and port.
     #[error("{0} is no origin: write scheme, host and port only, such as https://shop.example")]
     BadOrigin(String),
@@ -178,6 +170,10 @@ pub struct Services {
     pub tenants: Tenants,
     /// Where the server is reached; written into the credentials of a new license.
     pub base_url: String,
+    /// The server's settings.
+    pub config: Arc<Config>,
+    /// Where decisions are kept.
+    pub store: Arc<dyn Store>,
     /// The chats and routers of a running server; none where there is none.
     pub actors: Option<Arc<Actors>>,
 }

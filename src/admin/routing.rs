@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::operation::{OperationError, Services, TokenChoice};
 use super::outcome::{LicenseView, Outcome};
+use crate::actors::decisions;
 use crate::actors::router::work_schedule_fault;
 use crate::config::{set_of_agent, set_of_group};
 use crate::domain::id::{AgentId, ChatId, GroupId, LicenseId};
@@ -99,8 +100,11 @@ impl Services {
         chat: &ChatId,
     ) -> Result<Outcome, OperationError> {
         let license = self.the_license(license).await?;
-        let actors = self.actors.as_ref().ok_or(OperationError::NoServer)?;
-        let records = actors.router(license.id).explain(chat).await.map_err(OperationError::Router)?;
+        if let Some(actors) = &self.actors {
+            actors.flush_decisions().await;
+        }
+        let (keep, now) = (self.config.routing_for(&license).explain_keep, self.tenants.clock.now());
+        let records = decisions::explain(&*self.store, license.id, chat, keep, now).await?;
         Ok(Outcome::Explained(records))
     }
 

@@ -15,17 +15,22 @@ struct TestServer {
     _server: AdminServer,
 }
 
+fn services(tenants: Tenants, store: Arc<EmbeddedStore>) -> Services {
+    let base_url = "http://127.0.0.1:8080".to_owned();
+    Services { tenants, base_url, config: Arc::default(), store, actors: None }
+}
+
 impl TestServer {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let options =
             EmbeddedOptions { reserve_bytes: 0, ..EmbeddedOptions::new(folder.path().join("store")) };
         let store = Arc::new(EmbeddedStore::open(&options).expect("a store"));
-        let tenants = Tenants::new(store, Arc::new(SystemClock), Arc::new(OsIds));
+        let tenants = Tenants::new(store.clone(), Arc::new(SystemClock), Arc::new(OsIds));
         let path = folder.path().join("admin.sock");
         // What a server leaves that was killed.
         drop(std::os::unix::net::UnixListener::bind(&path).expect("bound"));
-        let services = Services { tenants, base_url: "http://127.0.0.1:8080".to_owned(), actors: None };
+        let services = services(tenants, store);
         let server = serve(&path, services).expect("served");
         Self { folder, _server: server }
     }
@@ -86,9 +91,9 @@ async fn a_data_dir_may_have_a_long_path() {
     std::fs::create_dir(&folder).expect("made");
     let options = EmbeddedOptions { reserve_bytes: 0, ..EmbeddedOptions::new(folder.join("store")) };
     let store = Arc::new(EmbeddedStore::open(&options).expect("a store"));
-    let tenants = Tenants::new(store, Arc::new(SystemClock), Arc::new(OsIds));
+    let tenants = Tenants::new(store.clone(), Arc::new(SystemClock), Arc::new(OsIds));
     let path = folder.join("admin.sock");
-    let _serving = serve(&path, Services { tenants, base_url: String::new(), actors: None }).expect("served");
+    let _serving = serve(&path, services(tenants, store)).expect("served");
     let mut client = Client::connect(&path).await.expect("listens");
     client.execute(&Operation::ShowLicenses { license: None }).await.expect("answered");
 }

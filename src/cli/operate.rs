@@ -71,7 +71,13 @@ async fn on_data_dir(config: &Config, operation: Operation) -> Result<Outcome, O
 
 async fn on_store(config: &Config, operation: Operation) -> Result<Outcome, OperateError> {
     let store = opening::open_store(config, Patience::GiveUp).await?;
-    let tenants = Tenants::new(store, Arc::new(SystemClock), Arc::new(OsIds));
-    let services = Services { tenants, base_url: config.base_url(config.server.listen), actors: None };
+    let tenants = Tenants::new(store.clone(), Arc::new(SystemClock), Arc::new(OsIds));
+    let services = Services {
+        tenants,
+        base_url: config.base_url(config.server.listen),
+        config: Arc::new(config.clone()),
+        store,
+        actors: None,
+    };
     Ok(services.execute(operation).await?)
 }

@@ -52,8 +52,7 @@ pub(super) fn explain(config: &Config, flags: Explain) -> Result<(), Box<dyn Err
     let text = if flags.json {
         serde_json::to_string_pretty(&records)? + "\n"
     } else if records.is_empty() {
-        "nothing is known of that chat: it was never routed here, or longer ago than routing.explain_keep, or \
-         before the server's last start\n"
+        "nothing is known of that chat: it was never routed here, or longer ago than routing.explain_keep\n"
             .to_owned()
     } else {
         records.iter().map(told).collect()

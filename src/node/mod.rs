@@ -207,7 +207,13 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
     let _admin = match config.server.store {
         // Whoever holds the store's lock speaks for it; on CQL commands go to the store themselves.
         StoreKind::Embedded => {
-            let services = Services { tenants: tenants.clone(), base_url, actors: Some(actors.clone()) };
+            let services = Services {
+                tenants: tenants.clone(),
+                base_url,
+                config: config.clone(),
+                store: store.clone(),
+                actors: Some(actors.clone()),
+            };
             Some(admin::serve(&config.server.admin_socket(), services)?)
         }
         StoreKind::Cql => {

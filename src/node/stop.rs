@@ -82,6 +82,10 @@ async fn drain(config: &Config, server: RunningServer, context: &Arc<EdgeContext
     if !wait_until(end, quiet).await {
         registry.sessions().iter().for_each(|session| session.cut());
     }
+    let written = context.requests.actors().flush_decisions();
+    if tokio::time::timeout_at(end.max(Instant::now() + LAST_WORDS), written).await.is_err() {
+        tracing::warn!("the last decisions of the routers cannot be explained later");
+    }
     let stopped = async {
         server.handle.stop(true).await;
         drop(server.ended.await);

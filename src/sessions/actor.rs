@@ -433,7 +433,8 @@ impl<K: Kind> Session<K> {
     fn disconnect(&mut self, reason: &'static str, ctx: &mut ws::WebsocketContext<Self>) {
         let payload = format!("{{\"reason\":\"{reason}\"}}");
         ctx.text(envelope::push(ApiVersion::V3_6, K::DISCONNECTED, &payload));
-        if reason.ends_with("logged_out_remotely") {
+        // Whoever takes the token back signs the agent out: they cannot come back with it.
+        if reason == "access_token_revoked" {
             self.leave = Leave::RemotelySignedOut;
         }
         ctx.close(Some(ws::CloseCode::Normal.into()));

@@ -27,17 +27,20 @@ pub enum IndexTable {
     Due,
     /// Owner license, bucket day, position creation (µs), id thread: archives.
     ThreadsByDay,
+    /// Owner license, bucket an hour and a chat, position moment (µs), id decision: why chats went where they went.
+    Decisions,
 }
 
 impl IndexTable {
     /// Every table.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ThreadsByChat,
         Self::ChatsByLicense,
         Self::ChatsByCustomer,
         Self::OpenChats,
         Self::Due,
         Self::ThreadsByDay,
+        Self::Decisions,
     ];
 }
 
@@ -146,6 +149,6 @@ pub trait Indexes: Send + Sync {
     async fn scan_index(&self, scan: IndexScan) -> Result<Vec<IndexRow>, StoreError>;
 
     /// Lets go of a bucket that nobody will read or write again (minutes that have passed). The embedded store frees
-    /// its space now; on CQL the tables of timers expire by themselves and nothing is done.
+    /// its space now; on CQL the tables of timers and decisions expire by themselves and nothing is done.
     async fn retire_bucket(&self, table: IndexTable, owner: i64, bucket: &str) -> Result<(), StoreError>;
 }

@@ -18,5 +18,6 @@ mod away;
 mod commands;
 mod customer;
 mod database;
+mod explain;
 #[allow(dead_code, reason = "other test binaries use the rest of it")]
 mod robust;

@@ -15,7 +15,6 @@ use super::super::barrier::Known;
 use super::super::roll::RollCall;
 use super::super::{Actors, ChatKey, Origin};
 use super::duty::duty;
-use super::explained::Explained;
 use super::message::{
     AgentCame, AgentLeft, AskChats, AskCounts, AskOnlineGroups, AskPlace, AskRoute, AskStatuses, Leave,
     NodeGone, NodeRoll, Report, SetAway, SetStatus, ShardMoved, Status, Stop, Unreplied,
@@ -29,7 +28,7 @@ use crate::domain::command::Command;
 use crate::domain::id::{AgentId, ChatId, GroupId, LicenseId};
 use crate::domain::license::{Agent, AgentKind, License, LoginStatus};
 use crate::domain::routing::{
-    AgentStatus, DecisionId, DecisionRecord, Effect, GroupStatus, LeaveReason, Router, RouterSettings,
+    AgentStatus, DecisionId, Effect, GroupStatus, LeaveReason, Router, RouterSettings,
 };
 use crate::domain::time::Timestamp;
 
@@ -45,7 +44,6 @@ pub(super) struct RouterActor {
     presence: Presence,
     /// The active chats as they last reported themselves.
     views: HashMap<ChatId, RoutingView>,
-    explained: Explained,
     /// When somebody's working hours begin or end next.
     next_duty: Option<Timestamp>,
     /// Version and settled decision of the last report of each chat, of closed ones for a while.
@@ -92,7 +90,6 @@ impl RouterActor {
             license: None,
             presence: Presence::default(),
             views: HashMap::new(),
-            explained: Explained::default(),
             next_duty: None,
             heard: HashMap::new(),
             timer: None,
@@ -108,11 +105,6 @@ impl RouterActor {
     /// The rules' view of the license.
     pub(super) fn router(&self) -> &Router {
         &self.router
-    }
-
-    /// The decisions about a chat that are still kept, oldest first.
-    pub(super) fn explained(&self, chat: &ChatId) -> Vec<DecisionRecord> {
-        self.explained.of(chat, self.explain_keep(), self.now())
     }
 
     fn explain_keep(&self) -> Duration {
@@ -183,7 +175,7 @@ impl RouterActor {
             for effect in effects {
                 if let Effect::Decided(record) = effect {
                     tracing::debug!(license.id = %license.id, ?record, "routed");
-                    self.explained.add(record, keep);
+                    self.actors.decisions.add(license.id, self.term, keep, record);
                 } else if let Some((key, command, decision)) = translate::order(&license, effect) {
                     self.order(key, command, decision);
                 }
@@ -431,7 +423,9 @@ impl Handler<AgentCame> for RouterActor {
 impl Handler<AgentLeft> for RouterActor {
     type Result = ();
 
+    /// Somebody whose account was removed has left for that reason.
     fn handle(&mut self, left: AgentLeft, ctx: &mut Self::Context) {
+        self.catch_up(ctx);
         let change = self.presence.left(&left.agent, left.session, left.how);
         self.status_changed(&left.agent, change, None, ctx);
     }

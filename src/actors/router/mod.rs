@@ -5,7 +5,6 @@
 
 mod actor;
 mod duty;
-mod explained;
 mod handle;
 mod local;
 mod message;

@@ -1,4 +1,4 @@
-//! Questions to a router that change nothing in chats: who would get one, who could, why one went where it did, how
+//! Questions to a router that change nothing in chats: who would get one, who could, how
 //! things stand. Plain data, one message for all of them.
 
 use actix::{Handler, Message};
@@ -8,16 +8,12 @@ use super::super::AskError;
 use super::actor::RouterActor;
 use super::handle::RouterHandle;
 use crate::domain::id::{AgentId, ChatId, GroupId};
-use crate::domain::routing::{
-    CustomerGroupStatus, DecisionRecord, GroupStatus, Prediction, PredictionError, RouterSnapshot,
-};
+use crate::domain::routing::{CustomerGroupStatus, GroupStatus, Prediction, PredictionError, RouterSnapshot};
 
 /// A question.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RouterQuery {
-    /// Why did the chat go where it went?
-    Explain(ChatId),
     /// How do things stand?
     Snapshot,
     /// Who would get a chat of these groups?
@@ -40,7 +36,6 @@ pub enum RouterQuery {
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the variants are those of the questions")]
 pub enum RouterReply {
-    Explained(Vec<DecisionRecord>),
     Snapshot(Box<RouterSnapshot>),
     Predicted(Result<Prediction, PredictionError>),
     CustomerGroups(Vec<(GroupId, CustomerGroupStatus)>),
@@ -58,7 +53,6 @@ impl Handler<RouterQuery> for RouterActor {
     fn handle(&mut self, query: RouterQuery, _: &mut Self::Context) -> Self::Result {
         let router = self.router();
         actix::MessageResult(match query {
-            RouterQuery::Explain(chat) => RouterReply::Explained(self.explained(&chat)),
             RouterQuery::Snapshot => RouterReply::Snapshot(Box::new(router.snapshot())),
             RouterQuery::Predict { groups, recent } => {
                 RouterReply::Predicted(router.predicted_agent(&groups, recent.as_ref(), false))
@@ -77,17 +71,6 @@ impl Handler<RouterQuery> for RouterActor {
 }
 
 impl RouterHandle {
-    /// The decisions about a chat, oldest first, as far as they are kept (`routing.explain_keep`).
-    ///
-    /// # Errors
-    /// [`AskError::Deadline`].
-    pub async fn explain(&self, chat: &ChatId) -> Result<Vec<DecisionRecord>, AskError> {
-        match self.query(RouterQuery::Explain(chat.clone())).await? {
-            RouterReply::Explained(records) => Ok(records),
-            _ => Err(AskError::Stopped),
-        }
-    }
-
     /// What an operator sees.
     ///
     /// # Errors

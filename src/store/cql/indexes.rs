@@ -62,7 +62,7 @@ impl Indexes for CqlStore {
         Ok(rows)
     }
 
-    /// Timers expire by the table's time to live: deleting them would only add tombstones.
+    /// Timers and decisions expire by the table's time to live: deleting them would only add tombstones.
     async fn retire_bucket(&self, _table: IndexTable, _owner: i64, _bucket: &str) -> Result<(), StoreError> {
         Ok(())
     }

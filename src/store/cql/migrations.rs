@@ -60,6 +60,7 @@ migrations! {
     "0018_open_chats",
     "0019_due_timers",
     "0020_threads_by_day",
+    "0021_decisions",
 }
 
 #[cfg(test)]

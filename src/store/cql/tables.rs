@@ -44,6 +44,7 @@ pub(super) fn index(table: IndexTable) -> IndexSpec {
         IndexTable::OpenChats => ("open_chats", "shard", "day", "license", "chat"),
         IndexTable::Due => ("due_timers", "shard", "minute", "deadline", "chat"),
         IndexTable::ThreadsByDay => ("threads_by_day", "license", "day", "created_at", "thread"),
+        IndexTable::Decisions => ("decisions", "license", "bucket", "decided_at", "id"),
     };
     IndexSpec { table, owner, bucket, position, id }
 }

@@ -127,6 +127,7 @@ pub(super) fn bucket(table: IndexTable, owner: i64, bucket: &str) -> Result<Vec<
         IndexTable::OpenChats => 4,
         IndexTable::Due => 5,
         IndexTable::ThreadsByDay => 6,
+        IndexTable::Decisions => 7,
     };
     Ok(Builder::new(INDEX).raw(&[table]).number(owner).text("an index bucket", bucket)?.0)
 }

@@ -39,3 +39,21 @@ async fn a_chat_s_decisions_are_told_in_order_with_those_who_were_considered() {
     let unknown = operator(&node, &["explain", "NOSUCHCHAT"]);
     assert!(unknown.starts_with("nothing is known of that chat"), "{unknown}");
 }
+
+#[tokio::test]
+async fn decisions_are_explained_after_a_restart_and_without_a_server() {
+    let node = TestNode::with(&[], Plan { licenses: 1, ..Plan::default() }).await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in().await;
+    let chat = license.customer().await.logs_in().await.starts_chat("hello").await;
+    is_served_by(&agent, &chat, agent.id()).await;
+    let before = operator(&node, &["explain", &chat.id]);
+    assert!(before.contains("who gets the new thread?"), "{before}");
+    node.terminate().await;
+    assert_eq!(operator(&node, &["explain", &chat.id]), before, "no server runs");
+    node.launch().await;
+    let agent = license.agent(1).logs_in().await;
+    agent.deactivates(&chat).await;
+    let after = operator(&node, &["explain", &chat.id]);
+    assert!(after.starts_with(&before), "{after}");
+}

@@ -80,6 +80,45 @@ async fn the_chats_of_a_removed_agent_go_to_others_with_the_reason() {
 }
 
 #[tokio::test]
+async fn who_is_signed_out_by_somebody_else_is_followed_at_once_by_another_else_the_queue_else_the_archive() {
+    // Who only lost the connection would be waited for.
+    let node = node(&[("routing.agent_disconnect_grace", "1h")]).await;
+    let license = node.license();
+    let id = license.prepared.credentials.license_id.to_string();
+    let signs_out = |agent: &TestAgent| {
+        operator(&node, &["token", "revoke", "--license", &id, "--agent", agent.id()]);
+    };
+    let (agent, customer, chat) = served(&license).await;
+    let other = license.agent(2).logs_in().await;
+    signs_out(&agent);
+    agent.closed().await;
+    customer.expect_push("incoming_event", tells(&chat, "routing.assigned_remotely_signed_out")).await;
+    is_served_by(&other, &chat, other.id()).await;
+    signs_out(&other);
+    other.closed().await;
+    customer.expect_push("incoming_event", tells(&chat, "routing.unassigned_remotely_signed_out")).await;
+
+    let third = license.agent(3).logs_in().await;
+    is_served_by(&third, &chat, third.id()).await;
+    operator(
+        &node,
+        &[
+            "license",
+            "set",
+            "--license",
+            &id,
+            "--set",
+            "chats.queue.enabled=false",
+            "--set",
+            "routing.offline_start=refuse",
+        ],
+    );
+    signs_out(&third);
+    customer.expect_push("incoming_event", tells(&chat, "routing.archived_remotely_signed_out")).await;
+    customer.expect_push("chat_deactivated", |push| push["chat_id"] == *chat.id).await;
+}
+
+#[tokio::test]
 async fn who_leaves_a_chat_by_hand_is_followed_by_somebody_else() {
     let node = TestNode::with(&[], Plan { licenses: 1, ..Plan::default() }).await;
     let license = node.license();

@@ -212,6 +212,7 @@ impl TestNode {
     /// Runs a command of the operator on this server, which has to succeed; says what it printed.
     pub(crate) async fn operates(&self, line: &[&str]) -> String {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        command.envs(self.settings.iter().map(|(key, value)| (variable(key), value)));
         let output = command.args(line).arg("--data-dir").arg(&self.data_dir).output().await;
         let output = output.expect("the program runs");
         assert!(output.status.success(), "{line:?}: {}", String::from_utf8_lossy(&output.stderr));
