@@ -145,6 +145,25 @@ impl RouterActor {
         self.carry_out(effects, ctx);
     }
 
+    /// Takes what is known of the license by now, so that whoever comes after a change was made is judged by it.
+    fn catch_up(&mut self, ctx: &mut Context<Self>) {
+        let newest = self.actors.parts.licenses.known_license(self.license_id);
+        let known = self.license.as_ref().map(|license| license.version);
+        if let Some(license) = newest
+            && known < Some(license.version)
+        {
+            self.configure(license, ctx);
+        }
+    }
+
+    /// The status that an agent begins a day with.
+    fn login_status(license: Option<&License>, agent: &AgentId) -> Status {
+        match license.and_then(|license| license.agent(agent)).map(|agent| agent.login_status) {
+            Some(LoginStatus::NotAcceptingChats) => Status::NotAccepting,
+            Some(LoginStatus::AcceptingChats) | None => Status::Accepting,
+        }
+    }
+
     fn put_agent(&mut self, agent: &Agent, rules: &RoutingRules, now: Timestamp) -> Vec<Effect> {
         let (on_duty, until) =
             agent.work_scheduler.as_ref().map_or((true, None), |schedule| duty(schedule, now));
@@ -333,7 +352,10 @@ impl RouterActor {
     }
 
     fn roll(&mut self, node: Incarnation, roll: &RollCall, ctx: &mut Context<Self>) {
-        for (agent, change) in self.presence.roll(node, roll) {
+        self.catch_up(ctx);
+        let license = self.license.clone();
+        let login = |agent: &AgentId| Self::login_status(license.as_deref(), agent);
+        for (agent, change) in self.presence.roll(node, roll, login) {
             self.status_changed(&agent, change, None, ctx);
         }
     }
@@ -343,6 +365,7 @@ impl Handler<AskRoute> for RouterActor {
     type Result = MessageResult<AskRoute>;
 
     fn handle(&mut self, question: AskRoute, ctx: &mut Self::Context) -> Self::Result {
+        self.catch_up(ctx);
         let now = self.now();
         let routed =
             match translate::asked(&question.chat, question.version, question.settled, question.request) {
@@ -408,11 +431,8 @@ impl Handler<AgentCame> for RouterActor {
     type Result = MessageResult<AgentCame>;
 
     fn handle(&mut self, came: AgentCame, ctx: &mut Self::Context) -> Self::Result {
-        let agent = self.license.as_ref().and_then(|license| license.agent(&came.agent));
-        let login = match agent.map(|agent| agent.login_status) {
-            Some(LoginStatus::NotAcceptingChats) => Status::NotAccepting,
-            Some(LoginStatus::AcceptingChats) | None => Status::Accepting,
-        };
+        self.catch_up(ctx);
+        let login = Self::login_status(self.license.as_deref(), &came.agent);
         let AgentCame { agent, session, moment, away, reconnect } = came;
         let (status, change) = self.presence.came(&agent, (session, moment), away, reconnect, login);
         self.status_changed(&agent, change, None, ctx);

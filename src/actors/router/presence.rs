@@ -56,7 +56,8 @@ impl Presence {
         login: Status,
     ) -> (Status, Change) {
         let seen = self.agents.entry(agent.clone()).or_default();
-        if seen.sessions.is_empty() {
+        // A roll may have named this session before it was heard of here: the day begins with it all the same.
+        if seen.sessions.keys().all(|known| *known == session) {
             seen.away.clear();
             seen.chosen = seen.last.filter(|_| reconnect).unwrap_or(login);
         }
@@ -112,7 +113,13 @@ impl Presence {
     }
 
     /// Takes a node's word for who is there: sessions that it does not name are over, but for those that began since.
-    pub(super) fn roll(&mut self, node: Incarnation, roll: &RollCall) -> Vec<(AgentId, Change)> {
+    /// `login` is what an agent begins a day with, for those whose status the node has not heard.
+    pub(super) fn roll(
+        &mut self,
+        node: Incarnation,
+        roll: &RollCall,
+        login: impl Fn(&AgentId) -> Status,
+    ) -> Vec<(AgentId, Change)> {
         let mut changes = Vec::new();
         let named: HashSet<(&AgentId, u64)> = roll
             .present
@@ -123,7 +130,7 @@ impl Presence {
             let seen = self.agents.entry(present.agent.clone()).or_default();
             if seen.sessions.is_empty() && seen.status == Status::Offline {
                 seen.away.clear();
-                seen.chosen = present.status.unwrap_or(Status::Accepting);
+                seen.chosen = present.status.unwrap_or_else(|| login(&present.agent));
             }
             for number in &present.sessions {
                 let session = SessionId { node, number: *number };
@@ -166,7 +173,7 @@ impl Presence {
 
     /// A node is no more, nor are its sessions.
     pub(super) fn node_gone(&mut self, node: Incarnation) -> Vec<(AgentId, Change)> {
-        self.roll(node, &RollCall { moment: u64::MAX, present: Vec::new() })
+        self.roll(node, &RollCall { moment: u64::MAX, present: Vec::new() }, |_| Status::Offline)
     }
 
     /// Everybody who is not offline.
@@ -277,14 +284,38 @@ mod tests {
         presence.came(&smith, (elsewhere, 9), false, false, accepting);
         presence.came(&brown, (session(2), 8), false, false, accepting);
         let roll = RollCall { moment: 7, present: Vec::new() };
-        assert_eq!(presence.roll(here, &roll), [], "one has another session, the other came since");
+        assert_eq!(
+            presence.roll(here, &roll, |_| accepting),
+            [],
+            "one has another session, the other came since"
+        );
         let gone = presence.node_gone(elsewhere.node);
         assert_eq!(gone, [(smith.clone(), Change::Gone(Leave::Disconnected))]);
         let present =
             Present { agent: smith.clone(), sessions: vec![5], away: vec![5], status: Some(accepting) };
-        let back = presence.roll(here, &RollCall { moment: 9, present: vec![present] });
+        let back = presence.roll(here, &RollCall { moment: 9, present: vec![present] }, |_| accepting);
         let brown_left = (brown, Change::Gone(Leave::Disconnected));
         assert_eq!(back, [(smith.clone(), Change::Now(Status::NotAccepting)), brown_left]);
         assert_eq!(presence.set_away(&smith, session(5), false), Some(Change::Now(accepting)));
+    }
+
+    #[test]
+    fn a_roll_that_is_ahead_of_a_login_changes_nothing_about_what_the_day_begins_with() {
+        let (agent, begun) = (AgentId::new("smith@example.com"), session(1));
+        let roll = |moment| {
+            let present = Present { agent: agent.clone(), sessions: vec![1], away: vec![], status: None };
+            RollCall { moment, present: vec![present] }
+        };
+        let mut presence = Presence::default();
+        let told = presence.roll(begun.node, &roll(2), |_| Status::NotAccepting);
+        assert_eq!(told, [(agent.clone(), Change::Now(Status::NotAccepting))]);
+        let came = presence.came(&agent, (begun, 1), false, false, Status::NotAccepting);
+        assert_eq!(came, (Status::NotAccepting, Change::None));
+        // Somebody who reconnects has what they had before, whatever comes first.
+        presence.set(&agent, Status::Accepting, false);
+        presence.left(&agent, begun, Leave::Disconnected);
+        presence.roll(begun.node, &roll(4), |_| Status::NotAccepting);
+        let back = presence.came(&agent, (begun, 3), false, true, Status::NotAccepting);
+        assert_eq!(back, (Status::Accepting, Change::Now(Status::Accepting)));
     }
 }
