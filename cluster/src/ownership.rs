@@ -115,6 +115,7 @@ struct Inner {
     run: RwLock<Arc<Run>>,
     table: RwLock<ShardTable>,
     peers: watch::Sender<Vec<Peer>>,
+    awake: RwLock<Vec<Incarnation>>,
     impaired: watch::Sender<bool>,
     events: broadcast::Sender<ShardEvent>,
     occupant: RwLock<Option<Arc<dyn Occupant>>>,
@@ -164,6 +165,7 @@ impl Ownership {
             run: RwLock::new(Arc::new(run)),
             table: RwLock::new(ShardTable::new(layout.shards)),
             peers: watch::Sender::new(Vec::new()),
+            awake: RwLock::default(),
             impaired: watch::Sender::new(false),
             events: broadcast::Sender::new(EVENTS),
             occupant: RwLock::default(),
@@ -252,6 +254,9 @@ impl Ownership {
                 // The links have to know them as well.
                 return Some(Effect::Members(members));
             }
+            Effect::Awake(peers) => {
+                *self.inner.awake.write().unwrap_or_else(PoisonError::into_inner) = peers;
+            }
             Effect::Impaired(impaired) => {
                 self.inner.impaired.send_replace(impaired);
             }
@@ -335,6 +340,11 @@ impl Ownership {
     /// The living incarnations other than this one.
     pub fn peers(&self) -> watch::Receiver<Vec<Peer>> {
         self.inner.peers.subscribe()
+    }
+
+    /// Whether a peer was heard lately: not so one that is on record but died before this node could speak with it.
+    pub fn is_awake(&self, peer: Incarnation) -> bool {
+        self.inner.awake.read().unwrap_or_else(PoisonError::into_inner).contains(&peer)
     }
 
     /// Whether the own row could not be confirmed for two seconds: nothing can be acknowledged until that changes.

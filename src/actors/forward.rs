@@ -177,6 +177,16 @@ impl Actors {
         }
     }
 
+    /// Whether every shard has an owner that can be expected to answer: this node, or another that was heard lately.
+    pub fn is_settled(&self) -> bool {
+        let ownership = &self.parts.ownership;
+        ownership.shards().all().all(|shard| match self.owner(shard) {
+            Owner::Here(_) => true,
+            Owner::There(node) => ownership.is_awake(node),
+            Owner::Unknown => false,
+        })
+    }
+
     /// Waits while another owner of a shard may become known, at most until a moment.
     pub(super) async fn owner_changes(&self, shard: Shard, until: Instant) {
         let before = self.owner(shard);

@@ -4,14 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use actix_web::HttpResponse;
+use parking_lot::Mutex;
+use switchboard_cluster::Incarnation;
 
 use super::reports::figures;
 use super::server::Context;
+use crate::actors::Actors;
 
 /// Whether a load balancer should send new clients here, and what is still being answered.
 #[derive(Debug, Default)]
 pub struct Readiness {
     draining: AtomicBool,
+    /// The run of this node that found an owner for every shard.
+    settled: Mutex<Option<Incarnation>>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -41,6 +46,17 @@ impl Readiness {
         self.in_flight.load(Ordering::Acquire)
     }
 
+    /// Whether this run of the node has once seen every shard with a living owner. That one of them dies later is no reason
+    /// to send clients elsewhere: the others see the same.
+    fn has_settled(&self, actors: &Actors) -> bool {
+        let run = actors.shards().incarnation();
+        let mut settled = self.settled.lock();
+        if *settled != Some(run) && actors.is_settled() {
+            *settled = Some(run);
+        }
+        *settled == Some(run)
+    }
+
     /// True once the end has begun.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
@@ -52,7 +68,7 @@ pub(super) async fn healthz() -> HttpResponse {
     HttpResponse::Ok().body("ok\n")
 }
 
-/// The node can serve: the store answers, the node is not fenced, not draining.
+/// The node can serve: the store answers, every shard had a living owner, the node is not fenced, not draining.
 pub(super) async fn readyz(context: Context) -> HttpResponse {
     if context.readiness.is_draining() {
         return HttpResponse::ServiceUnavailable().body("draining\n");
@@ -62,6 +78,9 @@ pub(super) async fn readyz(context: Context) -> HttpResponse {
         return HttpResponse::ServiceUnavailable().body("this node was fenced by its peers\n");
     }
     match actors.store().check().await {
+        Ok(()) if !context.readiness.has_settled(actors) => {
+            HttpResponse::ServiceUnavailable().body("not every shard has a living owner yet\n")
+        }
         Ok(()) => HttpResponse::Ok().body("ready\n"),
         Err(error) => {
             tracing::warn!(%error, "not ready");

@@ -112,7 +112,12 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
     let tls = config.tls.as_ref().map(edge::tls_config).transpose()?;
     let is_tls = tls.is_some();
     let waiting = WaitingRoom::open(config.server.listen, tls.clone())?;
-    let store = open_store(&config, Patience::Wait).await?;
+    // Whoever started the node may tell it to stop at any time.
+    let mut signals = stop::Signals::listen()?;
+    let store = tokio::select! {
+        store = open_store(&config, Patience::Wait) => store?,
+        () = signals.come() => return Ok(()),
+    };
     waiting.close().await;
     let clock = Arc::new(SystemClock);
     let ids = Arc::new(OsIds);
@@ -223,11 +228,16 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
         }
     };
     background(&config, &context, &tenants, &registry);
-    let recovered = recovery::recover(&actors).await?;
-    actix_rt::spawn(recovery::follow(actors.clone()));
-    tracing::info!(chats = recovered, "open chats are loaded");
-    announce(&config, &server, &context, is_tls);
-    stop::wait_and_stop(&config, server, &context, &member).await
+    let recovered = tokio::select! {
+        recovered = recovery::recover(&actors) => Some(recovered?),
+        () = signals.come() => None,
+    };
+    if let Some(chats) = recovered {
+        actix_rt::spawn(recovery::follow(actors.clone()));
+        tracing::info!(chats, "open chats are loaded");
+        announce(&config, &server, &context, is_tls);
+    }
+    stop::wait_and_stop(signals, &config, server, &context, &member).await
 }
 
 fn edge_settings(config: &Config) -> EdgeSettings {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard_cluster::Node;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use super::NodeError;
@@ -20,8 +20,35 @@ const LEAVE: Duration = Duration::from_secs(5);
 /// How long what was cut may take to be gone when the whole time is over.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// The signals that end a node in order.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    came: bool,
+}
+
+impl Signals {
+    /// From now on they do not end the process by themselves. Must run inside a tokio runtime.
+    pub(super) fn listen() -> std::io::Result<Self> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt, came: false })
+    }
+
+    /// Waits for one of them; comes back at once if there was one.
+    pub(super) async fn come(&mut self) {
+        if !self.came {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+            self.came = true;
+        }
+    }
+}
+
 /// Waits for a signal, or for a failure that must end the node; then drains.
 pub(super) async fn wait_and_stop(
+    mut signals: Signals,
     config: &Config,
     server: RunningServer,
     context: &Arc<EdgeContext>,
@@ -30,11 +57,8 @@ pub(super) async fn wait_and_stop(
     let actors = context.requests.actors();
     let mut failed = actors.store().failed();
     let mut ended = member.ended();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let outcome = tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+        () = signals.come() => Ok(()),
         found = failed.wait_for(Option::is_some) => match found.ok().and_then(|failure| failure.clone()) {
             Some(failure) => Err(NodeError::StoreFailed(failure)),
             None => Ok(()),

@@ -119,6 +119,8 @@ impl Database {
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .chain([
                 ("server.shards", "256"),
+                // One runs at a time, and each fences the one before.
+                ("node.name", "server"),
                 ("limits.session_rate", "off"),
                 ("cql.reconnect_every", "300ms"),
             ])

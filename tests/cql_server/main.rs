@@ -16,8 +16,11 @@ mod tables;
 mod archives;
 mod away;
 mod commands;
+mod crash;
 mod customer;
 mod database;
 mod explain;
+mod ownership;
+mod ready;
 #[allow(dead_code, reason = "other test binaries use the rest of it")]
 mod robust;

@@ -411,7 +411,12 @@ impl Driver {
             Effect::Look => self.tell_all(&Message::Look),
             Effect::Drained => tracing::info!("all shards of this node are given away"),
             // The loop's and the memory's own.
-            Effect::Over | Effect::Take(..) | Effect::Lose(..) | Effect::Know(..) | Effect::Impaired(_) => {}
+            Effect::Over
+            | Effect::Take(..)
+            | Effect::Lose(..)
+            | Effect::Know(..)
+            | Effect::Awake(_)
+            | Effect::Impaired(_) => {}
         }
     }
 

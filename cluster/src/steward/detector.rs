@@ -75,6 +75,8 @@ struct Watched {
     pinging: bool,
     beat: Beat,
     impaired_since: Option<Moment>,
+    /// It gave a sign of life since it is watched; until then it has the benefit of the doubt.
+    met: bool,
 }
 
 impl Detector {
@@ -93,6 +95,7 @@ impl Detector {
                 pinging: false,
                 beat: Beat::default(),
                 impaired_since: None,
+                met: false,
             });
         }
     }
@@ -119,6 +122,7 @@ impl Detector {
     pub(super) fn heard(&mut self, now: Moment, peer: Incarnation, beat: Beat) {
         if let Some(watched) = self.peers.get_mut(&peer) {
             watched.heard = now;
+            watched.met = true;
             watched.failed = 0;
             watched.beat = beat;
             watched.impaired_since = match (beat.impaired, watched.impaired_since) {
@@ -147,6 +151,11 @@ impl Detector {
                 watched.impaired_since.is_some_and(|since| now.since(since) >= self.times.suspect_after / 2);
             (silent && watched.failed >= FAILED_PINGS) || impaired
         })
+    }
+
+    /// Whether a peer was heard and does not seem dead: work may be expected of it.
+    pub(super) fn is_awake(&self, now: Moment, peer: Incarnation) -> bool {
+        self.peers.get(&peer).is_some_and(|watched| watched.met) && !self.is_suspect(now, peer)
     }
 
     /// Whether a peer wants no shards.
@@ -188,6 +197,20 @@ mod tests {
     fn a_silent_peer_is_suspect_after_a_while() {
         assert!(!silent_until(2_900).is_suspect(at(2_900), PEER));
         assert!(silent_until(3_000).is_suspect(at(3_000), PEER));
+    }
+
+    #[test]
+    fn a_peer_is_awake_from_its_first_sign_of_life_until_it_seems_dead() {
+        let mut detector = silent_until(1_000);
+        assert!(!detector.is_awake(at(1_000), PEER), "nobody has heard it yet");
+        detector.heard(at(1_000), PEER, Beat::default());
+        assert!(detector.is_awake(at(3_900), PEER));
+        for now in (1_100..=4_000).step_by(100) {
+            for peer in detector.tick(at(now)) {
+                detector.pinged(at(now), peer, None);
+            }
+        }
+        assert!(!detector.is_awake(at(4_000), PEER));
     }
 
     #[test]

@@ -80,6 +80,8 @@ pub enum Effect {
     Know(Shard, ShardRow),
     /// In memory: those who live.
     Members(Vec<Member>),
+    /// In memory: the peers that were heard and do not seem dead.
+    Awake(Vec<Incarnation>),
     /// In memory: whether the store is out of reach.
     Impaired(bool),
     /// Ping a peer.
@@ -123,6 +125,7 @@ pub struct Steward {
     me: Incarnation,
     times: Times,
     members: Vec<Member>,
+    awake: Vec<Incarnation>,
     detector: Detector,
     votes: Votes,
     shares: Shares,
@@ -149,6 +152,7 @@ impl Steward {
             me,
             times,
             members: Vec::new(),
+            awake: Vec::new(),
             detector: Detector::new(times, now),
             votes: Votes::new(times.suspect_after),
             shares: Shares::new(me, count),
@@ -200,6 +204,7 @@ impl Steward {
             }
             Input::Rebalance => self.order = Some(Order::Rebalance),
         }
+        self.note_awake(now, &mut effects);
         self.give(now, &mut effects);
         self.one_reading_at_a_time(now, &mut effects);
         effects
@@ -282,6 +287,15 @@ impl Steward {
         if self.impaired != impaired {
             self.impaired = impaired;
             effects.push(Effect::Impaired(impaired));
+        }
+    }
+
+    fn note_awake(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let peers = self.members.iter().map(|member| member.incarnation);
+        let awake: Vec<Incarnation> = peers.filter(|peer| self.detector.is_awake(now, *peer)).collect();
+        if awake != self.awake {
+            self.awake.clone_from(&awake);
+            effects.push(Effect::Awake(awake));
         }
     }
 

@@ -129,6 +129,12 @@ impl TestNode {
         }
     }
 
+    /// Changes a setting for the next launch.
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != key);
+        self.settings.push((key.to_owned(), value.to_owned()));
+    }
+
     /// Where it is reached.
     pub(crate) fn link(&self) -> &Arc<NodeLink> {
         &self.link
