@@ -241,10 +241,12 @@ backend nodes
     retries 2
 ";
 
-/// What the nodes have beside the defaults: agents come back later than people would wait, and keep their chats.
+/// What the nodes have beside the defaults: agents come back later than people would wait, and keep their chats; a node that
+/// came back has its share again before the next fault.
 fn settings(args: &TortureArgs) -> Vec<(String, String)> {
     let ours = [
         ("cql.replication_factor", args.replication_factor.to_string()),
+        ("node.rebalance_after", "1s".to_owned()),
         ("routing.agent_disconnect_grace", "10m".to_owned()),
         ("routing.restart_grace", "10m".to_owned()),
         ("limits.session_rate", "off".to_owned()),

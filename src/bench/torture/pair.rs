@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use crate::bench::audit::Acked;
 use crate::bench::client::{Client, Watcher};
+use crate::bench::dice::Dice;
 use crate::bench::error::BenchError;
 use crate::bench::target::{AgentCredentials, Customer, Target};
 use crate::bench::wire::{self, Seen};
@@ -19,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 /// A message that is not acknowledged in this time, on a cluster that was healed meanwhile, is given up.
 const GIVE_UP: Duration = Duration::from_secs(120);
+/// How long a connection is used on average before its side comes again through another door, as people do who reload a
+/// page. Without that all would end at the node that was not disturbed last.
+const STAY: Duration = Duration::from_secs(10);
 /// What a session wants to be told.
 const PUSHES: &[&str] = &["incoming_event"];
 
@@ -110,7 +114,16 @@ enum Who {
 /// One side of a chat, with its connection while there is one.
 struct Side {
     who: Who,
-    open: Option<(Client, usize)>,
+    open: Option<Open>,
+}
+
+/// A connection that is used.
+struct Open {
+    client: Client,
+    /// Its place in the log.
+    stream: usize,
+    /// When its side comes again through another door.
+    until: Instant,
 }
 
 /// A customer and an agent in a chat.
@@ -119,15 +132,29 @@ pub(super) struct Pair {
     tally: Arc<Tally>,
     pub(super) log: Arc<PairLog>,
     sides: [Side; 2],
+    dice: Dice,
 }
 
 impl Pair {
-    /// The agent opens the chat and brings a new customer along, so that no router chooses.
+    /// The agent opens the chat and brings a new customer along, so that no router chooses. A cluster that was ready
+    /// a moment ago may still move shards to its newest node, so this is tried again as a client would.
     pub(super) async fn open(
         target: Arc<Target>,
         tally: Arc<Tally>,
         index: usize,
     ) -> Result<Self, BenchError> {
+        let begin = Instant::now();
+        loop {
+            match Self::try_to_open(target.clone(), tally.clone(), index).await {
+                Err(BenchError::Refused { error, .. }) if is_passing(&error) && begin.elapsed() < GIVE_UP => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_to_open(target: Arc<Target>, tally: Arc<Tally>, index: usize) -> Result<Self, BenchError> {
         let agent = target.agents(index + 1)?[index].clone();
         let customer = target.new_customer(index).await?;
         // A customer is known from the first login on.
@@ -139,7 +166,7 @@ impl Pair {
             .ok_or(BenchError::Refused { doing: "start_chat", error: started })?;
         let log = PairLog { chat, acknowledged: Mutex::default(), streams: Mutex::default() };
         let sides = [Who::Customer(customer), Who::Agent(agent)].map(|who| Side { who, open: None });
-        Ok(Self { target, tally, log: Arc::new(log), sides })
+        Ok(Self { target, tally, log: Arc::new(log), sides, dice: Dice::new(index as u64) })
     }
 
     /// Talks until told to stop; then hands out the agent's connection, which can read the chat.
@@ -200,18 +227,20 @@ impl Pair {
     }
 
     fn leave(&mut self, side: usize) {
-        if let Some((_, stream)) = self.sides[side].open.take() {
-            self.log.streams.lock()[stream].is_over = true;
+        if let Some(open) = self.sides[side].open.take() {
+            self.log.streams.lock()[open.stream].is_over = true;
         }
     }
 
     /// The side's connection; a new one if it has none. None if that failed for now.
     async fn connect(&mut self, side: usize) -> Option<Client> {
-        if let Some((client, stream)) = &self.sides[side].open
-            && !self.log.streams.lock()[*stream].is_over
+        if let Some(open) = &self.sides[side].open
+            && !self.log.streams.lock()[open.stream].is_over
+            && Instant::now() < open.until
         {
-            return Some(client.clone());
+            return Some(open.client.clone());
         }
+        self.leave(side);
         let stream = {
             let mut streams = self.log.streams.lock();
             streams.push(Stream::default());
@@ -226,11 +255,11 @@ impl Pair {
         };
         let came = tokio::time::timeout(PATIENCE, came).await;
         if let Ok(Ok(client)) = came {
-            self.sides[side].open = Some((client.clone(), stream));
+            let until = Instant::now() + self.dice.gap(1.0 / STAY.as_secs_f64());
+            self.sides[side].open = Some(Open { client: client.clone(), stream, until });
             return Some(client);
         }
         self.log.streams.lock()[stream].is_over = true;
-        self.sides[side].open = None;
         self.pause().await;
         None
     }
