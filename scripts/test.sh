@@ -3,7 +3,7 @@
 # A second run is quick: nothing is installed or built twice. Ends with "N passed, N failed".
 #
 # Settings: SWITCHBOARD_TEST_EXAMPLES (folder of the vendor's example payloads; without it the tests that read them show as
-# ignored), SWITCHBOARD_TEST_CHROMIUM (the browser, default /usr/bin/chromium), CARGO_TARGET_DIR.
+# ignored), SWITCHBOARD_TEST_TORTURE_SECONDS (default 300), SWITCHBOARD_TEST_CHROMIUM (the browser, default /usr/bin/chromium), CARGO_TARGET_DIR.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -59,6 +59,7 @@ needed=(
   "npm npm"
   "openssl openssl"
   "strace strace"
+  "haproxy haproxy"
   "ip iproute2"
 )
 missing=()
@@ -133,7 +134,8 @@ RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-it
 # ---- tests ----
 
 section "Rust tests"
-tests cargo test --workspace --locked
+# The cluster's torture is bounded here; `switchboard torture` runs it for as long as you like.
+SWITCHBOARD_TEST_TORTURE_SECONDS=${SWITCHBOARD_TEST_TORTURE_SECONDS:-300} tests cargo test --workspace --locked
 
 if [[ -n ${SWITCHBOARD_TEST_EXAMPLES:-} ]]; then
   section "the vendor's example payloads"

@@ -10,6 +10,8 @@ use crate::bench::error::BenchError;
 
 /// A frozen node is declared dead before it is thawed.
 const FREEZE: Duration = Duration::from_secs(12);
+/// Nodes that do not hear each other have to come to a decision before they do again.
+const APART: Duration = Duration::from_secs(12);
 /// A database that stands still this long is only slow.
 const STORE_FREEZE: Duration = Duration::from_secs(3);
 /// A killed node stays away for so long that the others notice.
@@ -32,6 +34,10 @@ pub(super) enum Fault {
     KillDuringDrain,
     /// SIGKILL of one node, and a stop of another while it takes over.
     StopNewOwner,
+    /// A node and its peers do not hear each other; all reach the store and the clients.
+    Partition,
+    /// A node's peers do not reach it, though it reaches them.
+    OneWay,
     /// A process of the store stands still for some seconds.
     FreezeStore,
 }
@@ -45,13 +51,23 @@ impl Fault {
             Self::Drain => "drain",
             Self::KillDuringDrain => "kill during a drain",
             Self::StopNewOwner => "stop of the new owner",
+            Self::Partition => "partition of a node",
+            Self::OneWay => "partition one way",
             Self::FreezeStore => "freeze of the store",
         }
     }
 
     /// The kinds that can be done here.
     pub(super) fn all(has_store: bool) -> Vec<Self> {
-        let mut all = vec![Self::Kill, Self::Freeze, Self::Drain, Self::KillDuringDrain, Self::StopNewOwner];
+        let mut all = vec![
+            Self::Kill,
+            Self::Freeze,
+            Self::Drain,
+            Self::KillDuringDrain,
+            Self::StopNewOwner,
+            Self::Partition,
+            Self::OneWay,
+        ];
         if has_store {
             all.push(Self::FreezeStore);
         }
@@ -100,6 +116,15 @@ impl Fault {
                 fleet.signal(other, Signal::STOP)?;
                 tokio::time::sleep(HICCUP).await;
                 fleet.signal(other, Signal::CONT)?;
+            }
+            Self::Partition | Self::OneWay => {
+                let others = (0..fleet.len()).filter(|node| *node != victim);
+                let both = self == Self::Partition;
+                fleet.wires.cut(others.flat_map(|other| {
+                    [Some((other, victim)), both.then_some((victim, other))].into_iter().flatten()
+                }));
+                tokio::time::sleep(APART).await;
+                fleet.wires.heal();
             }
             Self::FreezeStore => {
                 let process = store[pick(dice, store.len())];

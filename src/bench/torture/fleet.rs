@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
 use super::options::TortureArgs;
+use super::wires::Wires;
 use crate::bench::child::{free_port, variable, without_own_settings};
 use crate::bench::error::BenchError;
 use crate::bench::target::Credentials;
@@ -24,6 +25,8 @@ struct Node {
     name: String,
     port: u16,
     peer_port: u16,
+    /// Where peers reach it: the gate that a partition closes.
+    gate: u16,
     folder: PathBuf,
     child: Option<Child>,
 }
@@ -36,6 +39,8 @@ pub(super) struct Fleet {
     settings: Vec<(String, String)>,
     nodes: Vec<Node>,
     door: Option<(Child, u16)>,
+    /// The connections between the nodes.
+    pub(super) wires: Wires,
     /// Nodes that ended although nobody told them to; a thawed one may, since it was declared dead.
     pub(super) ended_by_themselves: u64,
 }
@@ -55,6 +60,7 @@ impl Fleet {
             settings: settings(args),
             nodes: Vec::new(),
             door: None,
+            wires: Wires::new(args.nodes.into()),
             ended_by_themselves: 0,
         };
         fleet.operate(folder, &["migrate"]).await?;
@@ -63,10 +69,12 @@ impl Fleet {
         let create = ["license", "create", "--loopback", "--agents", &agents, "--credentials-file", &path];
         fleet.operate(folder, &create).await?;
         for number in 1..=args.nodes {
+            let peer_port = free_port()?;
             let node = Node {
                 name: format!("node-{number}"),
                 port: free_port()?,
-                peer_port: free_port()?,
+                peer_port,
+                gate: fleet.wires.open(fleet.nodes.len(), peer_port).await?,
                 folder: folder.join(format!("node-{number}")),
                 child: None,
             };
@@ -78,7 +86,7 @@ impl Fleet {
         }
         fleet.wait_until_ready().await?;
         if args.haproxy {
-            fleet.open_door(folder)?;
+            fleet.open_door(folder, args.chats).await?;
         }
         Ok((fleet, Credentials::read(&file)?))
     }
@@ -137,10 +145,12 @@ impl Fleet {
             .args(["serve", "--no-demo", "--node-name", &node.name])
             .args(["--listen", &format!("127.0.0.1:{}", node.port)])
             .args(["--node-listen", &format!("127.0.0.1:{}", node.peer_port)])
+            .args(["--node-advertise", &format!("127.0.0.1:{}", node.gate)])
             .stdout(log.try_clone()?)
             .stderr(log)
             .kill_on_drop(true);
         let child = command.spawn()?;
+        self.wires.is_process(number, child.id());
         self.nodes[number].child = Some(child);
         Ok(())
     }
@@ -201,7 +211,7 @@ impl Fleet {
         }
     }
 
-    fn open_door(&mut self, folder: &Path) -> Result<(), BenchError> {
+    async fn open_door(&mut self, folder: &Path, chats: u32) -> Result<(), BenchError> {
         let port = free_port()?;
         let servers: String = self
             .nodes
@@ -209,21 +219,32 @@ impl Fleet {
             .map(|node| format!("    server {} 127.0.0.1:{}\n", node.name, node.port))
             .collect();
         let path = folder.join("haproxy.cfg");
-        std::fs::write(&path, HAPROXY.replace("PORT", &port.to_string()) + &servers)
-            .map_err(BenchError::file(&path))?;
+        std::fs::write(&path, door(port, chats) + &servers).map_err(BenchError::file(&path))?;
         let log = File::create(folder.join("haproxy.log"))?;
         let mut command = Command::new("haproxy");
         command.arg("-db").arg("-f").arg(&path).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let child = command.kill_on_drop(true).spawn().map_err(BenchError::file("haproxy"))?;
+        let mut child = command.kill_on_drop(true).spawn().map_err(BenchError::file("haproxy"))?;
+        let until = Instant::now() + START;
+        while !is_ready(port).await {
+            if Instant::now() > until || child.try_wait()?.is_some() {
+                let said = end_of(&folder.join("haproxy.log"));
+                return Err(BenchError::Start(format!("HAProxy has no node: {said}")));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
         self.door = Some((child, port));
         Ok(())
     }
 }
 
-/// As in `docs/cluster.md`: no stickiness, a look at `/readyz` each second.
-const HAPROXY: &str = "\
+/// HAProxy's configuration, as in `docs/cluster.md`: no stickiness, a look at `/readyz` each second. The nodes follow.
+fn door(port: u16, chats: u32) -> String {
+    // Two sides a chat, who may leave a connection behind and make another.
+    let connections = chats * 4 + 256;
+    format!(
+        "\
 global
-    maxconn 20000
+    maxconn {connections}
 defaults
     mode http
     timeout connect 2s
@@ -232,14 +253,16 @@ defaults
     timeout tunnel 1h
     default-server check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions
 frontend clients
-    bind 127.0.0.1:PORT
+    bind 127.0.0.1:{port}
     default_backend nodes
 backend nodes
     balance roundrobin
     option httpchk GET /readyz
     option redispatch
     retries 2
-";
+"
+    )
+}
 
 /// What the nodes have beside the defaults: agents come back later than people would wait, and keep their chats; a node that
 /// came back has its share again before the next fault.

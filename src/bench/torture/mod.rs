@@ -10,6 +10,7 @@ mod judge;
 mod ledger;
 mod options;
 mod pair;
+mod wires;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
