@@ -76,6 +76,7 @@ impl World {
             customer_gone_after: Duration::ZERO,
             unreplied_transfer_after: Duration::from_secs(300),
             inactive_send: InactiveSend::NewThread,
+            manual_routing: false,
             events: EventLimits { max_size: 16 * 1024 },
         };
         let agent = Caller::Agent { id: AgentId::new("agent@example.com"), reach: Reach::All };

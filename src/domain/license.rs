@@ -288,6 +288,8 @@ pub struct ChatRules {
     pub unreplied_transfer_after: Duration,
     /// An event without an active thread.
     pub inactive_send: InactiveSend,
+    /// Agents pick chats themselves, where a group does not say otherwise.
+    pub manual_routing: bool,
     /// Sizes.
     pub events: EventLimits,
 }

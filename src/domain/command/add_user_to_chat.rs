@@ -8,7 +8,7 @@ use super::{Caller, Context, Decision, Reply};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
 use crate::domain::event::Visibility;
-use crate::domain::id::UserId;
+use crate::domain::id::{GroupId, UserId};
 use crate::domain::push::{Audience, PushBody, ThreadEvents};
 use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
@@ -48,6 +48,9 @@ impl AddUserToChat {
         if chat.present_user(&user.id).is_some_and(|present| present.visibility == self.visibility) {
             return Ok(Decision::default());
         }
+        if adds_self && self.visibility == Visibility::All && is_taken(chat, context) {
+            return Err(Rejection::NotAllowed("another agent has taken the chat"));
+        }
         let mut draft = Draft::new(chat, context);
         join(&mut draft, user, adds_self)?;
         Ok(draft.decision(Reply::Done))
@@ -75,6 +78,16 @@ impl AddUserToChat {
         }
         Ok(())
     }
+}
+
+/// Where agents pick chats themselves the first who takes one has it (routing rule 5). Others come in if somebody adds
+/// them, or watch.
+fn is_taken(chat: &Chat, context: &Context<'_>) -> bool {
+    let is_manual = |group: &GroupId| {
+        let group = context.license.groups.get(group);
+        group.and_then(|group| group.routing.manual).unwrap_or(context.rules.manual_routing)
+    };
+    chat.serving_agents().next().is_some() && chat.access.group_ids.iter().all(is_manual)
 }
 
 /// Lets the user in, tells everybody, and gives a newcomer the whole chat.
@@ -186,6 +199,21 @@ mod tests {
 
     fn agent(name: &str) -> NewUser {
         NewUser::Agent(agent_id(name))
+    }
+
+    #[test]
+    fn where_agents_pick_chats_themselves_the_first_has_it_and_lets_others_in() {
+        let mut story = Story::new();
+        story.rules.manual_routing = true;
+        story.router_queues().customer().starts().done();
+        story.agent("smith").joins().done();
+        assert!(matches!(story.agent("brown").joins().refused(), Rejection::NotAllowed(_)));
+        assert_eq!(story.serving(), [agent_id("smith")]);
+        story.agent("smith").adds(agent("brown")).done();
+        assert_eq!(story.serving(), [agent_id("smith"), agent_id("brown")]);
+        story.rules.manual_routing = false;
+        story.agent("brown").removes("brown").done();
+        story.agent("brown").joins().done();
     }
 
     #[test]

@@ -189,6 +189,7 @@ impl Story {
                 customer_gone_after: Duration::ZERO,
                 unreplied_transfer_after: Duration::from_secs(5 * 60),
                 inactive_send: InactiveSend::NewThread,
+                manual_routing: false,
                 events: EventLimits { max_size: 16 * 1024 },
             },
             now: Timestamp(1_700_000_000_000_000),

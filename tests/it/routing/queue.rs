@@ -163,3 +163,29 @@ async fn a_chat_whose_groups_were_removed_goes_on_among_all_agents() {
         })
         .await;
 }
+
+#[tokio::test]
+async fn in_manual_mode_one_of_many_who_take_a_chat_at_once_has_it_and_later_takers_are_refused() {
+    let node = node(&[("chats.manual_routing", "true")]).await;
+    let license = node.license();
+    let (one, two) = (license.agent(1).logs_in().await, license.agent(2).logs_in().await);
+    let third = license.agent(3).logs_in().await;
+    let chat = license.customer().await.logs_in().await.starts_chat("hello").await;
+    waits(&one, &chat).await;
+    let takes = async |agent: &crate::support::TestAgent| {
+        let user = json!({
+            "chat_id": chat.id, "user_id": agent.id(), "user_type": "agent", "visibility": "all"
+        });
+        agent.ask("add_user_to_chat", user).await
+    };
+    let (first, second, late) = tokio::join!(takes(&one), takes(&two), takes(&third));
+    let answers = [first, second, late];
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
+    for refused in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+        assert_eq!(
+            (&*refused.kind, &*refused.message),
+            ("authorization", "another agent has taken the chat")
+        );
+    }
+    assert_eq!(serving(&one, &chat).await.len(), 1);
+}
