@@ -89,6 +89,8 @@ pub(crate) async fn measure(bench: &Arc<Bench>) {
         .stdout(Stdio::null())
         .status();
     assert!(made.is_ok_and(|status| status.success()), "a license is made");
+    // The shards are the server's from here on.
+    bench.ownership.step_down().await.expect("the end of this owner");
     let server = tokio::task::block_in_place(|| start(bench, folder.path()));
     let (stolen, paxos) = (Stolen::begin(), paxos_writes(&bench.session).await);
     let (mut bare, mut whole) = (Rounds::default(), Rounds::default());

@@ -1,11 +1,13 @@
 //! Finds the actor of a chat or of a license's router, or starts it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix::{Actor, Addr};
 use actix_rt::ArbiterHandle;
 use dashmap::DashMap;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use switchboard_cluster::{Epoch, Incarnation, Ownership, Shard};
 use tokio::sync::oneshot;
@@ -94,6 +96,8 @@ pub struct Actors {
     pub(super) parking: Parking,
     /// Events stored since somebody last asked.
     events: AtomicUsize,
+    /// Chats that a failed turn threw out of memory, with their timers.
+    thrown_out: Mutex<HashSet<ChatKey>>,
 }
 
 /// A chat that is in memory.
@@ -123,6 +127,7 @@ impl Actors {
             decisions,
             parking: Parking::default(),
             events: AtomicUsize::new(0),
+            thrown_out: Mutex::default(),
         })
     }
 
@@ -260,6 +265,18 @@ impl Actors {
                 resident.address == *address && resident.on_the_way.load(Ordering::Acquire) == 0
             })
             .is_some()
+    }
+
+    /// Remembers that a chat's timers do not run until it is loaded again.
+    pub(super) fn throw_out(&self, key: &ChatKey) {
+        self.thrown_out.lock().insert(key.clone());
+    }
+
+    /// The chats of this node that were thrown out since this was last asked.
+    pub(super) fn take_thrown_out(&self) -> Vec<ChatKey> {
+        let chats = std::mem::take(&mut *self.thrown_out.lock());
+        let shard = |key: &ChatKey| self.parts.ownership.shard_of(key.license.0, key.chat.as_str());
+        chats.into_iter().filter(|key| matches!(self.owner(shard(key)), Owner::Here(_))).collect()
     }
 
     /// Forgets a chat whose actor failed; whoever wrote to it learns that it stopped.

@@ -46,6 +46,7 @@ pub async fn follow(actors: Arc<Actors>) {
     let mut owners: HashMap<Shard, Epoch> = HashMap::new();
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    actix_rt::spawn(bring_back(actors.clone()));
     loop {
         let now: HashMap<Shard, Epoch> = actors.shards().owned().into_iter().collect();
         let lost: Vec<Shard> = held
@@ -77,6 +78,23 @@ pub async fn follow(actors: Arc<Actors>) {
     }
 }
 
+/// Chats that failed turns threw out of memory are loaded again, or tried again as long as the store does not answer.
+async fn bring_back(actors: Arc<Actors>) {
+    loop {
+        tokio::time::sleep(BRING_BACK_EVERY).await;
+        let chats = actors.take_thrown_out();
+        let load = async |key: ChatKey| {
+            // One that fails again is thrown out again.
+            if let Err(error) = actors.inspect(&key).await {
+                tracing::debug!(license.id = %key.license, chat.id = %key.chat, %error, "a chat is not back yet");
+            }
+        };
+        stream::iter(chats).for_each_concurrent(AT_ONCE, load).await;
+    }
+}
+
+/// How often chats that were thrown out are loaded again.
+const BRING_BACK_EVERY: Duration = Duration::from_secs(2);
 /// How often shards that moved between other nodes are noticed.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 

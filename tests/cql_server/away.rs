@@ -82,6 +82,27 @@ async fn a_server_waits_for_its_database_and_lives_through_its_loss() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_silent_thread_ends_though_the_database_was_away_and_nobody_came_back() {
+    let mut database = database().await;
+    let mut settings = HASTY.to_vec();
+    settings.push(("chat.thread_inactivity_timeout", "20s"));
+    let node = database.server(&settings).await;
+    node.launch().await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in().await;
+    let (mut line, chat) = line(&node, &license).await;
+    until_taken(&mut line, &chat, "before").await;
+    database.kill();
+    let answer = line.ask("send_event", say(&chat, "while away")).await.expect("a connection");
+    assert_eq!(answer["success"], false, "{answer}");
+    drop(line);
+    database.start();
+    // Nobody asks for the chat: it comes back by itself, with its timer.
+    agent.expect_push("chat_deactivated", |push| push["chat_id"] == *chat).await;
+    assert!(node.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_send_whose_write_timed_out_is_one_event_when_it_is_repeated() {
     let database = database().await;
     let node = database.server(&HASTY).await;

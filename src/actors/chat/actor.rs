@@ -172,8 +172,10 @@ impl ChatActor {
         }
     }
 
-    /// Leaves memory after a failed turn: whoever comes next starts from the log.
+    /// Leaves memory after a failed turn: whoever comes next starts from the log. If nobody comes, its timers still have to
+    /// run.
     fn fail(&mut self, ctx: &mut Context<Self>) {
+        self.actors.throw_out(&self.writer.key);
         self.leave_at_once(ctx);
     }
 
