@@ -153,4 +153,8 @@ tests npm --prefix tests/sdk test --silent
 section "pages, in Chromium"
 tests npm --prefix tests/browser test --silent
 
+section "torture of a server that loses messages, which it has to find"
+tests cargo test --workspace --locked --features switchboard-cluster/unsound-skip-validation --test torture -- \
+  --ignored a_server_that_does_not_validate_is_caught
+
 section "done"

@@ -382,6 +382,9 @@ impl Ownership {
         // The same run before and after: an epoch of a former run is in no other.
         let run = self.run();
         run.check(shard, epoch)?;
+        if cfg!(feature = "unsound-skip-validation") {
+            return Ok(());
+        }
         run.gate().validate().await?;
         run.check(shard, epoch)
     }

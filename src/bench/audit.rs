@@ -109,7 +109,11 @@ pub(super) fn examine(evidence: &Evidence) -> Findings {
     for acked in acknowledged {
         match places.get(&acked.id) {
             None => found.lost += 1,
-            Some(place) if stored[*place].number != Some(acked.number) => found.made_up += 1,
+            Some(place) if stored[*place].number != Some(acked.number) => {
+                found.made_up += 1;
+                // Another message stands under its id, so it may be nowhere.
+                found.lost += u64::from(!numbers.contains(&acked.number));
+            }
             Some(_) => {}
         }
     }
@@ -231,7 +235,15 @@ mod tests {
     fn an_answer_that_names_another_event_is_found() {
         let acknowledged = vec![Acked { number: 1, id: 102 }];
         let found = examine(&Evidence { acknowledged, stored: all(&[1, 2]), ..one_sender() });
-        assert_eq!(found.made_up, 1);
+        assert_eq!((found.made_up, found.lost), (1, 0));
+    }
+
+    #[test]
+    fn a_message_whose_place_another_one_took_is_lost() {
+        let acknowledged = vec![Acked { number: 1, id: 101 }, Acked { number: 2, id: 102 }];
+        let stored = vec![seen(1), Seen { number: Some(3), id: 102 }];
+        let found = examine(&Evidence { acknowledged, stored, ..one_sender() });
+        assert_eq!((found.made_up, found.lost), (1, 1));
     }
 
     #[test]

@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use rustix::process::Signal;
 
 use super::fleet::{Fleet, send};
 use crate::bench::dice::Dice;
 use crate::bench::error::BenchError;
 
-/// A frozen node is declared dead before it is thawed.
-const FREEZE: Duration = Duration::from_secs(12);
+/// A frozen node is thawed about when its shards are taken over, or long after: the first is the more dangerous.
+const SHORTEST_FREEZE: Duration = Duration::from_secs(4);
+const LONGEST_FREEZE: Duration = Duration::from_secs(12);
 /// Nodes that do not hear each other have to come to a decision before they do again.
 const APART: Duration = Duration::from_secs(12);
 /// A database that stands still this long is only slow.
@@ -22,11 +24,11 @@ const TAKE_OVER: Duration = Duration::from_secs(4);
 const HICCUP: Duration = Duration::from_secs(2);
 
 /// A kind of fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(super) enum Fault {
     /// SIGKILL; started again later.
     Kill,
-    /// SIGSTOP for so long that the others take over, then SIGCONT: a zombie with everything still in memory.
+    /// SIGSTOP until the others take over, then SIGCONT: a zombie with everything still in memory.
     Freeze,
     /// SIGTERM; started again at once.
     Drain,
@@ -59,19 +61,8 @@ impl Fault {
 
     /// The kinds that can be done here.
     pub(super) fn all(has_store: bool) -> Vec<Self> {
-        let mut all = vec![
-            Self::Kill,
-            Self::Freeze,
-            Self::Drain,
-            Self::KillDuringDrain,
-            Self::StopNewOwner,
-            Self::Partition,
-            Self::OneWay,
-        ];
-        if has_store {
-            all.push(Self::FreezeStore);
-        }
-        all
+        let all = Self::value_variants().iter().copied();
+        all.filter(|fault| has_store || *fault != Self::FreezeStore).collect()
     }
 
     /// Does it, waits as long as it takes, and heals; the cluster may still be recovering afterwards.
@@ -92,7 +83,8 @@ impl Fault {
             }
             Self::Freeze => {
                 fleet.signal(victim, Signal::STOP)?;
-                tokio::time::sleep(FREEZE).await;
+                let longer = (LONGEST_FREEZE - SHORTEST_FREEZE).mul_f64(dice.share().powi(2));
+                tokio::time::sleep(SHORTEST_FREEZE + longer).await;
                 fleet.signal(victim, Signal::CONT)?;
             }
             Self::Drain => {

@@ -27,7 +27,7 @@ use super::dice::Dice;
 use super::error::BenchError;
 use super::talk::stored;
 use super::target::Target;
-use fault::{Fault, Inflicted, pick};
+use fault::{Inflicted, pick};
 use fleet::Fleet;
 use judge::judge;
 use ledger::Ledger;
@@ -128,7 +128,7 @@ async fn inflict(
     while begin.elapsed() < args.time() {
         tokio::time::sleep(CALM).await;
         if left.is_empty() {
-            left = Fault::all(!args.store_pids.is_empty());
+            left = args.faults();
         }
         let fault = left.swap_remove(pick(&mut dice, left.len()));
         let (from, before) = (Instant::now(), tally.disturbed.load(Ordering::Relaxed));

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::fault::Fault;
+
 /// `switchboard torture`: a cluster of real processes under load, whose nodes are killed, frozen and drained.
 #[derive(Args, Clone, Debug)]
 pub struct TortureArgs {
@@ -32,6 +34,9 @@ pub struct TortureArgs {
     /// Chooses the faults; the same seed gives the same order [default: by chance]
     #[arg(long)]
     pub(super) seed: Option<u64>,
+    /// Kinds of faults [default: all that can be done]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    faults: Vec<Fault>,
     /// Clients come through HAProxy (the program `haproxy` has to be there), not to a node each in turn
     #[arg(long)]
     pub(super) haproxy: bool,
@@ -50,6 +55,14 @@ pub struct TortureArgs {
 }
 
 impl TortureArgs {
+    /// The kinds of faults that are inflicted.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        match self.faults.is_empty() {
+            true => Fault::all(!self.store_pids.is_empty()),
+            false => self.faults.clone(),
+        }
+    }
+
     /// How long faults go on.
     pub(super) fn time(&self) -> Duration {
         Duration::from_secs(self.seconds)

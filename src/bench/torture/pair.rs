@@ -14,8 +14,9 @@ use crate::bench::error::BenchError;
 use crate::bench::target::{AgentCredentials, Customer, Target};
 use crate::bench::wire::{self, Seen};
 
-/// A client that waits longer than this for an answer leaves and comes back.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A client that waits longer than this for an answer leaves and comes back. A take-over is shorter: who is asked by a node
+/// that others have replaced meanwhile still listens.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// After a refusal or a lost connection.
 const PAUSE: Duration = Duration::from_millis(100);
 /// A message that is not acknowledged in this time, on a cluster that was healed meanwhile, is given up.
