@@ -2,7 +2,7 @@
 
 mod tables;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ const SHARDS: u32 = 256;
 struct Reached {
     tables: Arc<Tables>,
     cut: AtomicBool,
+    /// So many newcomers are put on record without a word.
+    silent_joins: AtomicUsize,
 }
 
 impl Reached {
@@ -47,7 +49,12 @@ impl OwnershipTables for Reached {
     }
     async fn join(&self, member: Member) -> Result<(), TableError> {
         self.check()?;
-        self.tables.join(member).await
+        self.tables.join(member).await?;
+        let silent = self.silent_joins.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        match silent {
+            Ok(_) => Err(TableError::Unavailable(Arc::new(ToldToFail))),
+            Err(_) => Ok(()),
+        }
     }
     async fn vote(&self, a: Incarnation, v: Incarnation, yes: bool) -> Result<Vec<Incarnation>, TableError> {
         self.check()?;
@@ -108,7 +115,11 @@ impl Cluster {
     }
 
     async fn start(&self, name: &str) -> Running {
-        let store = Arc::new(Reached { tables: self.tables.clone(), cut: AtomicBool::new(false) });
+        let store = Arc::new(Reached {
+            tables: self.tables.clone(),
+            cut: AtomicBool::new(false),
+            silent_joins: AtomicUsize::default(),
+        });
         let link = self.network.transport();
         let runs = self.runs.clone();
         let options = NodeOptions {
@@ -218,6 +229,31 @@ async fn a_node_that_was_cut_off_acknowledges_nothing_and_comes_back_as_another_
     assert!(lost > 50, "{lost}");
     assert_eq!(c.node.counts().rebirths, 1);
     assert!(c.node.ended().borrow().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_its_own_that_could_not_begin_is_no_other_process() {
+    let cluster = Cluster::new();
+    let [a, b, c] = cluster.three().await;
+    let former = c.run();
+    c.store.silent_joins.store(2, Ordering::SeqCst);
+    cluster.isolate(&c, &[&a, &b]);
+    until("c works again", || c.node.ended().borrow().is_some() || (c.run() != former && c.owned() > 50))
+        .await;
+    assert!(c.node.ended().borrow().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_drained_stays_so_when_it_goes_on_as_another_run() {
+    let cluster = Cluster::new();
+    let [a, b, c] = cluster.three().await;
+    a.node.drain("c").await.expect("an order");
+    until("c is empty", || c.owned() == 0).await;
+    let former = c.run();
+    cluster.isolate(&c, &[&a, &b]);
+    until("c is another run", || c.run() != former).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!((c.owned(), a.owned() + b.owned()), (0, SHARDS as usize));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! Carries out what the steward decides, and brings back what became of it.
 
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +35,9 @@ const CALM: Duration = Duration::from_secs(300);
 /// Pause between attempts to begin while the tables cannot be reached.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Runs of this process that are remembered.
+const RUNS: usize = 1_000;
+
 /// A question or an order of this process.
 pub(super) enum Asked {
     Status(oneshot::Sender<NodeStatus>),
@@ -64,6 +69,10 @@ pub(super) struct Driver {
     began: Instant,
     run_began: Instant,
     pause: Duration,
+    /// The latest runs of this process, also those that could not begin: one may be on record though nobody said so.
+    runs: VecDeque<Incarnation>,
+    /// Everything shall be given away, by whatever run.
+    draining: bool,
     news: mpsc::Receiver<News>,
     report: mpsc::Sender<News>,
     questions: mpsc::Receiver<Asked>,
@@ -168,6 +177,8 @@ impl Driver {
             began,
             run_began: began,
             pause: FIRST_PAUSE,
+            runs: VecDeque::from([run.incarnation]),
+            draining: false,
             news,
             report,
             questions,
@@ -213,6 +224,12 @@ impl Driver {
         let mut ticks = tokio::time::interval(self.options.times.ping_every / TICKS_A_PING);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let ownership = self.ownership.clone();
+        if self.draining {
+            // What a former run was told holds for this one.
+            if self.handle(me, Input::Drain).is_break() {
+                return Over::Fenced;
+            }
+        }
         loop {
             let input = tokio::select! {
                 _ = fenced.wait_for(|fenced| *fenced) => return Over::Fenced,
@@ -226,15 +243,15 @@ impl Driver {
                         let _gone = answer.send(self.status());
                         continue;
                     }
-                    Some(Asked::Drain) => Input::Drain,
+                    Some(Asked::Drain) => self.drain(),
                     Some(Asked::Rebalance) => Input::Rebalance,
                     Some(Asked::GiveAway(done)) => {
                         self.giving.push(done);
-                        Input::Drain
+                        self.drain()
                     }
                     Some(Asked::Leave(done)) => {
                         self.leaving = Some(done);
-                        Input::Drain
+                        self.drain()
                     }
                     None => return Over::Dropped,
                 },
@@ -243,13 +260,8 @@ impl Driver {
             };
             // Finished work is let go of.
             while self.work.try_join_next().is_some() {}
-            let effects = self.steward.handle(self.now(), (self.options.clock)(), input);
-            self.ear.set(me, self.steward.beat());
-            for effect in effects {
-                match effect {
-                    Effect::Over => return Over::Fenced,
-                    effect => self.carry_out(me, effect),
-                }
+            if self.handle(me, input).is_break() {
+                return Over::Fenced;
             }
             if self.steward.is_drained() {
                 for done in self.giving.drain(..) {
@@ -261,6 +273,24 @@ impl Driver {
                 }
             }
         }
+    }
+
+    fn drain(&mut self) -> Input {
+        self.draining = true;
+        Input::Drain
+    }
+
+    /// Lets the steward decide, and carries it out; breaks when this run is over.
+    fn handle(&mut self, me: Incarnation, input: Input) -> ControlFlow<()> {
+        let effects = self.steward.handle(self.now(), (self.options.clock)(), input);
+        self.ear.set(me, self.steward.beat());
+        for effect in effects {
+            match effect {
+                Effect::Over => return ControlFlow::Break(()),
+                effect => self.carry_out(me, effect),
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     /// Everything is given away: ends the own run, so that nobody has to suspect it first.
@@ -302,12 +332,15 @@ impl Driver {
 
     async fn try_to_begin(&mut self) -> Result<Option<End>, StartError> {
         let members = self.ownership.tables().members().await?;
-        let is_other = |member: &&crate::Member| member.node == self.options.node && !member.fenced;
-        let former = self.ownership.incarnation();
-        if members.iter().filter(is_other).any(|member| member.incarnation != former) {
+        let namesakes = members.iter().filter(|member| member.node == self.options.node && !member.fenced);
+        if namesakes.into_iter().any(|member| !self.runs.contains(&member.incarnation)) {
             return Ok(Some(End::Replaced(self.options.node.clone())));
         }
         let run = run_options(&self.options, &*self.transport);
+        self.runs.push_back(run.incarnation);
+        if self.runs.len() > RUNS {
+            self.runs.pop_front();
+        }
         let now = self.now();
         self.steward =
             Steward::new(run.incarnation, self.options.shards, self.options.times, now, run.seed());

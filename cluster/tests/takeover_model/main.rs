@@ -8,23 +8,19 @@
 //! `SWITCHBOARD_TEST_MODEL_SEED` the first seed. A broken run prints its seed; the same seed gives the same run.
 
 mod owner;
+#[path = "../random/mod.rs"]
+mod random;
 mod world;
 
+use random::number_from;
 use world::{Rules, World};
 
 /// Runs until a mutant must have been caught. The rarest break about once in some ten thousand runs.
 const MUTANT_RUNS: u64 = 2_000_000;
 const DEFAULT_RUNS: u64 = 200_000;
 
-fn number_from(variable: &str, default: u64) -> u64 {
-    match std::env::var(variable) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} must be a number, it is {text:?}")),
-        Err(_) => default,
-    }
-}
-
 fn first_seed() -> u64 {
-    number_from("SWITCHBOARD_TEST_MODEL_SEED", 1)
+    number_from("SWITCHBOARD_TEST_MODEL_SEED").unwrap_or(1)
 }
 
 fn must_break(name: &str, rules: Rules) {
@@ -41,7 +37,7 @@ fn must_break(name: &str, rules: Rules) {
 #[test]
 fn with_all_rules_nothing_acknowledged_is_lost_moved_or_doubled() {
     let first = first_seed();
-    let runs = number_from("SWITCHBOARD_TEST_MODEL_RUNS", DEFAULT_RUNS);
+    let runs = number_from("SWITCHBOARD_TEST_MODEL_RUNS").unwrap_or(DEFAULT_RUNS);
     let mut seen = world::Seen::default();
     for seed in first..first + runs {
         match World::new(seed, Rules::ALL).run() {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::owner::{Owner, Phase};
+use crate::random::Random;
 
 /// An operation of a client, named by its `op_id`.
 pub(crate) type Op = u8;
@@ -108,7 +109,7 @@ impl World {
     pub(crate) fn new(seed: u64, rules: Rules) -> Self {
         let mut world = Self {
             rules,
-            random: Random(seed),
+            random: Random::new(seed),
             replicas: Default::default(),
             network: Vec::new(),
             owners: Vec::new(),
@@ -313,28 +314,5 @@ pub(crate) fn merge(rows: &mut Rows, more: &Rows) {
     for (place, row) in more {
         let known = rows.entry(*place).or_insert(*row);
         *known = (*known).max(*row);
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed, whatever the versions of the crates.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    fn shuffle(&mut self, ops: &mut [Op]) {
-        for last in (1..ops.len()).rev() {
-            ops.swap(last, self.below(last + 1));
-        }
     }
 }
