@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use switchboard_cluster::Node;
+use switchboard_cluster::node::OrderError;
 
 use super::outcome::{LicenseView, Outcome, TokenView};
 use crate::actors::Actors;
@@ -75,6 +77,19 @@ pub enum Operation {
         license: Option<LicenseId>,
         chat: ChatId,
     },
+    Cluster(ClusterOrder),
+}
+
+/// What is asked of the cluster, by way of any of its nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClusterOrder {
+    /// How it stands, as the node sees it.
+    Status,
+    /// A node, by its name, gives all its shards away and goes on serving clients.
+    Drain(String),
+    /// Every node gives away what belongs elsewhere.
+    Rebalance,
 }
 
 /// Which tokens.
@@ -158,6 +173,12 @@ pub enum OperationError {
     /// Others change the license all the time.
     #[error("the license is being changed by others; try again")]
     Contended,
+    /// The cluster is asked through a running server.
+    #[error("no server runs here that could ask the cluster")]
+    NoNode,
+    /// The cluster.
+    #[error(transparent)]
+    Order(#[from] OrderError),
     /// The store could not.
     #[error("the store could not be read or written")]
     Store(#[from] StoreError),
@@ -176,6 +197,8 @@ pub struct Services {
     pub store: Arc<dyn Store>,
     /// The chats and routers of a running server; none where there is none.
     pub actors: Option<Arc<Actors>>,
+    /// The running server's place in its cluster; none where there is no server.
+    pub member: Option<Node>,
 }
 
 impl Services {
@@ -224,7 +247,18 @@ impl Services {
             }
             Operation::RemoveGroup { license, group } => self.remove_group(license, group).await,
             Operation::Explain { license, chat } => self.explain(license, &chat).await,
+            Operation::Cluster(order) => self.cluster(order).await,
         }
+    }
+
+    async fn cluster(&self, order: ClusterOrder) -> Result<Outcome, OperationError> {
+        let member = self.member.as_ref().ok_or(OperationError::NoNode)?;
+        match order {
+            ClusterOrder::Status => {}
+            ClusterOrder::Drain(node) => member.drain(&node).await?,
+            ClusterOrder::Rebalance => member.rebalance().await?,
+        }
+        Ok(Outcome::Cluster(Box::new(member.status().await?)))
     }
 
     /// The license that is meant.

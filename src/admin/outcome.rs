@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use switchboard_cluster::node::NodeStatus;
 
 use crate::config::{shown_of_agent, shown_of_group, shown_overrides};
 use crate::domain::id::{AgentId, ClientId, GroupId, LicenseId, OrganizationId};
@@ -32,6 +33,8 @@ pub enum Outcome {
     Licenses(Vec<LicenseView>),
     /// The decisions about a chat, oldest first.
     Explained(Vec<DecisionRecord>),
+    /// The cluster as the node sees it that was asked.
+    Cluster(Box<NodeStatus>),
 }
 
 /// A token without its secret.

@@ -39,30 +39,36 @@ pub struct BindError {
 #[derive(Debug)]
 pub struct AdminServer {
     path: PathBuf,
+    /// Of the socket's file.
+    inode: u64,
     listening: JoinHandle<()>,
 }
 
 impl Drop for AdminServer {
     fn drop(&mut self) {
         self.listening.abort();
-        let _ = fs::remove_file(&self.path);
+        // Another process may have taken the place, as it does with a node's name.
+        if fs::metadata(&self.path).is_ok_and(|file| file.ino() == self.inode) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
-/// Listens on `path`, which only this user may use. The caller holds the lock of the data dir, so a file that is
-/// there was left by a server that died. Needs a tokio runtime.
+/// Listens on `path`, which only this user may use. The caller holds the lock of the data dir, or has the node's name that is
+/// in the path, so a file that is there was left by a server that died. Needs a tokio runtime.
 ///
 /// # Errors
 /// Where the socket cannot be made.
 pub fn serve(path: &Path, services: Services) -> Result<AdminServer, BindError> {
-    let (listener, owner) = bind(path).map_err(|source| BindError { path: path.to_owned(), source })?;
+    let (listener, owner, inode) =
+        bind(path).map_err(|source| BindError { path: path.to_owned(), source })?;
     let listening = tokio::spawn(listen(listener, owner, services));
-    Ok(AdminServer { path: path.to_owned(), listening })
+    Ok(AdminServer { path: path.to_owned(), inode, listening })
 }
 
 /// Makes the socket inside a private folder and moves it into place when its mode is right: at no moment could
 /// somebody else connect.
-fn bind(path: &Path) -> io::Result<(UnixListener, u32)> {
+fn bind(path: &Path) -> io::Result<(UnixListener, u32, u64)> {
     let mut private = path.as_os_str().to_owned();
     private.push(".new");
     let private = PathBuf::from(private);
@@ -74,10 +80,10 @@ fn bind(path: &Path) -> io::Result<(UnixListener, u32)> {
     let made = private.join("s");
     let listener = UnixListener::bind(SocketPath::of(&made)?.address())?;
     fs::set_permissions(&made, Permissions::from_mode(0o600))?;
-    let owner = fs::metadata(&made)?.uid();
+    let file = fs::metadata(&made)?;
     fs::rename(&made, path)?;
     fs::remove_dir(&private)?;
-    Ok((listener, owner))
+    Ok((listener, file.uid(), file.ino()))
 }
 
 async fn listen(listener: UnixListener, owner: u32, services: Services) {

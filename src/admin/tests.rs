@@ -17,7 +17,7 @@ struct TestServer {
 
 fn services(tenants: Tenants, store: Arc<EmbeddedStore>) -> Services {
     let base_url = "http://127.0.0.1:8080".to_owned();
-    Services { tenants, base_url, config: Arc::default(), store, actors: None }
+    Services { tenants, base_url, config: Arc::default(), store, actors: None, member: None }
 }
 
 impl TestServer {

@@ -106,12 +106,19 @@ Examples:
 
 const EXPLAIN_EXAMPLES: &str = "\
 Shows each decision about the chat, oldest first: what was asked, who was considered and what spoke for or against \
-them, the rule that decided, and what came of it. Decisions are known to the running server, for as long as \
-routing.explain_keep says.
+them, the rule that decided, and what came of it. Decisions are kept for 31 days.
 
 Examples:
   switchboard explain PJ0MRSHTDG
   switchboard explain PJ0MRSHTDG --json";
+
+const CLUSTER_EXAMPLES: &str = "\
+Goes to a node that runs on this machine, by the socket in its --data-dir; that node asks the others.
+
+Examples:
+  switchboard cluster status
+  switchboard cluster drain node-2
+  switchboard cluster rebalance --data-dir /var/lib/switchboard";
 
 const BENCH_EXAMPLES: &str = "\
 With --self a server is started on a scratch store and a free port; else --target and --credentials (what \
@@ -173,6 +180,9 @@ pub(super) enum Command {
     /// Tell why a chat went where it went
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
+    /// See the cluster, and move its shards
+    #[command(subcommand, after_help = CLUSTER_EXAMPLES)]
+    Cluster(ClusterCommand),
     /// Measure a server: what it holds, what it costs, and whether anything acknowledged was lost
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(Box<BenchArgs>),
@@ -224,6 +234,34 @@ pub(super) enum GroupCommand {
     Set(GroupSet),
     /// Remove a group; its agents stay
     Remove(GroupRemove),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ClusterCommand {
+    /// Show nodes, shards, epochs and moves, as a node of this machine sees them
+    Status(ClusterFlags),
+    /// Have a node give all its shards away; it goes on serving clients until it is stopped
+    Drain(ClusterDrain),
+    /// Even the nodes' shares out now
+    Rebalance(ClusterFlags),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ClusterFlags {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) store: StoreFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ClusterDrain {
+    /// The node's name (--node-name)
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(super) node: String,
+    #[command(flatten)]
+    pub(super) flags: ClusterFlags,
 }
 
 /// Flags that say where the data is.
@@ -551,6 +589,8 @@ impl Command {
             Self::Group(GroupCommand::Set(flags)) => &flags.store,
             Self::Group(GroupCommand::Remove(flags)) => &flags.store,
             Self::Explain(flags) => &flags.store,
+            Self::Cluster(ClusterCommand::Status(flags) | ClusterCommand::Rebalance(flags)) => &flags.store,
+            Self::Cluster(ClusterCommand::Drain(drain)) => &drain.flags.store,
             Self::License(LicenseCommand::Create(flags)) => &flags.store,
             Self::License(LicenseCommand::Show(flags)) => &flags.store,
             Self::License(LicenseCommand::Set(flags)) => &flags.store,

@@ -7,6 +7,7 @@
 
 mod args;
 mod check_config;
+mod cluster;
 mod license;
 mod migrate;
 mod operate;
@@ -73,6 +74,7 @@ fn run_command(command: Command, loaded: Loaded) -> Result<(), Box<dyn Error>> {
         Command::Agent(command) => routing::agent(&config, command),
         Command::Group(command) => routing::group(&config, command),
         Command::Explain(flags) => routing::explain(&config, flags),
+        Command::Cluster(command) => cluster::run(&config, command),
         Command::Bench(args) => Ok(crate::bench::run(*args)?),
         Command::Torture(args) => Ok(crate::bench::torture(&args)?),
         Command::CheckConfig(_) => unreachable!("it was run above"),

@@ -78,6 +78,7 @@ async fn on_store(config: &Config, operation: Operation) -> Result<Outcome, Oper
         config: Arc::new(config.clone()),
         store,
         actors: None,
+        member: None,
     };
     Ok(services.execute(operation).await?)
 }

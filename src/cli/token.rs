@@ -27,7 +27,9 @@ pub(super) fn run(config: &Config, command: TokenCommand) -> Result<(), Box<dyn 
             Outcome::TokenMade { token, credentials } => made(token, credentials),
             Outcome::Tokens(tokens) => listed(tokens),
             Outcome::Revoked(tokens) => revoked(tokens),
-            Outcome::LicenseMade(_) | Outcome::Licenses(_) | Outcome::Explained(_) => String::new(),
+            Outcome::LicenseMade(_) | Outcome::Licenses(_) | Outcome::Explained(_) | Outcome::Cluster(_) => {
+                String::new()
+            }
         }
     };
     Ok(print::result(&text)?)
@@ -65,7 +67,9 @@ fn json(outcome: &Outcome) -> serde_json::Value {
         }
         Outcome::Tokens(tokens) => serde_json::json!(tokens),
         Outcome::Revoked(tokens) => serde_json::json!(tokens),
-        Outcome::LicenseMade(_) | Outcome::Licenses(_) | Outcome::Explained(_) => serde_json::Value::Null,
+        Outcome::LicenseMade(_) | Outcome::Licenses(_) | Outcome::Explained(_) | Outcome::Cluster(_) => {
+            serde_json::Value::Null
+        }
     }
 }
 

@@ -33,6 +33,8 @@ const NODE_ADVERTISE: Key<Maybe<Text>> = key(
     "",
     Maybe(Text { accepts: text::is_host_and_port, allowed: "a host and a port, such as node1.example:7000" }),
 );
+/// How the names of nodes' admin sockets begin.
+const NODE_SOCKET: &str = "admin-";
 const NODE_SUSPECT_AFTER: Key<super::kind::Span> = key("node.suspect_after", "3s", span(500, 60_000));
 const NODE_REBALANCE_AFTER: Key<super::kind::Span> = key("node.rebalance_after", "60s", span(0, 86_400_000));
 const NODE_NAME: Key<Maybe<Text>> = key(
@@ -122,6 +124,26 @@ impl Server {
     /// Where the admin socket of a server on this data dir is.
     pub fn admin_socket(&self) -> PathBuf {
         self.data_dir.join("admin.sock")
+    }
+
+    /// Where that of a node of a cluster is: nodes of one machine may share a data dir.
+    pub fn node_socket(&self, node: &str) -> PathBuf {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        let name: String = node.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+        self.data_dir.join(format!("{NODE_SOCKET}{name}.sock"))
+    }
+
+    /// The sockets of nodes on this data dir, whether or not they run.
+    pub fn node_sockets(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(&self.data_dir).into_iter().flatten().flatten();
+        let sockets = files.filter(|file| {
+            let name = file.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with(NODE_SOCKET) && name.ends_with(".sock")
+        });
+        let mut paths: Vec<PathBuf> = sockets.map(|file| file.path()).collect();
+        paths.sort();
+        paths
     }
 
     /// Where the demo credentials are written.

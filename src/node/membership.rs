@@ -16,6 +16,7 @@ use crate::config::{Config, StoreKind};
 use crate::domain::id::IdSource as _;
 use crate::domain::time::Clock as _;
 use crate::id_source::OsIds;
+use crate::observe::ClusterFigures;
 use crate::store::Store;
 
 /// Where a node on a CQL store is reached by others if nothing else is said: by those of the same machine.
@@ -26,10 +27,11 @@ const VACATE_WITHIN: Duration = Duration::from_secs(2);
 /// Joins the cluster of the store, alone on an embedded one. Everything of the cluster runs on `runtime`.
 pub(super) async fn join(
     config: &Config,
+    name: String,
     store: Arc<dyn Store>,
     runtime: &Handle,
 ) -> Result<Node, NodeError> {
-    let options = options(config);
+    let options = options(config, name);
     let listen = match config.server.store {
         StoreKind::Embedded => None,
         StoreKind::Cql => Some(config.node.listen.unwrap_or(THIS_MACHINE)),
@@ -48,12 +50,12 @@ pub(super) async fn join(
     }
 }
 
-fn options(config: &Config) -> NodeOptions {
+fn options(config: &Config, name: String) -> NodeOptions {
     let times = Times::of_suspicion(config.node.suspect_after);
     // Nobody else can change the tables of an embedded store.
     let read_every = times.read_every.filter(|_| config.server.store == StoreKind::Cql);
     NodeOptions {
-        node: NodeName::new(name(config)),
+        node: NodeName::new(name),
         shards: ShardCount::new(config.server.shards).unwrap_or(ShardCount::DEFAULT),
         clock: Arc::new(|| SystemClock.now().0),
         fresh: Arc::new(|| Incarnation(OsIds.uuid())),
@@ -62,9 +64,27 @@ fn options(config: &Config) -> NodeOptions {
     }
 }
 
+/// The cluster's part of `/metrics`, read when it is asked for.
+pub(super) fn figures(member: Node) -> impl Fn() -> ClusterFigures + Send + Sync + 'static {
+    move || {
+        let (ownership, counts) = (member.ownership(), member.counts());
+        ClusterFigures {
+            peers: ownership.peers().borrow().len() as u64,
+            shards: ownership.owned().len() as u64,
+            impaired: *ownership.impaired().borrow(),
+            claims: counts.claims,
+            hand_overs: counts.hand_overs,
+            votes: counts.votes,
+            fences: counts.fences,
+            conditional_writes: counts.conditional_writes,
+            rebirths: counts.rebirths,
+        }
+    }
+}
+
 /// The name that was set, else one that stays the same when the node is started again: that of the machine with the port
 /// that clients use. An embedded store has one node.
-fn name(config: &Config) -> String {
+pub(super) fn name(config: &Config) -> String {
     if let Some(name) = &config.node.name {
         return name.clone();
     }

@@ -122,9 +122,11 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
     let clock = Arc::new(SystemClock);
     let ids = Arc::new(OsIds);
     let tenants = Tenants::new(store.clone(), clock.clone(), ids.clone());
-    let member = membership::join(&config, store.clone(), runtime).await?;
+    let name = membership::name(&config);
+    let member = membership::join(&config, name.clone(), store.clone(), runtime).await?;
     let ownership = member.ownership().clone();
     let metrics = Arc::new(Metrics::default());
+    metrics.follow_cluster(membership::figures(member.clone()));
     let registry = Registry::new(session_counts(&config), metrics.clone());
     let readiness = Arc::new(Readiness::default());
     let pages = PageKey::load(&*store, &*ids).await?;
@@ -209,24 +211,26 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
     };
     let actors = context.requests.actors().clone();
     let base_url = config.base_url(server.addresses.first().copied().unwrap_or(config.server.listen));
-    let _admin = match config.server.store {
-        // Whoever holds the store's lock speaks for it; on CQL commands go to the store themselves.
-        StoreKind::Embedded => {
-            let services = Services {
-                tenants: tenants.clone(),
-                base_url,
-                config: config.clone(),
-                store: store.clone(),
-                actors: Some(actors.clone()),
-            };
-            Some(admin::serve(&config.server.admin_socket(), services)?)
-        }
+    let socket = match config.server.store {
+        // Whoever holds the store's lock speaks for it.
+        StoreKind::Embedded => config.server.admin_socket(),
+        // Commands go to the store themselves, but for those that concern the cluster.
         StoreKind::Cql => {
             let (tenants, every) = (tenants.clone(), config.routing.license_poll_every);
             actix_rt::spawn(async move { tenants.follow(every).await });
-            None
+            std::fs::create_dir_all(&config.server.data_dir)?;
+            config.server.node_socket(&name)
         }
     };
+    let services = Services {
+        tenants: tenants.clone(),
+        base_url,
+        config: config.clone(),
+        store: store.clone(),
+        actors: Some(actors.clone()),
+        member: Some(member.clone()),
+    };
+    let _admin = admin::serve(&socket, services)?;
     background(&config, &context, &tenants, &registry);
     let recovered = tokio::select! {
         recovered = recovery::recover(&actors) => Some(recovered?),

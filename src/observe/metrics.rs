@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::cluster::{ClusterCollector, ClusterFigures};
 use super::process::Process;
 use super::routing::{LicenseRouting, RoutingFigures};
 use crate::protocol::version::Surface;
@@ -78,6 +79,7 @@ pub struct Metrics {
     queues: Family<QueueLabel, Gauge>,
     pulse: Arc<Mutex<Pulse>>,
     routing: Arc<Mutex<Vec<LicenseRouting>>>,
+    cluster: ClusterCollector,
 }
 
 impl Default for Metrics {
@@ -109,6 +111,8 @@ impl Default for Metrics {
         ours.register_with_unit("request_duration", help, Unit::Seconds, requests.clone());
         ours.register_collector(Box::new(StoreFigures(pulse.clone())));
         ours.register_collector(Box::new(RoutingFigures(routing.clone())));
+        let cluster = ClusterCollector::default();
+        ours.register_collector(Box::new(cluster.clone()));
         Self {
             registry,
             sessions: BySurface::of(&sessions),
@@ -123,6 +127,7 @@ impl Default for Metrics {
             queues,
             pulse,
             routing,
+            cluster,
         }
     }
 }
@@ -187,6 +192,11 @@ impl Metrics {
     /// How things stand in the licenses whose routers run here.
     pub fn observe_routing(&self, licenses: Vec<LicenseRouting>) {
         *self.routing.lock() = licenses;
+    }
+
+    /// Who tells how the node stands in its cluster. The first one counts.
+    pub fn follow_cluster(&self, source: impl Fn() -> ClusterFigures + Send + Sync + 'static) {
+        let _first = self.cluster.0.set(Box::new(source));
     }
 
     /// What the store says of itself.

@@ -5,4 +5,5 @@
 mod cassandra;
 mod chats;
 mod harness;
+mod orders;
 mod ownership;

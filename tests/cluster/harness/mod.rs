@@ -91,6 +91,15 @@ impl Cluster {
         serde_json::from_slice(&std::fs::read(&file).expect("the file")).expect("JSON")
     }
 
+    /// Runs a command beside a server: what it prints, or why it failed.
+    pub(crate) fn orders(&self, beside: &Server, command: &[&str]) -> Result<String, String> {
+        let folder = self.folder.path().join(&beside.name);
+        let mut order = switchboard(&folder, &self.contact_point, &self.keyspace);
+        let done = order.args(command).output().expect("the program");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if done.status.success() { Ok(text(&done.stdout)) } else { Err(text(&done.stderr)) }
+    }
+
     /// By node name, how many shards its living runs own; under the empty name those whose owner is dead.
     pub(crate) async fn shares(&self) -> BTreeMap<String, usize> {
         let mut names: BTreeMap<Uuid, String> = BTreeMap::new();
