@@ -72,6 +72,8 @@ fn defaults_are_those_of_the_table() {
         ("rtm.request_timeout", "15s"),
         ("rtm.outbound_queue", "1MiB"),
         ("rtm.outbound_frames", "256"),
+        ("rtm.customer_left_after", "5s"),
+        ("rtm.watch_totals_every", "10s"),
         ("limits.session_rate", "50/s burst 100"),
         ("limits.ip_login_rate", "500/s burst 1000"),
         ("limits.license_rate", "off"),

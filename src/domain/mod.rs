@@ -31,6 +31,8 @@ pub mod text;
 pub mod thread;
 pub mod time;
 pub mod user;
+pub mod visit;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;

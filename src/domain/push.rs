@@ -14,6 +14,8 @@ use super::routing::{CustomerGroupStatus, GroupStatus};
 use super::text::{self, Text};
 use super::time::Timestamp;
 use super::user::ChatUser;
+use super::visit::{VisitPage, Visitor};
+use super::watch::Watched;
 
 /// Something to tell, and to whom.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,6 +40,9 @@ pub struct Audience {
     /// Every customer who is connected.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub all_customers: bool,
+    /// Every agent's connection that watches this customer, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchers: Option<Box<Watched>>,
 }
 
 impl Audience {
@@ -258,6 +263,22 @@ pub enum PushBody {
     CustomerBanned {
         id: CustomerId,
         days: u32,
+    },
+    IncomingCustomer(Box<Visitor>),
+    CustomerPageUpdated {
+        id: CustomerId,
+        /// The number of the visit, from 1.
+        visit: u32,
+        page: VisitPage,
+    },
+    CustomerStatisticsUpdated(Box<Visitor>),
+    CustomerTransferred {
+        id: CustomerId,
+        to: GroupId,
+    },
+    CustomerLeft {
+        id: CustomerId,
+        at: Timestamp,
     },
 }
 

@@ -1,5 +1,6 @@
 //! Websocket upgrades: `/v{version}/{surface}/rtm/ws`.
 
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 
@@ -9,7 +10,7 @@ use super::web::error_response;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::version::{ApiVersion, Surface};
 use crate::sessions::cut::ConnectionSocket;
-use crate::sessions::{AgentSession, CustomerSession};
+use crate::sessions::{AgentSession, Connection, CustomerSession};
 
 pub(super) async fn upgrade(
     context: Context,
@@ -36,9 +37,18 @@ pub(super) async fn upgrade(
     let socket = request.conn_data::<ConnectionSocket>().cloned();
     let shared = context.sessions.clone();
     let largest = context.sessions.settings.max_message;
+    let header = |name: header::HeaderName| {
+        request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    };
+    let by = Connection {
+        address,
+        organization: None,
+        user_agent: header(header::USER_AGENT),
+        referrer: header(header::REFERER),
+    };
     let started = match surface {
         Surface::Agent => {
-            let session = AgentSession::new(shared, socket, address, None);
+            let session = AgentSession::new(shared, socket, by);
             ws::WsResponseBuilder::new(session, &request, stream).frame_size(largest).start()
         }
         Surface::Customer => {
@@ -46,7 +56,8 @@ pub(super) async fn upgrade(
                 Ok(organization) => organization,
                 Err(error) => return error_response(&error),
             };
-            let session = CustomerSession::new(shared, socket, address, Some(organization));
+            let session =
+                CustomerSession::new(shared, socket, Connection { organization: Some(organization), ..by });
             ws::WsResponseBuilder::new(session, &request, stream).frame_size(largest).start()
         }
     };

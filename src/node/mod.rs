@@ -262,6 +262,8 @@ fn session_settings(config: &Config) -> SessionSettings {
         pending_requests: config.rtm.pending_requests,
         request_timeout: config.rtm.request_timeout,
         max_message: MAX_MESSAGE,
+        customer_left_after: config.rtm.customer_left_after,
+        watch_totals_every: config.rtm.watch_totals_every,
         outbox: OutboxLimits {
             bytes: usize::try_from(config.rtm.outbound_queue).unwrap_or(usize::MAX),
             frames: config.rtm.outbound_frames,

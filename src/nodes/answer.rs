@@ -74,6 +74,7 @@ impl Nodes {
                     Answer::TellAll
                 }
             }
+            Call::Visitors(call) => Answer::Visitors(self.parts.sessions.visitors(&call)),
             Call::News(news) => {
                 self.hear(news).await;
                 Answer::Noted

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use switchboard_cluster::{Epoch, Incarnation};
 
 use super::news::News;
+use super::visitors::{VisitorsCall, VisitorsFound};
 use crate::actors::barrier::{RebuildAnswer, RebuildCall};
 use crate::actors::delivery::{Mark, Place};
 use crate::actors::elsewhere::{ChatCall, RouterCall};
@@ -49,6 +50,8 @@ pub(super) enum Call {
     Interest(InterestUpdate),
     /// Something changed.
     News(News),
+    /// Who of a license's customers is connected?
+    Visitors(VisitorsCall),
 }
 
 /// The same, borrowed: what is sent is not copied first.
@@ -60,6 +63,7 @@ pub(super) enum CallRef<'a> {
     Rebuild(&'a RebuildCall),
     Interest(&'a InterestUpdate),
     News(&'a News),
+    Visitors(&'a VisitorsCall),
 }
 
 /// What a node answers.
@@ -79,6 +83,8 @@ pub(super) enum Answer {
     Router(RouterAnswer),
     /// To a new router.
     Rebuild(RebuildAnswer),
+    /// Those.
+    Visitors(VisitorsFound),
     /// Noted.
     Noted,
     /// Something was missed before: all of it is to be told again.

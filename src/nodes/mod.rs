@@ -23,6 +23,7 @@ mod message;
 mod news;
 mod outgoing;
 mod peers;
+mod visitors;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -39,6 +40,7 @@ use crate::store::Store;
 use crate::tenants::Tenants;
 
 pub use news::Cut;
+pub use visitors::{VisitorsCall, VisitorsFound};
 
 use heads::Heads;
 use interest::{Interest, OurInterest};
@@ -55,6 +57,9 @@ pub trait Sessions: Send + Sync {
 
     /// Whether anybody of the license is connected here.
     fn has(&self, license: LicenseId) -> bool;
+
+    /// The customers who are connected here.
+    fn visitors(&self, call: &VisitorsCall) -> VisitorsFound;
 
     /// Ends sessions.
     fn cut(&self, cut: &Cut);

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use super::error::{of_ask, of_store};
+use super::error::of_store;
 use super::pipeline::{Call, EMPTY, Requests, customer_id};
-use crate::actors::ChatKey;
+use super::visits::watchers;
 use crate::actors::delivery::Cause;
 use crate::domain::command::{Caller, CloseBanned, Command, UpdateCustomer};
 use crate::domain::customer::{Customer, CustomerProfile, CustomerUpdate};
-use crate::domain::event::Visibility;
 use crate::domain::id::{ChatId, CustomerId};
 use crate::domain::push::{Audience, Push, PushBody};
+use crate::domain::visit::CustomerVisits;
+use crate::domain::watch::Sighting;
 use crate::protocol::error::{ErrorType, WireError};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -25,10 +26,12 @@ impl Requests {
             let id = customer_id(call.who)?;
             let profile = self.parts.customers.profile(call.who.license_id(), id).await;
             let profile = profile.map_err(|error| of_store(&error))?.unwrap_or_default();
-            return Ok(self.view(call).customer(id, &profile, &[]));
+            return Ok(self.view(call).customer(id, &profile, &CustomerVisits::default(), &[]));
         };
         let profile = self.known(call, &id).await?;
-        Ok(self.view(call).customer(&id, &profile, &self.chats_of(call, &id).await?))
+        let visits = self.parts.customers.visits(call.who.license_id(), &id).await;
+        let visits = visits.map_err(|error| of_store(&error))?;
+        Ok(self.view(call).customer(&id, &profile, &visits, &self.chats_of(call, &id).await?))
     }
 
     pub(super) async fn update_customer(
@@ -52,8 +55,14 @@ impl Requests {
         let (profile, changed) = stored.map_err(|error| of_store(&error))?;
         if changed {
             let body = PushBody::CustomerUpdated { id: id.clone(), profile: profile.clone() };
-            let to = Audience { customers: vec![id.clone()], ..Audience::default() };
-            self.tell(call, body, to);
+            let visits = self.parts.customers.visits(license, &id).await;
+            let group = visits.map_err(|error| of_store(&error))?.group;
+            let chatting = self.chatting(&call.who.license, &id).await?;
+            // Who is in a chat with them is told by the chat.
+            let except = Audience { agents: chatting.everybody.clone(), ..Audience::default() };
+            let watched = watchers(&id, group, chatting, Sighting::Seen).watchers;
+            let (customers, except) = (vec![id.clone()], Some(Box::new(except)));
+            self.tell(call, body, Audience { customers, watchers: watched, except, ..Audience::default() });
             let customer = Customer { id: id.clone(), profile };
             let by = call.who.agent().cloned();
             for chat in self.chats_of(call, &id).await? {
@@ -76,16 +85,12 @@ impl Requests {
         let banned =
             self.parts.customer_tokens.ban(call.who.license_id(), &customer, now.after(DAY * days), now);
         banned.await.map_err(|error| of_store(&error))?;
-        let mut to = Audience::default();
+        let visits = self.parts.customers.visits(call.who.license_id(), &customer).await;
+        let group = visits.map_err(|error| of_store(&error))?.group;
+        let chatting = self.chatting(&call.who.license, &customer).await?;
+        let agents = chatting.everybody.clone();
+        let to = Audience { agents, ..watchers(&customer, group, chatting, Sighting::Seen) };
         for chat in self.chats_of(call, &customer).await? {
-            let key = ChatKey { license: call.who.license_id(), chat: chat.clone() };
-            let snapshot = self.parts.actors.inspect(&key).await;
-            let snapshot = snapshot.map_err(|error| of_ask(error, call.who.surface()))?;
-            for agent in snapshot.chat.members(Visibility::Agents).agents {
-                if !to.agents.contains(&agent) {
-                    to.agents.push(agent);
-                }
-            }
             // Whichever chats the token reaches: a ban ends them all.
             self.ask(call, &chat, Command::CloseBanned(CloseBanned { days }), call.who.writer()).await?;
         }

@@ -1,13 +1,15 @@
-//! What is stored of customers: their profile, and which chats they have.
+//! What is stored of customers: their profile, their visits, and which chats they have.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::customer::{CustomerProfile, CustomerUpdate, has_room};
 use crate::domain::id::{ChatId, CustomerId, LicenseId};
 use crate::domain::time::Timestamp;
+use crate::domain::visit::CustomerVisits;
 use crate::store::{Cas, CellKey, CellTable, Store, StoreError};
 
 /// The cells of customers.
@@ -94,6 +96,42 @@ impl Customers {
     ) -> Result<(CustomerProfile, bool), StoreError> {
         let key = CellKey::new(CellTable::CustomerProfiles, license, customer.as_str());
         self.change_cell(&key, change).await
+    }
+
+    /// A customer's visits.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn visits(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+    ) -> Result<CustomerVisits, StoreError> {
+        let key = CellKey::new(CellTable::CustomerVisits, license, customer.as_str());
+        let cell = self.store.read_cell(&key).await?;
+        cell.map_or_else(|| Ok(CustomerVisits::default()), |cell| decode(&cell))
+    }
+
+    /// Changes a customer's visits; says what they are now, and what the change said.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn change_visits<T>(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+        change: impl Fn(&mut CustomerVisits) -> T,
+    ) -> Result<(CustomerVisits, Option<T>), StoreError> {
+        let key = CellKey::new(CellTable::CustomerVisits, license, customer.as_str());
+        let told = Mutex::new(None);
+        let (visits, _) = self
+            .change_cell(&key, |found: &Option<CustomerVisits>| {
+                let mut visits = found.clone().unwrap_or_default();
+                *told.lock() = Some(change(&mut visits));
+                visits
+            })
+            .await?;
+        Ok((visits, told.into_inner()))
     }
 
     /// The chats of a customer.

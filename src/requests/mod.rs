@@ -17,6 +17,7 @@ mod query;
 mod routing;
 mod start;
 mod uploads;
+mod visits;
 
 pub use caller::{Identity, Requester};
 pub use customers::Customers;

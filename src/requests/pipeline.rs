@@ -95,9 +95,12 @@ impl Requests {
         match request {
             Request::Ping => Ok(EMPTY.to_owned()),
             // A session answers these itself; over HTTP the table has no such method.
-            Request::Login(_) | Request::Logout | Request::UpdateSession { .. } => {
-                Err(WireError::of(ErrorType::Validation))
-            }
+            Request::Login(_)
+            | Request::Logout
+            | Request::UpdateSession { .. }
+            | Request::SubscribeCustomers { .. }
+            | Request::UnsubscribeCustomers { .. } => Err(WireError::of(ErrorType::Validation)),
+            Request::UpdateCustomerPage(page) => Box::pin(self.update_customer_page(&call, page)).await,
             Request::StartChat(open) => Box::pin(self.start_chat(&call, open)).await,
             Request::ResumeChat(open) => Box::pin(self.resume_chat(&call, open)).await,
             Request::DeactivateChat { chat, ignore_requester_presence } => {

@@ -122,6 +122,10 @@ impl Requests {
         if let Err(error) = counted {
             tracing::warn!(customer.id = %customer, %error, "a start was not counted");
         }
+        if let Err(error) = self.customer_chats(call, customer).await {
+            let error = error.message;
+            tracing::warn!(customer.id = %customer, %error, "watchers were not told of a chat");
+        }
     }
 
     /// Whoever opens a thread, with the profile that the chat shows of a customer.

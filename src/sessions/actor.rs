@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -16,11 +15,12 @@ use bytes::BytesMut;
 use serde_json::value::RawValue;
 
 use super::cut::{ConnectionSocket, Cut};
-use super::login::{LoggedIn, log_in, session_id, swap_token};
+use super::login::{Connection, LoggedIn, log_in, session_id, swap_token};
 use super::outbox::{Outbox, OutboxLimits};
 use super::registry::{Registry, SessionHandle, SessionUser, Wake};
+use super::watching;
 use crate::actors::router::Leave;
-use crate::domain::id::OrganizationId;
+use crate::domain::id::{CustomerId, LicenseId};
 use crate::nodes::Nodes;
 use crate::observe::Metrics;
 use crate::protocol::envelope::{self, RtmRequest};
@@ -87,6 +87,10 @@ pub struct SessionSettings {
     pub max_message: usize,
     /// Bounds of what waits to be written.
     pub outbox: OutboxLimits,
+    /// A customer without a connection for so long has left (`rtm.customer_left_after`).
+    pub customer_left_after: Duration,
+    /// How often full subscriptions are told of (`rtm.watch_totals_every`).
+    pub watch_totals_every: Duration,
 }
 
 /// One websocket.
@@ -95,8 +99,7 @@ pub struct Session<K> {
     handle: Option<Arc<SessionHandle>>,
     alive: Arc<AtomicBool>,
     socket: Option<ConnectionSocket>,
-    address: Option<IpAddr>,
-    organization: Option<OrganizationId>,
+    by: Connection,
     limiter: SessionLimiter,
     login: Login,
     /// Requests that are carried out, oldest first.
@@ -111,6 +114,8 @@ pub struct Session<K> {
     leave: Leave,
     /// The end of its token.
     expiry: Option<SpawnHandle>,
+    /// Tells how many customers there are, once it has subscribed to any.
+    totals: Option<SpawnHandle>,
     /// Why it ends as soon as nothing is pending.
     leaving: Option<&'static str>,
     kind: PhantomData<K>,
@@ -133,21 +138,15 @@ enum Login {
 }
 
 impl<K: Kind> Session<K> {
-    /// A session on a socket that was just upgraded. `organization` is what the URL names (customers).
-    pub fn new(
-        shared: Arc<SessionContext>,
-        socket: Option<ConnectionSocket>,
-        address: Option<IpAddr>,
-        organization: Option<OrganizationId>,
-    ) -> Self {
+    /// A session on a socket that was just upgraded.
+    pub fn new(shared: Arc<SessionContext>, socket: Option<ConnectionSocket>, by: Connection) -> Self {
         let limiter = shared.limits.session();
         Self {
             shared,
             handle: None,
             alive: Arc::new(AtomicBool::new(true)),
             socket,
-            address,
-            organization,
+            by,
             limiter,
             login: Login::None,
             asked: VecDeque::new(),
@@ -157,6 +156,7 @@ impl<K: Kind> Session<K> {
             partial: BytesMut::new(),
             leave: Leave::Disconnected,
             expiry: None,
+            totals: None,
             leaving: None,
             kind: PhantomData,
         }
@@ -251,10 +251,18 @@ impl<K: Kind> Session<K> {
         }
         let payload: Option<Box<RawValue>> = request.payload.map(ToOwned::to_owned);
         let request_id: Option<Arc<str>> = request.request_id.as_deref().map(Arc::from);
-        let (requests, id) = (self.shared.requests.clone(), request_id.clone());
+        let (shared, id) = (self.shared.clone(), request_id.clone());
+        let watches = ["subscribe_customers", "unsubscribe_customers"].contains(&method.action);
+        let handle = self.handle.clone().filter(|_| watches);
         let work = async move {
-            let who = who.latest(requests.actors().licenses()).await;
-            requests.handle(&who, method, payload.as_deref(), id).await
+            let who = who.latest(shared.requests.actors().licenses()).await;
+            match handle {
+                Some(handle) => {
+                    let work = watching::carry_out(&shared, &handle, &who, method, payload.as_deref());
+                    Box::pin(work).await
+                }
+                None => shared.requests.handle(&who, method, payload.as_deref(), id).await,
+            }
         };
         self.next += 1;
         let number = self.next;
@@ -295,6 +303,9 @@ impl<K: Kind> Session<K> {
             took_us = took.as_micros(),
             "request by websocket"
         );
+        if asked.action == "subscribe_customers" && result.is_ok() {
+            self.tell_totals(ctx);
+        }
         let id = asked.request_id.as_deref();
         ctx.text(match result {
             Ok(payload) => envelope::response(id, asked.action, &payload),
@@ -329,7 +340,7 @@ impl<K: Kind> Session<K> {
     ) {
         let Some(handle) = self.handle.clone() else { return };
         let request_id = request.request_id.as_deref().map(ToOwned::to_owned);
-        let admitted = self.address.is_none_or(|address| self.shared.limits.admits_login(address));
+        let admitted = self.by.address.is_none_or(|address| self.shared.limits.admits_login(address));
         if !admitted {
             let error = WireError::of(ErrorType::TooManyRequests);
             ctx.text(envelope::error_response(request_id.as_deref(), "login", &error));
@@ -339,8 +350,8 @@ impl<K: Kind> Session<K> {
         self.logins += 1;
         let payload = request.payload.map(ToOwned::to_owned);
         let shared = self.shared.clone();
-        let organization = self.organization;
-        let work = async move { log_in(&shared, &handle, K::SURFACE, organization, method, payload).await };
+        let by = self.by.clone();
+        let work = async move { log_in(&shared, &handle, K::SURFACE, by, method, payload).await };
         ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {
             session.logins -= 1;
             match result {
@@ -367,6 +378,49 @@ impl<K: Kind> Session<K> {
         // What was pushed since the session was registered waits in the outbox until here.
         self.flush(ctx);
         self.expire_after(expires_in, ctx);
+        self.tell_first_customers(ctx);
+    }
+
+    /// What follows an agent's login: the customers whom they watch.
+    fn tell_first_customers(&self, ctx: &mut ws::WebsocketContext<Self>) {
+        let (Login::Done { who }, Some(handle)) = (&self.login, self.handle.clone()) else { return };
+        if K::SURFACE == Surface::Customer {
+            return;
+        }
+        let (shared, who) = (self.shared.clone(), who.clone());
+        let work = Box::pin(async move { watching::first(&shared, &handle, &who).await });
+        ctx.spawn(work.into_actor(self).map(|first, session, ctx| match first {
+            Ok(Some(payload)) => session.push("incoming_customers", &payload, ctx),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(error = error.message, "an agent was not told who is there"),
+        }));
+    }
+
+    /// From now on, how many customers there are is told as often as a subscription is found full.
+    fn tell_totals(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
+        let every = self.shared.settings.watch_totals_every;
+        self.totals.get_or_insert_with(|| {
+            ctx.run_interval(every, |session, ctx| {
+                let (Login::Done { who }, Some(handle)) = (&session.login, session.handle.clone()) else {
+                    return;
+                };
+                let (shared, who) = (session.shared.clone(), who.clone());
+                let work = Box::pin(async move { watching::totals(&shared, &handle, &who).await });
+                ctx.spawn(work.into_actor(session).map(|totals, session, ctx| {
+                    if let Some(payload) = totals {
+                        session.push("subscribed_customers_totals_updated", &payload, ctx);
+                    }
+                }));
+            })
+        });
+    }
+
+    /// Something for this connection alone.
+    fn push(&self, action: &str, payload: &str, ctx: &mut ws::WebsocketContext<Self>) {
+        if self.handle.as_ref().is_some_and(|handle| handle.wants(action)) {
+            self.shared.metrics.push_sent();
+            ctx.text(envelope::push(ApiVersion::V3_6, action, payload));
+        }
     }
 
     fn update_session(
@@ -515,12 +569,28 @@ impl<K> Drop for Session<K> {
                 if !self.shared.registry.has_customer(license, &customer)
                     && let Ok(runtime) = tokio::runtime::Handle::try_current()
                 {
-                    let requests = self.shared.requests.clone();
-                    runtime.spawn(async move { requests.customer_presence(license, &customer, false).await });
+                    self.shared.registry.lingers(license, &customer);
+                    runtime.spawn(last_closed(self.shared.clone(), license, customer));
                 }
             }
             None => {}
         }
+    }
+}
+
+/// The last connection of a customer to this node was closed: their chats hear of it at once, agents who watch them after
+/// a moment, unless the customer is back, here or elsewhere.
+async fn last_closed(shared: Arc<SessionContext>, license: LicenseId, customer: CustomerId) {
+    shared.requests.customer_presence(license, &customer, false).await;
+    tokio::time::sleep(shared.settings.customer_left_after).await;
+    shared.registry.lingered(license, &customer);
+    if shared.registry.has_customer(license, &customer)
+        || watching::is_connected(&shared, license, &customer).await
+    {
+        return;
+    }
+    if let Some(known) = shared.requests.actors().licenses().known_license(license) {
+        shared.requests.customer_left(&known, &customer).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! `login` (agents and customers, 3.6): who is behind a socket, and what they find.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,9 +8,11 @@ use serde_json::value::RawValue;
 
 use super::actor::SessionContext;
 use super::registry::{PushFilter, SessionHandle, SessionUser, Wake};
+use super::watching;
 use crate::actors::SessionId;
 use crate::domain::id::{ChatId, CustomerId, OrganizationId, UserId};
 use crate::domain::license::License;
+use crate::domain::visit::Arrival;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method::Method;
 use crate::protocol::request::{Login, PushSelection, Request, decode};
@@ -27,13 +30,26 @@ pub(super) struct LoggedIn {
     pub(super) expires_in: Option<Duration>,
 }
 
+/// What a connection says by itself, before anybody logs in.
+#[derive(Clone, Debug, Default)]
+pub struct Connection {
+    /// Where it comes from.
+    pub address: Option<IpAddr>,
+    /// The organization that its URL names (customers).
+    pub organization: Option<OrganizationId>,
+    /// The program, as it calls itself.
+    pub user_agent: Option<String>,
+    /// The page that it was opened from, by its header.
+    pub referrer: Option<String>,
+}
+
 /// Proves the token, registers the session for pushes, and only then reads what the answer shows: what happens in
 /// between waits in the outbox and comes after the answer.
 pub(super) async fn log_in(
     shared: &SessionContext,
     handle: &Arc<SessionHandle>,
     surface: Surface,
-    organization: Option<OrganizationId>,
+    by: Connection,
     method: &'static Method,
     payload: Option<Box<RawValue>>,
 ) -> Result<LoggedIn, WireError> {
@@ -42,7 +58,7 @@ pub(super) async fn log_in(
     };
     match surface {
         Surface::Agent => agent(shared, handle, login).await,
-        Surface::Customer => customer(shared, handle, organization, login).await,
+        Surface::Customer => customer(shared, handle, by, login).await,
     }
 }
 
@@ -69,6 +85,7 @@ async fn agent(
     handle.set_token(proven.token_id.to_string());
     // A token that was taken back since it was proven did not find this session; from now on it would.
     shared.gate.agent(token, now).await?;
+    watching::begin(shared, handle, license.id, &agent.id, login.monitoring_level);
     let user = SessionUser::Agent(license.id, agent.id.clone());
     if !shared.registry.logged_in(handle, &user) {
         return Err(too_many(handle));
@@ -162,19 +179,22 @@ fn undo(shared: &SessionContext, handle: &Arc<SessionHandle>) {
 async fn customer(
     shared: &SessionContext,
     handle: &Arc<SessionHandle>,
-    organization: Option<OrganizationId>,
+    by: Connection,
     login: Login,
 ) -> Result<LoggedIn, WireError> {
     let actors = shared.requests.actors();
     let now = actors.clock().now();
-    let proven = shared.gate.customer(organization, &login.token, now).await?;
+    let proven = shared.gate.customer(by.organization, &login.token, now).await?;
     let license = proven.license.clone();
+    if login.group_id.is_some_and(|group| !license.has_group(group)) {
+        return Err(WireError::of(ErrorType::GroupNotFound));
+    }
     let update = login.customer.clone();
     update.check().map_err(|rejection| WireError::from_rejection(rejection, Surface::Customer))?;
     let wanted = wanted_pushes(&login);
     handle.set_filter(PushFilter { wanted, chats: true, agents: true, customers: true, multicast: true });
     handle.set_token(proven.token_id.to_string());
-    shared.gate.customer(organization, &login.token, now).await?;
+    shared.gate.customer(by.organization, &login.token, now).await?;
     let customers = shared.requests.customers();
     let unavailable = |error: crate::store::StoreError| {
         tracing::warn!(%error, "a customer's login could not be read");
@@ -182,6 +202,8 @@ async fn customer(
     };
     let (profile, _) =
         customers.update(license.id, &proven.customer, &update, now).await.map_err(unavailable)?;
+    let is_another = shared.registry.has_another(license.id, &proven.customer, handle.id);
+    handle.set_group(login.group_id.unwrap_or_default());
     let user = SessionUser::Customer(license.id, proven.customer.clone());
     if !shared.registry.logged_in(handle, &user) {
         return Err(too_many(handle));
@@ -194,12 +216,29 @@ async fn customer(
             return Err(error);
         }
     };
+    let arrival = Arrival {
+        group: login.group_id,
+        page: login.page,
+        referrer: login.referrer.or(by.referrer),
+        ip: by.address.map(|address| address.to_string()),
+        user_agent: by.user_agent,
+        is_another,
+    };
+    let arrived = shared.requests.customer_arrived(&license, &proven.customer, &profile, &arrival).await;
+    let visits = match arrived {
+        Ok(visits) => visits,
+        Err(error) => {
+            undo(shared, handle);
+            return Err(error);
+        }
+    };
+    handle.set_group(visits.group);
     shared.requests.customer_presence(license.id, &proven.customer, true).await;
     let online = actors.router(license.id).online_groups().await.unwrap_or_default();
     let view = View::of_customers(&license);
     let active = chats.iter().any(|(_, _, active)| *active);
     let chats: Vec<(ChatId, bool)> = chats.into_iter().map(|(chat, unread, _)| (chat, unread)).collect();
-    let payload = view.customer_login(&proven.customer, &profile, active, &chats, &online);
+    let payload = view.customer_login(&proven.customer, &profile, &visits, active, &chats, &online);
     let who =
         Requester { license, identity: Identity::Customer { id: proven.customer }, session: Some(handle.id) };
     Ok(LoggedIn { who, payload, expires_in: Some(proven.expires_at.since(now)) })

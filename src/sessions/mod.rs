@@ -14,6 +14,8 @@ pub mod heartbeat;
 mod login;
 pub mod outbox;
 mod registry;
+mod watching;
 
 pub use actor::{AgentSession, CustomerSession, SessionContext};
+pub use login::Connection;
 pub use registry::{Registry, SessionCounts, SessionHandle, SessionUser, Wake};

@@ -13,10 +13,11 @@ use parking_lot::{Mutex, RwLock};
 
 use super::cut::Cut;
 use super::outbox::{Offered, Outbox};
-use crate::domain::id::{AgentId, CustomerId, LicenseId};
+use crate::domain::id::{AgentId, CustomerId, GroupId, LicenseId};
 use crate::domain::license::License;
 use crate::domain::push::{Audience, Push, PushBody};
-use crate::nodes::{self, Asker, Whose};
+use crate::domain::watch::{MonitoringLevel, Watching};
+use crate::nodes::{self, Asker, VisitorsCall, VisitorsFound, Whose};
 use crate::observe::Metrics;
 use crate::protocol::envelope;
 use crate::protocol::request::PushSelection;
@@ -69,6 +70,10 @@ pub struct SessionHandle {
     wake: Recipient<Wake>,
     cut: Cut,
     filter: Mutex<Option<Arc<PushFilter>>>,
+    /// Of agents: which customers they watch.
+    watching: Mutex<Watching>,
+    /// Of customers: the group whose widget they use.
+    group: AtomicI64,
     token: Mutex<Option<String>>,
     /// From the moment it gets pushes, which is before its login is answered.
     user: Mutex<Option<SessionUser>>,
@@ -93,7 +98,14 @@ impl PushFilter {
     fn lets_through(&self, action: &str) -> bool {
         let family = match action {
             "routing_status_set" | "groups_status_updated" | "agent_disconnected" => self.agents,
-            "customer_updated" | "customer_banned" => self.customers || self.chats,
+            "incoming_customers" | "subscribed_customers_totals_updated" => self.customers,
+            "customer_updated"
+            | "customer_banned"
+            | "incoming_customer"
+            | "customer_page_updated"
+            | "customer_statistics_updated"
+            | "customer_transferred"
+            | "customer_left" => self.customers || self.chats,
             "incoming_multicast" => self.multicast,
             _ => self.chats,
         };
@@ -124,6 +136,8 @@ impl SessionHandle {
             wake,
             cut,
             filter: Mutex::new(None),
+            watching: Mutex::new(Watching::default()),
+            group: AtomicI64::new(0),
             token: Mutex::new(None),
             user: Mutex::new(None),
         }
@@ -183,7 +197,18 @@ impl SessionHandle {
         *self.token.lock() = Some(token);
     }
 
-    fn wants(&self, action: &str) -> bool {
+    /// Looks at what it watches, or changes it.
+    pub fn watching<T>(&self, look: impl FnOnce(&mut Watching) -> T) -> T {
+        look(&mut self.watching.lock())
+    }
+
+    /// The group whose widget the customer uses.
+    pub fn set_group(&self, group: GroupId) {
+        self.group.store(group.0, Ordering::Release);
+    }
+
+    /// True if it asked for pushes of this name, and may have them.
+    pub fn wants(&self, action: &str) -> bool {
         self.filter.lock().as_ref().is_none_or(|filter| filter.lets_through(action))
     }
 }
@@ -218,6 +243,8 @@ pub struct Registry {
     counts: SessionCounts,
     /// Sessions that have not logged in.
     unauthorized: AtomicUsize,
+    /// Customers whose last session was closed a moment ago, with how many closings are looked after.
+    lingering: DashMap<(LicenseId, CustomerId), usize>,
     metrics: Arc<Metrics>,
 }
 
@@ -231,6 +258,7 @@ impl Registry {
             next: AtomicU64::new(1),
             all: DashMap::new(),
             hubs: DashMap::new(),
+            lingering: DashMap::new(),
             metrics,
         })
     }
@@ -313,6 +341,38 @@ impl Registry {
     /// Whether a customer has a session.
     pub fn has_customer(&self, license: LicenseId, customer: &CustomerId) -> bool {
         self.hub(license).customers.read().contains_key(customer)
+    }
+
+    /// A customer's last session is closed: they count as being there until [`Self::lingered`].
+    pub fn lingers(&self, license: LicenseId, customer: &CustomerId) {
+        *self.lingering.entry((license, customer.clone())).or_default() += 1;
+    }
+
+    /// The moment is over.
+    pub fn lingered(&self, license: LicenseId, customer: &CustomerId) {
+        let key = (license, customer.clone());
+        self.lingering.entry(key.clone()).and_modify(|count| *count -= 1);
+        self.lingering.remove_if(&key, |_, count| *count == 0);
+    }
+
+    /// Whether a customer has another session than this, or had one a moment ago.
+    pub fn has_another(&self, license: LicenseId, customer: &CustomerId, session: u64) -> bool {
+        let others = |sessions: &Sessions| sessions.iter().any(|other| other.id != session);
+        self.hub(license).customers.read().get(customer).is_some_and(others)
+            || self.lingering.contains_key(&(license, customer.clone()))
+    }
+
+    /// The level of the agent's other sessions.
+    pub fn monitoring_level(
+        &self,
+        license: LicenseId,
+        agent: &AgentId,
+        session: u64,
+    ) -> Option<MonitoringLevel> {
+        let hub = self.hub(license);
+        let agents = hub.agents.read();
+        let other = agents.get(agent)?.iter().rev().find(|other| other.id != session)?;
+        Some(other.watching(|watching| watching.level()))
     }
 
     /// Every session, logged in or not.
@@ -442,6 +502,34 @@ impl nodes::Sessions for Registry {
             .is_some_and(|hub| !hub.agents.read().is_empty() || !hub.customers.read().is_empty())
     }
 
+    fn visitors(&self, call: &VisitorsCall) -> VisitorsFound {
+        let Some(hub) = self.hubs.get(&call.license).map(|hub| hub.clone()) else {
+            return VisitorsFound::default();
+        };
+        let customers = hub.customers.read();
+        let fits = |sessions: &Sessions| {
+            let Some(groups) = &call.groups else { return true };
+            let group = |session: &Arc<SessionHandle>| GroupId(session.group.load(Ordering::Acquire));
+            sessions.last().is_some_and(|session| groups.contains(&group(session)))
+        };
+        let mut found = VisitorsFound::default();
+        let mut see = |customer: &CustomerId, sessions: &Sessions| {
+            if fits(sessions) {
+                found.total += 1;
+                if found.customers.len() < call.limit {
+                    found.customers.push(customer.clone());
+                }
+            }
+        };
+        match &call.customer {
+            Some(customer) => {
+                customers.get_key_value(customer).into_iter().for_each(|(id, all)| see(id, all))
+            }
+            None => customers.iter().for_each(|(id, all)| see(id, all)),
+        }
+        found
+    }
+
     fn cut(&self, cut: &nodes::Cut) {
         match &cut.whose {
             Whose::Token(token) => self.disconnect_token(token, cut.reason),
@@ -457,8 +545,8 @@ impl nodes::Sessions for Registry {
 
 impl Registry {
     fn to_agents(&self, hub: &Hub, license: &License, push: &Push, origin: Option<Asker<'_>>) {
-        let Audience { agents, groups, .. } = &push.to;
-        if agents.is_empty() && groups.is_empty() {
+        let Audience { agents, groups, watchers, .. } = &push.to;
+        if agents.is_empty() && groups.is_empty() && watchers.is_none() {
             return;
         }
         let view = View { surface: Surface::Agent, license, sees_deleted: false };
@@ -471,6 +559,25 @@ impl Registry {
         let by_role = matches!(push.body, PushBody::IncomingChat { .. });
         let view_of = |agent: &AgentId| if by_role { View::of_agent(license, agent) } else { view };
         let online = hub.agents.read();
+        if let Some(watched) = watchers {
+            for (agent, sessions) in &*online {
+                let own: Vec<GroupId> = license
+                    .agent(agent)
+                    .map(|agent| agent.groups.keys().copied().collect())
+                    .unwrap_or_default();
+                let named = reaches(agent);
+                let is_excepted =
+                    push.to.except.as_ref().is_some_and(|but| but.reaches_agent(agent, own.iter().copied()));
+                for session in sessions {
+                    // Asked of all, so that each keeps account of whom it follows.
+                    let hears = session.watching(|watching| watching.hears(watched, &own));
+                    if named || (hears && !is_excepted) {
+                        fanout.offer(session, view_of(agent));
+                    }
+                }
+            }
+            return;
+        }
         if groups.is_empty() {
             for agent in agents {
                 let sessions = online.get(agent).filter(|_| push.to.except.is_none() || reaches(agent));

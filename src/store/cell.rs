@@ -16,6 +16,8 @@ pub enum CellTable {
     Customers,
     /// By customer: name, e-mail, session fields and the like.
     CustomerProfiles,
+    /// By customer: the visits of the pages that the chat stands on.
+    CustomerVisits,
     /// By license and part: agents, groups, limits, settings, bans, webhooks. Listable.
     Licenses,
     /// Under license 0, by license number: which licenses there are. Listable.
@@ -34,10 +36,11 @@ pub enum CellTable {
 
 impl CellTable {
     /// Every table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Chats,
         Self::Customers,
         Self::CustomerProfiles,
+        Self::CustomerVisits,
         Self::Licenses,
         Self::LicenseDirectory,
         Self::LicenseLookups,

@@ -9,6 +9,7 @@ use switchboard::domain::properties::{Properties, PropertyNames, PropertyValue, 
 use switchboard::domain::push::{Pressed, PushBody, Thought, ThreadEvents, TransferReason, TransferTarget};
 use switchboard::domain::routing::{CustomerGroupStatus, GroupStatus};
 use switchboard::domain::user::ChatUser;
+use switchboard::domain::visit::{Arrival, CustomerVisits, NewPage, Visitor};
 use switchboard::protocol::version::Surface;
 
 use crate::fixture::{
@@ -479,4 +480,35 @@ fn incoming_multicast_names_its_author_and_customer_banned_the_days() {
     assert_eq!(agents, json!({"author_id": AGENT, "content": [1], "type": "news"}));
     let banned = PushBody::CustomerBanned { id: CustomerId::from(CUSTOMER), days: 3 };
     assert_eq!(agents_only("customer_banned", &banned)["ban"], json!({"days": 3}));
+}
+
+#[test]
+fn visitors_are_told_to_agents_alone() {
+    let mut visits = CustomerVisits::default();
+    let page = NewPage { url: "https://shop.example/a".to_owned(), title: Some("A".to_owned()) };
+    let arrival = Arrival {
+        group: Some(GroupId(1)),
+        page: Some(page),
+        referrer: Some("https://search.example/".to_owned()),
+        ip: Some("192.0.2.7".parse().expect("an address")),
+        user_agent: Some("Mozilla".to_owned()),
+        is_another: false,
+    };
+    visits.arrive(&arrival, AT);
+    let customer = CustomerId::from(CUSTOMER);
+    let profile = fixture::profile();
+    let visitor = Box::new(Visitor { id: customer.clone(), profile, visits, is_chatting: true });
+    let page = visitor.visits.page().cloned().expect("a page");
+    let agents = agents_only("incoming_customer", &PushBody::IncomingCustomer(visitor.clone()));
+    assert_eq!((&agents["group_ids"], &agents["state"]), (&json!([1]), &json!("chatting")));
+    assert_eq!(agents["visit"]["ip"], "192.0.2.7");
+    let told = agents_only("customer_statistics_updated", &PushBody::CustomerStatisticsUpdated(visitor));
+    assert_eq!(told["statistics"]["page_views_count"], 1);
+    let id = customer.clone();
+    let told = agents_only("customer_page_updated", &PushBody::CustomerPageUpdated { id, visit: 3, page });
+    assert_eq!((&told["visit_id"], &told["title"]), (&json!(3), &json!("A")));
+    let (id, to) = (customer.clone(), GroupId(2));
+    let told = agents_only("customer_transferred", &PushBody::CustomerTransferred { id, to });
+    assert_eq!(told["transferred_to"]["group_ids"], json!([2]));
+    agents_only("customer_left", &PushBody::CustomerLeft { id: customer, at: AT });
 }

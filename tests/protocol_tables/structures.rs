@@ -196,14 +196,21 @@ fn the_login_of_a_customer_is_as_documented() {
     let view = fixture::view(Surface::Customer, &license);
     let id = CustomerId::from(CUSTOMER);
     let chats = [(fixture::chat_id(), true)];
-    let text = view.customer_login(&id, &fixture::profile(), true, &chats, &[GroupId(0), GroupId(1)]);
+    let text = view.customer_login(
+        &id,
+        &fixture::profile(),
+        &Default::default(),
+        true,
+        &chats,
+        &[GroupId(0), GroupId(1)],
+    );
     let mut value = parsed(&text);
     assert_eq!(value["__priv_dynamic_config"]["online_groups_ids"], json!([0, 1]));
     assert_eq!(value["__priv_dynamic_config"]["customer_groups"]["monitoring"]["id"], 0);
     assert_eq!(value["customer"]["session_fields"], json!([{"z": "first"}, {"a": "second"}, {"z": "third"}]));
     assert_eq!(value["chats"], json!([{"chat_id": "PJ0MRSHTDG000000", "has_unread_events": true}]));
     Tables::load("customer").assert_response("login", &value);
-    let nobody = view.customer_login(&id, &Default::default(), false, &[], &[]);
+    let nobody = view.customer_login(&id, &Default::default(), &Default::default(), false, &[], &[]);
     value = parsed(&nobody);
     Tables::load("customer").assert_response("login", &value);
     assert_eq!(value["chats"], json!([]));
@@ -217,11 +224,17 @@ fn a_customer_is_as_documented() {
         let value = parsed(&fixture::view(surface, &license).customer(
             &id,
             &fixture::profile(),
+            &Default::default(),
             &[fixture::chat_id()],
         ));
         Tables::load(surface.as_str()).assert_response("get_customer", &value);
     }
-    let bare = parsed(&fixture::view(Surface::Customer, &license).customer(&id, &Default::default(), &[]));
+    let bare = parsed(&fixture::view(Surface::Customer, &license).customer(
+        &id,
+        &Default::default(),
+        &Default::default(),
+        &[],
+    ));
     Tables::load("customer").assert_response("get_customer", &bare);
     assert_eq!(bare, json!({"id": CUSTOMER, "type": "customer"}));
 }

@@ -273,6 +273,12 @@ fn payload_shape(documented: &Value) -> Shape {
             }
             // "any field of User:customer"
             "<changed field>" => return Shape::Any,
+            "(whole payload)" => return shape("", description),
+            // Whatever the keys are: "<subscription_id>", "<phrase_key>", "<namespace>.<name>".
+            name if name.starts_with('<') && name.contains('.') => {
+                return Shape::Map(Box::new(Shape::Map(Box::new(Shape::Any))));
+            }
+            name if name.starts_with('<') => return Shape::Map(Box::new(shape("", description))),
             name => {
                 let field = Field { required: !is_optional(description), shape: shape(name, description) };
                 insert(&mut fields, name, field);

@@ -331,6 +331,16 @@ pub(super) const METHODS: &[Method] = &[
         pushes: &["customer_updated"],
     },
     Method {
+        action: "update_customer_page",
+        surface: Surface::Customer,
+        rtm: true,
+        web: false,
+        http: HttpMethod::Post,
+        scopes: Scopes::None,
+        params: &[required("url", String), optional("title", String)],
+        pushes: &[],
+    },
+    Method {
         action: "upload_file",
         surface: Surface::Customer,
         rtm: false,

@@ -9,6 +9,8 @@ use super::value::check_id;
 use super::{Payload, Request, Surface};
 use crate::domain::customer::CustomerUpdate;
 use crate::domain::id::GroupId;
+use crate::domain::visit::NewPage;
+use crate::domain::watch::MonitoringLevel;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::version::ApiVersion;
 
@@ -32,6 +34,12 @@ pub struct Login {
     pub customer: CustomerUpdate,
     /// Customers: the group whose widget they use.
     pub group_id: Option<GroupId>,
+    /// Customers: the page they are on.
+    pub page: Option<NewPage>,
+    /// Customers: the page that led there.
+    pub referrer: Option<String>,
+    /// Agents: how many of the visitors they want to be told of; none leaves it as it is.
+    pub monitoring_level: Option<MonitoringLevel>,
 }
 
 /// The program behind a connection.
@@ -61,8 +69,7 @@ impl PushSelection {
     }
 }
 
-/// The fields that begin with `_` are checked for their type and not used: the visits, greetings and
-/// customers' lists that they belong to are not served.
+/// The fields that begin with `_` are checked for their type and not used.
 #[derive(Deserialize)]
 struct WireAgent {
     token: String,
@@ -71,44 +78,29 @@ struct WireAgent {
     reconnect: Option<bool>,
     application: Option<Application>,
     away: Option<bool>,
-    #[serde(rename = "customer_monitoring_level")]
-    _customer_monitoring_level: Option<MonitoringLevel>,
+    customer_monitoring_level: Option<MonitoringLevel>,
     pushes: Option<BTreeMap<String, Vec<String>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum MonitoringLevel {
-    My,
-    Chatting,
-    Invited,
-    Online,
-    HighestAvailable,
 }
 
 #[derive(Deserialize)]
 struct WireLogin {
     token: String,
     customer: Option<WireCustomer>,
-    #[serde(rename = "customer_page")]
-    _customer_page: Option<CustomerPage>,
+    customer_page: Option<CustomerPage>,
     #[serde(rename = "customer_side_storage")]
     _customer_side_storage: Option<BTreeMap<String, String>>,
     #[serde(rename = "is_mobile")]
     _is_mobile: Option<bool>,
     group_id: Option<GroupId>,
-    #[serde(rename = "referrer")]
-    _referrer: Option<String>,
+    referrer: Option<String>,
     application: Option<CustomersApplication>,
     pushes: Option<BTreeMap<String, Vec<String>>>,
 }
 
 #[derive(Deserialize)]
 struct CustomerPage {
-    #[serde(rename = "url")]
-    _url: Option<String>,
-    #[serde(rename = "title")]
-    _title: Option<String>,
+    url: Option<String>,
+    title: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -132,6 +124,9 @@ pub(super) fn login(payload: Payload<'_>) -> Result<Request, WireError> {
                 pushes: wire.pushes.map(selections).transpose()?,
                 customer: CustomerUpdate::default(),
                 group_id: None,
+                page: None,
+                referrer: None,
+                monitoring_level: wire.customer_monitoring_level,
             }
         }
         Surface::Customer => {
@@ -149,6 +144,12 @@ pub(super) fn login(payload: Payload<'_>) -> Result<Request, WireError> {
                     .map(|customer| customer.into_update(Surface::Customer))
                     .unwrap_or_default(),
                 group_id: wire.group_id,
+                page: wire
+                    .customer_page
+                    .and_then(|page| Some(NewPage { url: page.url?, title: page.title }))
+                    .filter(|page| !page.url.is_empty()),
+                referrer: wire.referrer,
+                monitoring_level: None,
             }
         }
     };

@@ -18,6 +18,7 @@ mod open_thread;
 mod properties;
 mod threads;
 mod value;
+mod visitors;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -44,6 +45,7 @@ use crate::domain::id::{AgentId, ChatId, CustomerId, EventId, GroupId, ThreadId}
 use crate::domain::properties::{Properties, PropertyNames};
 use crate::domain::push::{Pressed, Thought};
 use crate::domain::time::Timestamp;
+use crate::domain::visit::NewPage;
 
 /// What a client asks for; a variant a method, the four families of properties apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,6 +175,15 @@ pub enum Request {
     UpdateSession {
         token: String,
     },
+    UpdateCustomerPage(NewPage),
+    SubscribeCustomers {
+        /// None: the agent's own.
+        groups: Option<Vec<GroupId>>,
+        limit: usize,
+    },
+    UnsubscribeCustomers {
+        subscription: String,
+    },
 }
 
 /// The kind of a user whom a request names.
@@ -256,6 +267,9 @@ pub fn decode(method: &'static Method, payload: Option<&RawValue>) -> Result<Req
         "get_predicted_agent" => payload.nothing(Request::GetPredictedAgent),
         "set_away_status" => members::set_away_status(payload),
         "update_session" => login::update_session(payload),
+        "update_customer_page" => visitors::update_customer_page(payload),
+        "subscribe_customers" => visitors::subscribe_customers(payload),
+        "unsubscribe_customers" => visitors::unsubscribe_customers(payload),
         "update_customer" => customer::update_customer(payload),
         // Every row of the table stands above; a test decodes them all.
         action => Err(WireError::validation(format!("unknown action `{action}`"))),

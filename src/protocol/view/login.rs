@@ -7,6 +7,7 @@ use super::user::ProfileView;
 use super::{View, json};
 use crate::domain::customer::CustomerProfile;
 use crate::domain::id::{ChatId, CustomerId, GroupId, OrganizationId};
+use crate::domain::visit::CustomerVisits;
 
 /// 2100-01-01: a license of one's own server does not expire, but the field must hold a moment.
 const NEVER: i64 = 4_102_444_800;
@@ -28,7 +29,7 @@ struct Customer<'a> {
     statistics: Statistics,
 }
 
-/// Clients read all six. Visits, page views and greetings are not served, so there were none.
+/// Clients read all six. Greetings are not served, so there were none.
 #[derive(Serialize)]
 struct Statistics {
     chats_count: u32,
@@ -98,6 +99,7 @@ impl View<'_> {
         &self,
         id: &CustomerId,
         profile: &CustomerProfile,
+        visits: &CustomerVisits,
         has_active_thread: bool,
         chats: &[(ChatId, bool)],
         online_groups: &[GroupId],
@@ -109,8 +111,8 @@ impl View<'_> {
                 statistics: Statistics {
                     chats_count: profile.chats_count,
                     threads_count: profile.threads_count,
-                    visits_count: 0,
-                    page_views_count: 0,
+                    visits_count: visits.visits_count,
+                    page_views_count: visits.page_views_count,
                     greetings_shown_count: 0,
                     greetings_accepted_count: 0,
                 },

@@ -6,6 +6,7 @@ mod groups;
 mod properties;
 mod queue;
 mod users;
+mod visitors;
 
 use serde::Serialize;
 
@@ -93,6 +94,11 @@ impl View<'_> {
                 self.incoming_multicast(author.as_ref(), content, kind.as_deref())
             }
             PushBody::CustomerBanned { id, days } => self.customer_banned(id, *days),
+            PushBody::IncomingCustomer(visitor) => self.incoming_customer(visitor),
+            PushBody::CustomerPageUpdated { id, visit, page } => self.customer_page_updated(id, *visit, page),
+            PushBody::CustomerStatisticsUpdated(visitor) => self.customer_statistics_updated(visitor),
+            PushBody::CustomerTransferred { id, to } => self.customer_transferred(id, *to),
+            PushBody::CustomerLeft { id, at } => self.customer_left(id, *at),
             PushBody::GroupsStatusUpdated { for_agents, for_customers } => {
                 self.groups_status_updated(for_agents, for_customers)
             }

@@ -9,10 +9,11 @@ use super::{View, json};
 use crate::domain::chat::Chat;
 use crate::domain::customer::{Address, CustomerProfile};
 use crate::domain::event::{Json, Visibility};
-use crate::domain::id::{AgentId, ChatId, CustomerId, UserId};
+use crate::domain::id::{AgentId, ChatId, CustomerId, GroupId, UserId};
 use crate::domain::license::{Agent, AgentKind, Role};
 use crate::domain::time::Timestamp;
 use crate::domain::user::ChatUser;
+use crate::domain::visit::{CustomerVisits, Visit, VisitPage, Visitor};
 use crate::protocol::time::Rfc3339;
 
 /// The users of a chat whom the reader may know of.
@@ -73,6 +74,58 @@ pub(super) struct CustomerView<'a> {
     present: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     events_seen_up_to: Option<Rfc3339>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visit: Option<Box<VisitView<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    online: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_ids: Option<[GroupId; 1]>,
+}
+
+/// Structure `Visit`. Agents alone see it.
+#[derive(Serialize)]
+struct VisitView<'a> {
+    started_at: Rfc3339,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<Rfc3339>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    referrer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<&'a str>,
+    last_pages: Vec<PageView<'a>>,
+}
+
+/// A page of a visit.
+#[derive(Serialize)]
+pub(super) struct PageView<'a> {
+    opened_at: Rfc3339,
+    url: &'a str,
+    title: &'a str,
+}
+
+impl<'a> PageView<'a> {
+    pub(super) fn new(page: &'a VisitPage) -> Self {
+        // Clients show the title; a page without one is called by its address.
+        let title = if page.title.is_empty() { &page.url } else { &page.title };
+        Self { opened_at: Rfc3339(page.opened_at), url: &page.url, title }
+    }
+}
+
+impl<'a> VisitView<'a> {
+    fn new(visit: &'a Visit) -> Self {
+        Self {
+            started_at: Rfc3339(visit.started_at),
+            ended_at: visit.ended_at.map(Rfc3339),
+            referrer: visit.referrer.as_deref(),
+            ip: visit.ip.as_deref(),
+            user_agent: visit.user_agent.as_deref(),
+            last_pages: visit.last_pages.iter().map(PageView::new).collect(),
+        }
+    }
 }
 
 /// What a customer says of themselves; the same on both surfaces.
@@ -94,11 +147,38 @@ pub(super) struct ProfileView<'a> {
     address: Option<&'a Address>,
 }
 
-/// What is counted of a customer. Page views, visits and greetings are not, so they are not shown.
+/// What is counted of a customer. Greetings are not, so they are not shown.
 #[derive(Serialize)]
-struct Statistics {
+pub(super) struct Statistics {
     chats_count: u32,
     threads_count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visits_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page_views_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_visit_started_at: Option<Rfc3339>,
+}
+
+impl Statistics {
+    fn new(profile: &CustomerProfile, visits: Option<&CustomerVisits>) -> Self {
+        Self {
+            chats_count: profile.chats_count,
+            threads_count: profile.threads_count,
+            visits_count: visits.map(|visits| visits.visits_count),
+            page_views_count: visits.map(|visits| visits.page_views_count),
+            last_visit_started_at: None,
+        }
+    }
+
+    /// With the moment that only `customer_statistics_updated` has.
+    pub(super) fn told(visitor: &Visitor) -> Self {
+        let visit = visitor.visits.visit.as_ref();
+        Self {
+            last_visit_started_at: visit.map(|visit| Rfc3339(visit.started_at)),
+            ..Self::new(&visitor.profile, Some(&visitor.visits))
+        }
+    }
 }
 
 /// One-key objects, in order.
@@ -204,17 +284,48 @@ impl<'a> View<'a> {
                 .map(|profile| profile.created_at)
                 .filter(|at| *at != Timestamp::default())
                 .map(Rfc3339),
-            statistics: known.map(|profile| Statistics {
-                chats_count: profile.chats_count,
-                threads_count: profile.threads_count,
-            }),
+            statistics: known.map(|profile| Statistics::new(profile, None)),
             present: None,
             events_seen_up_to: None,
+            visit: None,
+            online: None,
+            state: None,
+            group_ids: None,
         }
     }
 
-    /// A customer outside of any chat: `get_customer`. `chats` are told to agents only.
-    pub fn customer(&self, id: &CustomerId, profile: &CustomerProfile, chats: &[ChatId]) -> String {
+    /// A customer with their visits, as agents see them.
+    fn with_visits<'u>(
+        &self,
+        id: &'u CustomerId,
+        profile: &'u CustomerProfile,
+        visits: &'u CustomerVisits,
+    ) -> CustomerView<'u> {
+        CustomerView {
+            statistics: Some(Statistics::new(profile, Some(visits))),
+            visit: visits.visit.as_ref().map(|visit| Box::new(VisitView::new(visit))),
+            ..self.customer_view(id, Some(profile))
+        }
+    }
+
+    /// A customer who is connected, as agents see them.
+    pub(super) fn visitor<'u>(&self, visitor: &'u Visitor) -> CustomerView<'u> {
+        CustomerView {
+            online: Some(true),
+            state: Some(if visitor.is_chatting { "chatting" } else { "browsing" }),
+            group_ids: Some([visitor.visits.group]),
+            ..self.with_visits(&visitor.id, &visitor.profile, &visitor.visits)
+        }
+    }
+
+    /// A customer outside of any chat: `get_customer`. `chats` and `visits` are told to agents only.
+    pub fn customer(
+        &self,
+        id: &CustomerId,
+        profile: &CustomerProfile,
+        visits: &CustomerVisits,
+        chats: &[ChatId],
+    ) -> String {
         #[derive(Serialize)]
         struct Customer<'c> {
             #[serde(flatten)]
@@ -222,8 +333,10 @@ impl<'a> View<'a> {
             #[serde(skip_serializing_if = "<[ChatId]>::is_empty")]
             chat_ids: &'c [ChatId],
         }
-        let chat_ids = if self.is_for_customers() { &[] } else { chats };
-        json(&Customer { customer: self.customer_view(id, Some(profile)), chat_ids })
+        if self.is_for_customers() {
+            return json(&Customer { customer: self.customer_view(id, Some(profile)), chat_ids: &[] });
+        }
+        json(&Customer { customer: self.with_visits(id, profile, visits), chat_ids: chats })
     }
 
     /// Who would get a chat: `get_predicted_agent`.

@@ -61,6 +61,7 @@ migrations! {
     "0019_due_timers",
     "0020_threads_by_day",
     "0021_decisions",
+    "0022_customer_visits",
 }
 
 #[cfg(test)]

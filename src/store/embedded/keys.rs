@@ -104,6 +104,7 @@ pub(super) fn cells(table: CellTable, license: LicenseId) -> Vec<u8> {
         CellTable::LicenseTokens => 8,
         CellTable::Secrets => 9,
         CellTable::Revocations => 10,
+        CellTable::CustomerVisits => 11,
     };
     Builder::new(CELL).raw(&[table]).number(license.0).0
 }

@@ -16,6 +16,7 @@ mod seen;
 mod threads;
 mod tokens;
 mod views;
+mod visitors;
 
 use serde_json::Value;
 

@@ -119,6 +119,12 @@ pub(super) async fn good(method: &Method, world: &World, scene: &Scene) -> Value
         "list_agents_for_transfer" => json!({ "chat_id": id }),
         "set_away_status" => json!({ "away": true }),
         "update_session" => json!({ "token": world.agent.who.token }),
+        "subscribe_customers" => json!({ "group_ids": [0, 1], "limit": 10 }),
+        "unsubscribe_customers" => {
+            let answer = world.agent.call("subscribe_customers", json!({})).await;
+            json!({ "subscription_id": answer["subscription_id"] })
+        }
+        "update_customer_page" => json!({ "url": "https://shop.example/b", "title": "B" }),
         "update_customer" if agent_side => json!({
             "id": scene.customer.id(), "name": "Ann", "email": "ann@example.com",
             "avatar": "https://x.example/a.png", "phone_number": "+14155552671",

@@ -187,10 +187,12 @@ impl Session {
         assert!(!came, "{}: a push {action} came\n{}", self.name, self.status());
     }
 
-    /// No push has come that no test has looked at, but for the router's own news of groups, which come when it pleases.
+    /// No push has come that no test has looked at, but for the router's own news of groups, which come when it pleases, and
+    /// for the customers whom a login lists.
     pub(crate) async fn expect_nothing_more(&self) {
         self.settle().await;
-        let is_left = |push: &Push| !push.taken && push.action != "groups_status_updated";
+        let expected = ["groups_status_updated", "incoming_customers"];
+        let is_left = |push: &Push| !push.taken && !expected.contains(&push.action.as_str());
         let left: Vec<_> = self.pushes().into_iter().filter(is_left).collect();
         assert!(left.is_empty(), "{}: unexpected pushes: {left:#?}", self.name);
     }

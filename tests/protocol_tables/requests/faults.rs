@@ -117,6 +117,9 @@ fn full_payloads(method: &Method) -> Vec<Value> {
         })],
         (_, "list_agents_for_transfer") => vec![json!({"chat_id": "C"})],
         (_, "set_away_status") => vec![json!({"away": true})],
+        (_, "subscribe_customers") => vec![json!({"group_ids": [0], "limit": 5})],
+        (_, "unsubscribe_customers") => vec![json!({"subscription_id": "S"})],
+        (_, "update_customer_page") => vec![json!({"url": "u", "title": "t"})],
         (_, "update_session") => vec![json!({"token": "Bearer x"})],
         (_, "set_customer_session_fields") => vec![json!({"session_fields": [{"k": "v"}]})],
         (_, "update_customer") => vec![json!({

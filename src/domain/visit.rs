@@ -1,0 +1,257 @@
+//! A customer's visits of the pages that the chat stands on (protocol structure `Visit`).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::customer::CustomerProfile;
+use super::id::{CustomerId, GroupId};
+use super::time::Timestamp;
+
+/// Who comes back sooner goes on with their visit.
+const PAUSE: Duration = Duration::from_secs(30 * 60);
+/// Pages of a visit that are kept, the latest.
+pub const LAST_PAGES: usize = 10;
+/// Bytes of an address, a referrer or a browser's name; what is longer is cut off.
+const MAX_ADDRESS: usize = 2_048;
+/// Bytes of a page's title; what is longer is cut off.
+const MAX_TITLE: usize = 512;
+
+/// All that is known of a customer's visits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerVisits {
+    /// The last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<Visit>,
+    /// Visits ever begun; the number of the last one.
+    #[serde(default)]
+    pub visits_count: u32,
+    /// Pages ever opened.
+    #[serde(default)]
+    pub page_views_count: u32,
+    /// The group whose widget they use.
+    #[serde(default)]
+    pub group: GroupId,
+}
+
+/// One visit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visit {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When the last connection was gone; none while there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// When the customer was last heard of.
+    pub active_at: Timestamp,
+    /// The page that led here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referrer: Option<String>,
+    /// Where they connect from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+    /// Their browser, as it calls itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// The latest pages, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_pages: Vec<VisitPage>,
+}
+
+/// A page that was opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VisitPage {
+    /// When.
+    pub opened_at: Timestamp,
+    /// Its address.
+    pub url: String,
+    /// Its title, empty if it was not told.
+    pub title: String,
+}
+
+/// A page as it is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewPage {
+    /// Its address.
+    pub url: String,
+    /// Its title.
+    pub title: Option<String>,
+}
+
+/// A customer's connection that has just logged in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// The group whose widget they use; none leaves it as it is.
+    pub group: Option<GroupId>,
+    /// The page they are on.
+    pub page: Option<NewPage>,
+    /// The page that led there.
+    pub referrer: Option<String>,
+    /// Where they connect from.
+    pub ip: Option<String>,
+    /// Their browser.
+    pub user_agent: Option<String>,
+    /// Another connection of theirs is there, or was until a moment ago.
+    pub is_another: bool,
+}
+
+/// What an arrival or a page brought about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VisitNews {
+    /// They were not there before.
+    Came,
+    /// They were there, in another group.
+    Moved,
+    /// They opened a page.
+    PageOpened,
+    /// Nothing that anybody would see.
+    Nothing,
+}
+
+/// A customer who is connected, as agents are shown them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visitor {
+    /// Who.
+    pub id: CustomerId,
+    /// What they say of themselves.
+    pub profile: CustomerProfile,
+    /// What they do.
+    pub visits: CustomerVisits,
+    /// Have an active thread.
+    pub is_chatting: bool,
+}
+
+impl CustomerVisits {
+    /// A connection logs in.
+    pub fn arrive(&mut self, arrival: &Arrival, at: Timestamp) -> VisitNews {
+        let moved = arrival.group.is_some_and(|group| group != self.group);
+        self.group = arrival.group.unwrap_or(self.group);
+        let cut = |text: &Option<String>| text.as_deref().map(|text| cut_off(text, MAX_ADDRESS));
+        let goes_on = |visit: &Visit| arrival.is_another || at < visit.active_at.after(PAUSE);
+        let lasting = self.visit.take().filter(goes_on);
+        let was_there = arrival.is_another && lasting.is_some();
+        let visit = lasting.unwrap_or_else(|| {
+            self.visits_count += 1;
+            Visit { started_at: at, referrer: cut(&arrival.referrer), ..Visit::default() }
+        });
+        self.visit = Some(Visit {
+            ended_at: None,
+            active_at: at,
+            ip: arrival.ip.clone().or(visit.ip),
+            user_agent: cut(&arrival.user_agent).or(visit.user_agent),
+            ..visit
+        });
+        let opened = arrival.page.as_ref().is_some_and(|page| self.open_page(page, at));
+        match (was_there, moved) {
+            (false, _) => VisitNews::Came,
+            (true, true) => VisitNews::Moved,
+            (true, false) if opened => VisitNews::PageOpened,
+            (true, false) => VisitNews::Nothing,
+        }
+    }
+
+    /// They are on a page; true if it is another than before. The same page told again counts once.
+    pub fn open_page(&mut self, page: &NewPage, at: Timestamp) -> bool {
+        let Some(visit) = &mut self.visit else { return false };
+        visit.active_at = at;
+        let url = cut_off(&page.url, MAX_ADDRESS);
+        let title = cut_off(page.title.as_deref().unwrap_or_default(), MAX_TITLE);
+        if let Some(last) = visit.last_pages.last_mut().filter(|last| last.url == url) {
+            let retitled = !title.is_empty() && last.title != title;
+            if retitled {
+                last.title = title;
+            }
+            return retitled;
+        }
+        visit.last_pages.push(VisitPage { opened_at: at, url, title });
+        let surplus = visit.last_pages.len().saturating_sub(LAST_PAGES);
+        visit.last_pages.drain(..surplus);
+        self.page_views_count = self.page_views_count.saturating_add(1);
+        true
+    }
+
+    /// Their last connection is gone.
+    pub fn leave(&mut self, at: Timestamp) {
+        if let Some(visit) = self.visit.as_mut().filter(|visit| visit.ended_at.is_none()) {
+            visit.ended_at = Some(at);
+            visit.active_at = at;
+        }
+    }
+
+    /// The page they are on.
+    pub fn page(&self) -> Option<&VisitPage> {
+        self.visit.as_ref()?.last_pages.last()
+    }
+}
+
+/// At most so many bytes, whole characters.
+fn cut_off(text: &str, max: usize) -> String {
+    text[..text.floor_char_boundary(max)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp(1_000_000_000);
+
+    fn page(url: &str) -> NewPage {
+        NewPage { url: url.to_owned(), title: Some("Title".to_owned()) }
+    }
+
+    fn on(url: &str) -> Arrival {
+        Arrival { page: Some(page(url)), ..Arrival::default() }
+    }
+
+    fn minutes(count: u64) -> Timestamp {
+        START.after(Duration::from_secs(60 * count))
+    }
+
+    #[test]
+    fn a_visit_goes_on_for_who_comes_back_soon_and_begins_anew_for_others() {
+        let mut visits = CustomerVisits::default();
+        assert_eq!(visits.arrive(&on("/a"), START), VisitNews::Came);
+        let another = |url| Arrival { is_another: true, ..on(url) };
+        assert_eq!(visits.arrive(&another("/a"), minutes(1)), VisitNews::Nothing, "a second tab");
+        assert_eq!(visits.arrive(&another("/b"), minutes(2)), VisitNews::PageOpened);
+        visits.leave(minutes(3));
+        assert_eq!(visits.arrive(&on("/b"), minutes(32)), VisitNews::Came);
+        assert_eq!((visits.visits_count, visits.page_views_count), (1, 2));
+        visits.leave(minutes(33));
+        assert_eq!(visits.arrive(&on("/b"), minutes(63)), VisitNews::Came);
+        assert_eq!((visits.visits_count, visits.page_views_count), (2, 3));
+        assert_eq!(visits.visit.as_ref().map(|visit| visit.started_at), Some(minutes(63)));
+    }
+
+    #[test]
+    fn another_group_moves_who_is_there() {
+        let mut visits = CustomerVisits::default();
+        let of = |group: i64| Arrival {
+            group: Some(GroupId(group)),
+            is_another: group != 1,
+            ..Arrival::default()
+        };
+        assert_eq!(visits.arrive(&of(1), START), VisitNews::Came);
+        let more = Arrival { is_another: true, ..Arrival::default() };
+        assert_eq!(visits.arrive(&more, START), VisitNews::Nothing);
+        assert_eq!(visits.arrive(&of(2), START), VisitNews::Moved);
+        assert_eq!(visits.group, GroupId(2));
+    }
+
+    #[test]
+    fn pages_and_texts_are_bounded() {
+        let mut visits = CustomerVisits::default();
+        visits.arrive(&Arrival::default(), START);
+        for number in 0..3 * LAST_PAGES {
+            assert!(visits.open_page(&page(&format!("/{number}")), START));
+        }
+        let long = NewPage { url: "ż".repeat(5_000), title: Some("ż".repeat(5_000)) };
+        assert!(visits.open_page(&long, START));
+        assert!(!visits.open_page(&long, START), "the same page told again");
+        let pages = &visits.visit.as_ref().expect("a visit").last_pages;
+        assert_eq!(pages.len(), LAST_PAGES);
+        let last = pages.last().expect("a page");
+        assert_eq!((last.url.len(), last.title.len()), (MAX_ADDRESS, MAX_TITLE));
+        assert_eq!(visits.page_views_count as usize, 3 * LAST_PAGES + 1);
+    }
+}

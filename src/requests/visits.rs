@@ -1,0 +1,253 @@
+//! Customers who visit: they come, open pages and leave, and the agents who watch them are told.
+
+use std::sync::Arc;
+
+use super::caller::Requester;
+use super::error::{of_ask, of_store};
+use super::pipeline::{Call, EMPTY, Requests, customer_id};
+use crate::actors::ChatKey;
+use crate::actors::delivery::Cause;
+use crate::domain::customer::CustomerProfile;
+use crate::domain::event::Visibility;
+use crate::domain::id::{AgentId, CustomerId, GroupId};
+use crate::domain::license::License;
+use crate::domain::push::{Audience, Push, PushBody};
+use crate::domain::visit::{Arrival, CustomerVisits, NewPage, VisitNews, Visitor};
+use crate::domain::watch::{Sighting, Watched};
+use crate::protocol::error::WireError;
+use crate::protocol::version::Surface;
+
+/// Where a customer chats.
+#[derive(Default)]
+pub(super) struct Chatting {
+    /// Who is in their active chats.
+    pub(super) members: Vec<AgentId>,
+    /// The groups that these are open to.
+    pub(super) groups: Vec<GroupId>,
+    /// Who is in any of their chats.
+    pub(super) everybody: Vec<AgentId>,
+}
+
+impl Requests {
+    /// A customer's connection has logged in: the visit begins or goes on.
+    ///
+    /// # Errors
+    /// The store's, as the protocol says it.
+    pub async fn customer_arrived(
+        &self,
+        license: &Arc<License>,
+        customer: &CustomerId,
+        profile: &CustomerProfile,
+        arrival: &Arrival,
+    ) -> Result<CustomerVisits, WireError> {
+        let now = self.parts.actors.clock().now();
+        let change = |visits: &mut CustomerVisits| visits.arrive(arrival, now);
+        let changed = self.parts.customers.change_visits(license.id, customer, change).await;
+        let (visits, news) = changed.map_err(|error| of_store(&error))?;
+        let news = news.unwrap_or(VisitNews::Nothing);
+        self.tell_of_visit(license, customer, profile, &visits, news).await?;
+        Ok(visits)
+    }
+
+    /// The last connection of a customer has been gone for a while.
+    pub async fn customer_left(&self, license: &Arc<License>, customer: &CustomerId) {
+        let at = self.parts.actors.clock().now();
+        let left = self.parts.customers.change_visits(license.id, customer, |visits| visits.leave(at)).await;
+        let told = match left {
+            Ok((visits, _)) => match self.chatting(license, customer).await {
+                Ok(chatting) => {
+                    let to = watchers(customer, visits.group, chatting, Sighting::Left);
+                    let body = PushBody::CustomerLeft { id: customer.clone(), at };
+                    self.tell_all(license, &[Push { body, to }]);
+                    Ok(())
+                }
+                Err(error) => Err(error.message),
+            },
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = told {
+            tracing::warn!(customer.id = %customer, %error, "nobody was told that a customer left");
+        }
+    }
+
+    pub(super) async fn update_customer_page(
+        &self,
+        call: &Call<'_>,
+        page: NewPage,
+    ) -> Result<String, WireError> {
+        let id = customer_id(call.who)?;
+        let license = &call.who.license;
+        let now = self.parts.actors.clock().now();
+        let change = |visits: &mut CustomerVisits| visits.open_page(&page, now);
+        let changed = self.parts.customers.change_visits(license.id, id, change).await;
+        let (visits, opened) = changed.map_err(|error| of_store(&error))?;
+        if opened == Some(true) {
+            let profile = self.parts.customers.profile(license.id, id).await;
+            let profile = profile.map_err(|error| of_store(&error))?.unwrap_or_default();
+            self.tell_of_visit(license, id, &profile, &visits, VisitNews::PageOpened).await?;
+        }
+        Ok(EMPTY.to_owned())
+    }
+
+    /// A customer began to chat: whoever watches those who chat notices them.
+    pub(super) async fn customer_chats(
+        &self,
+        call: &Call<'_>,
+        customer: &CustomerId,
+    ) -> Result<(), WireError> {
+        let license = &call.who.license;
+        let profile = self.parts.customers.profile(license.id, customer).await;
+        let profile = profile.map_err(|error| of_store(&error))?.unwrap_or_default();
+        let visits = self.parts.customers.visits(license.id, customer).await;
+        let visits = visits.map_err(|error| of_store(&error))?;
+        if visits.visit.is_none() {
+            return Ok(());
+        }
+        let mut chatting = self.chatting(license, customer).await?;
+        // They are shown the customer in the chat.
+        chatting.members.clear();
+        let visitor = Visitor { id: customer.clone(), profile, visits, is_chatting: true };
+        let to = watchers(customer, visitor.visits.group, chatting, Sighting::Noticed);
+        let body = PushBody::IncomingCustomer(Box::new(visitor));
+        self.tell_all(license, &[Push { body, to }]);
+        Ok(())
+    }
+
+    async fn tell_of_visit(
+        &self,
+        license: &Arc<License>,
+        customer: &CustomerId,
+        profile: &CustomerProfile,
+        visits: &CustomerVisits,
+        news: VisitNews,
+    ) -> Result<(), WireError> {
+        let chatting = match news {
+            VisitNews::Nothing => return Ok(()),
+            _ => self.chatting(license, customer).await?,
+        };
+        let is_chatting = !chatting.groups.is_empty();
+        let visitor = || {
+            let (id, profile, visits) = (customer.clone(), profile.clone(), visits.clone());
+            Box::new(Visitor { id, profile, visits, is_chatting })
+        };
+        let to = watchers(customer, visits.group, chatting, Sighting::Seen);
+        let as_seen = |sighting: Sighting| {
+            let mut to = to.clone();
+            if let Some(watchers) = &mut to.watchers {
+                watchers.sighting = sighting;
+            }
+            to
+        };
+        let mut pushes = Vec::new();
+        let mut push = |body: PushBody, to: Audience| pushes.push(Push { body, to });
+        match news {
+            VisitNews::Came => push(PushBody::IncomingCustomer(visitor()), as_seen(Sighting::Came)),
+            VisitNews::Moved => {
+                let moved = PushBody::CustomerTransferred { id: customer.clone(), to: visits.group };
+                let only_watchers = Audience { agents: Vec::new(), ..as_seen(Sighting::Moved) };
+                push(moved, only_watchers);
+                push(PushBody::IncomingCustomer(visitor()), as_seen(Sighting::Came));
+            }
+            VisitNews::PageOpened | VisitNews::Nothing => {}
+        }
+        if let Some(page) = visits.page().filter(|_| news == VisitNews::PageOpened) {
+            let (id, visit) = (customer.clone(), visits.visits_count);
+            let page = page.clone();
+            push(PushBody::CustomerPageUpdated { id, visit, page }, as_seen(Sighting::Seen));
+            push(PushBody::CustomerStatisticsUpdated(visitor()), as_seen(Sighting::Seen));
+        }
+        self.tell_all(license, &pushes);
+        Ok(())
+    }
+
+    /// The customers as agents are shown them, those whom nobody ever saw left out.
+    ///
+    /// # Errors
+    /// The store's, as the protocol says it.
+    pub async fn visitors(
+        &self,
+        license: &Arc<License>,
+        customers: Vec<CustomerId>,
+    ) -> Result<Vec<(Visitor, Watched)>, WireError> {
+        use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+        let read = |id: CustomerId| async move {
+            let profile = self.parts.customers.profile(license.id, &id).await;
+            let Some(profile) = profile.map_err(|error| of_store(&error))? else { return Ok(None) };
+            let visits = self.parts.customers.visits(license.id, &id).await;
+            let visits = visits.map_err(|error| of_store(&error))?;
+            let chats = self.chatting(license, &id).await?.groups;
+            let (group, is_chatting) = (visits.group, !chats.is_empty());
+            let watched = Watched { customer: id.clone(), group, chats, sighting: Sighting::Noticed };
+            Ok::<_, WireError>(Some((Visitor { id, profile, visits, is_chatting }, watched)))
+        };
+        let reads: Vec<_> = customers.into_iter().map(read).collect();
+        let found: Vec<_> = stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// The customers in an agent's active chats.
+    ///
+    /// # Errors
+    /// The router's or a chat's, as the protocol says it.
+    pub async fn own_customers(&self, who: &Requester) -> Result<Vec<CustomerId>, WireError> {
+        let Some(agent) = who.agent() else { return Ok(Vec::new()) };
+        let chats = self.parts.actors.router(who.license_id()).chats_of(agent).await;
+        let mut customers = Vec::new();
+        for chat in chats.map_err(|error| of_ask(error, Surface::Agent))? {
+            let key = ChatKey { license: who.license_id(), chat };
+            let snapshot = self.parts.actors.inspect(&key).await;
+            let snapshot = snapshot.map_err(|error| of_ask(error, Surface::Agent))?;
+            if let Some((customer, _)) = snapshot.chat.customer() {
+                customers.push(customer.clone());
+            }
+        }
+        Ok(customers)
+    }
+
+    /// Where the customer chats, and with whom.
+    pub(super) async fn chatting(
+        &self,
+        license: &Arc<License>,
+        customer: &CustomerId,
+    ) -> Result<Chatting, WireError> {
+        let known = self.parts.customers.chats(license.id, customer).await;
+        let known = known.map_err(|error| of_store(&error))?;
+        let mut chatting = Chatting::default();
+        for chat in known.chats {
+            let key = ChatKey { license: license.id, chat };
+            let snapshot = self.parts.actors.inspect(&key).await;
+            let chat = &snapshot.map_err(|error| of_ask(error, Surface::Customer))?.chat;
+            let agents = chat.members(Visibility::Agents).agents;
+            if chat.active_thread().is_some() {
+                chatting.groups.extend(chat.access.group_ids.iter().copied());
+                chatting.members.extend(agents.iter().cloned());
+            }
+            chatting.everybody.extend(agents);
+        }
+        for agents in [&mut chatting.members, &mut chatting.everybody] {
+            agents.sort_unstable();
+            agents.dedup();
+        }
+        Ok(chatting)
+    }
+
+    fn tell_all(&self, license: &Arc<License>, pushes: &[Push]) {
+        if !pushes.is_empty() {
+            self.parts.actors.delivery().deliver(license, pushes, Cause::default());
+        }
+    }
+}
+
+/// Customers who are read at the same time.
+const READS_AT_ONCE: usize = 32;
+
+/// Whoever watches the customer, and who is in a chat with them.
+pub(super) fn watchers(
+    customer: &CustomerId,
+    group: GroupId,
+    chatting: Chatting,
+    sighting: Sighting,
+) -> Audience {
+    let watched = Watched { customer: customer.clone(), group, chats: chatting.groups, sighting };
+    Audience { agents: chatting.members, watchers: Some(Box::new(watched)), ..Audience::default() }
+}
