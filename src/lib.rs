@@ -20,6 +20,7 @@ pub mod node;
 pub mod nodes;
 pub mod observe;
 pub mod opening;
+pub mod outgoing;
 pub mod protocol;
 pub mod requests;
 pub mod sessions;

@@ -6,7 +6,7 @@
 //! - [`Inputs`] is everything that was said; [`load`] makes a [`Config`] of it, or tells every fault.
 //! - `kind` says what the text of a setting may be, `reader` brings the sources together, `file` reads the
 //!   file with its lines, `names` knows flags and variables.
-//! - A file a section: `server`, `store`, `log`, `chat`, `routing`, `rtm`.
+//! - A file a section: `server`, `store`, `log`, `chat`, `routing`, `rtm`, `outgoing`.
 //! - `rules` lays a license's own settings over the server's; `overrides` writes them.
 
 mod chat;
@@ -15,6 +15,7 @@ mod file;
 mod kind;
 mod log;
 mod names;
+mod outgoing;
 mod overrides;
 mod reader;
 mod routing;
@@ -36,6 +37,7 @@ pub use fault::{Fault, Faults, Source};
 pub use kind::Rate;
 pub use log::{Log, LogFormat};
 pub use names::CONFIG_VARIABLE;
+pub use outgoing::Outgoing;
 pub use overrides::{OverrideError, override_names, set_override, shown_overrides};
 pub use reader::Effective;
 pub use routing::Routing;
@@ -61,6 +63,7 @@ pub struct Config {
     pub routing: Routing,
     pub rtm: Rtm,
     pub limits: Limits,
+    pub outgoing: Outgoing,
 }
 
 /// Everything that was said before the start.
@@ -174,6 +177,7 @@ impl Config {
             routing: Routing::read(reader),
             rtm: Rtm::read(reader),
             limits: Limits::read(reader),
+            outgoing: Outgoing::read(reader),
         }
     }
 }

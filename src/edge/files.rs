@@ -18,7 +18,7 @@ use super::in_time::end_after;
 use super::server::{Context, EdgeContext};
 use super::web::{error_response, json_response};
 use crate::domain::id::LicenseId;
-use crate::files::{OpenFile, in_address, is_shown_inline};
+use crate::files::{FileError, OpenFile, Scale, in_address, is_shown_inline};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::version::{ApiVersion, Surface};
 use crate::sessions::cut::ConnectionSocket;
@@ -148,7 +148,21 @@ fn too_large(limit: usize) -> WireError {
 pub(super) async fn download(context: Context, path: web::Path<(i64, String, String)>) -> HttpResponse {
     let (license, id, _) = path.into_inner();
     let now = context.requests.actors().clock().now();
-    match context.requests.files().open(LicenseId(license), &id, now).await {
+    given(context.requests.files().open(LicenseId(license), &id, now).await)
+}
+
+/// `/thumbnails/{license}/{id}/{scale}`: the same for small copies of pictures.
+pub(super) async fn thumbnail(context: Context, path: web::Path<(i64, String, String)>) -> HttpResponse {
+    let (license, id, scale) = path.into_inner();
+    let now = context.requests.actors().clock().now();
+    given(match Scale::parse(&scale) {
+        Some(scale) => context.requests.files().open_thumbnail(LicenseId(license), &id, scale, now).await,
+        None => Ok(None),
+    })
+}
+
+fn given(found: Result<Option<OpenFile>, FileError>) -> HttpResponse {
+    match found {
         Ok(Some(file)) => give(file),
         Ok(None) => error_response(&WireError::new(ErrorType::NotFound, "no such file")),
         Err(error) => {

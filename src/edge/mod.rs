@@ -6,6 +6,7 @@
 mod auth;
 mod cors;
 mod customer_token;
+mod description;
 mod files;
 mod health;
 mod in_time;

@@ -17,7 +17,7 @@ use super::health::Readiness;
 use super::in_time::BodyTimeout;
 use super::pages::DemoConsole;
 use super::web::error_response;
-use super::{cors, customer_token, files, health, pages, reports, rtm, web as web_api};
+use super::{cors, customer_token, description, files, health, pages, reports, rtm, web as web_api};
 use crate::observe::Metrics;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::requests::limits::Limits;
@@ -254,6 +254,9 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/readyz", web::get().to(health::readyz))
         .route("/metrics", web::get().to(health::metrics))
         .route("/reports/routing", web::get().to(reports::routing))
+        .route("/openapi.json", web::get().to(description::openapi))
+        .route("/asyncapi.json", web::get().to(description::asyncapi))
+        .route("/api", web::get().to(description::page))
         .route("/", web::get().to(pages::page))
         .route("/widget", web::get().to(pages::page))
         .route("/widget/config", web::get().to(pages::widget_config))
@@ -271,6 +274,7 @@ fn routes(config: &mut web::ServiceConfig) {
                 .default_service(web::to(files::only_posted)),
         )
         .route("/files/{license}/{id}/{name}", web::get().to(files::download))
+        .route("/thumbnails/{license}/{id}/{scale}", web::get().to(files::thumbnail))
         .route(body, web::post().to(web_api::versioned))
         .route(body, web::get().to(web_api::versioned))
         .route("/{surface}/action/{method}", web::post().to(web_api::unversioned))

@@ -10,7 +10,10 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
+use super::kind::is_shown_inline;
+use super::thumbnail::{Thumbnail, thumbnails};
 use super::{kind, name};
 use crate::domain::id::{IdSource, LicenseId};
 use crate::domain::time::Timestamp;
@@ -50,7 +53,46 @@ pub struct FileRecord {
     pub height: Option<u32>,
     /// When it came.
     pub uploaded_at: Timestamp,
+    /// MIME type of its small copies; none if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnails: Option<String>,
 }
+
+/// Which small copy of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// For usual screens.
+    Once,
+    /// For those with twice as many pixels.
+    Twice,
+}
+
+impl Scale {
+    /// As addresses name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Once => "1x",
+            Self::Twice => "2x",
+        }
+    }
+
+    /// By that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Once, Self::Twice].into_iter().find(|scale| scale.as_str() == text)
+    }
+
+    fn object(self) -> &'static str {
+        match self {
+            Self::Once => "thumbnail",
+            Self::Twice => "thumbnail2x",
+        }
+    }
+}
+
+/// Pixels of the longer side of a small copy, once and twice.
+const SIDES: [u32; 2] = [160, 320];
+/// Pictures that are made smaller at the same time; others wait.
+const PICTURES_AT_ONCE: usize = 2;
 
 /// A file that is being read.
 pub struct OpenFile {
@@ -65,12 +107,13 @@ pub struct OpenFile {
 pub struct Files {
     objects: Arc<dyn ObjectStore>,
     ids: Arc<dyn IdSource>,
+    pictures: Arc<Semaphore>,
 }
 
 impl Files {
     /// Files in an object store.
     pub fn new(objects: Arc<dyn ObjectStore>, ids: Arc<dyn IdSource>) -> Self {
-        Self { objects, ids }
+        Self { objects, ids, pictures: Arc::new(Semaphore::new(PICTURES_AT_ONCE)) }
     }
 
     /// Files in a folder of this machine, which is made if need be.
@@ -99,6 +142,10 @@ impl Files {
             return Err(FileError::Empty);
         }
         let kind = kind::of(&bytes).ok_or(FileError::Program)?;
+        let copies = match is_shown_inline(kind.content_type) {
+            true => self.smaller(bytes.clone(), &SIDES).await,
+            false => None,
+        };
         let record = FileRecord {
             name: name::clean(called),
             content_type: kind.content_type.to_owned(),
@@ -106,12 +153,25 @@ impl Files {
             width: kind.size.map(|(width, _)| width),
             height: kind.size.map(|(_, height)| height),
             uploaded_at: now,
+            thumbnails: copies
+                .as_ref()
+                .and_then(|copies| copies.first())
+                .map(|copy| copy.content_type.to_owned()),
         };
         let id = format!("{:032x}", self.ids.bits());
         self.objects.put(&part(license, &id, "data"), bytes.into()).await?;
+        for (copy, scale) in copies.into_iter().flatten().zip([Scale::Once, Scale::Twice]) {
+            self.objects.put(&part(license, &id, scale.object()), copy.bytes.into()).await?;
+        }
         let written = serde_json::to_vec(&record)?;
         self.objects.put(&part(license, &id, "record"), written.into()).await?;
         Ok((id, record))
+    }
+
+    /// Small copies of a picture, made on a thread where nobody waits.
+    pub async fn smaller(&self, bytes: Bytes, sides: &'static [u32]) -> Option<Vec<Thumbnail>> {
+        let _place = self.pictures.acquire().await.ok()?;
+        tokio::task::spawn_blocking(move || thumbnails(&bytes, sides)).await.ok().flatten()
     }
 
     /// What is known of a file; none if there is none of that id in the license, or no longer.
@@ -163,6 +223,24 @@ impl Files {
         Ok(Some(OpenFile { record, bytes: found.into_stream() }))
     }
 
+    /// A small copy of a picture, with its bytes and the record of the picture.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub async fn open_thumbnail(
+        &self,
+        license: LicenseId,
+        id: &str,
+        scale: Scale,
+        now: Timestamp,
+    ) -> Result<Option<OpenFile>, FileError> {
+        let Some(record) = self.find(license, id, now).await? else { return Ok(None) };
+        let Some(content_type) = record.thumbnails.clone() else { return Ok(None) };
+        let found = self.objects.get(&part(license, id, scale.object())).await?;
+        let record = FileRecord { content_type, size: found.meta.size, ..record };
+        Ok(Some(OpenFile { record, bytes: found.into_stream() }))
+    }
+
     /// Removes what came more than a day ago and no event shows, halves of uploads among it. Says how many files.
     ///
     /// # Errors
@@ -181,7 +259,7 @@ impl Files {
                 continue;
             }
             // The record first: without it there is no file, whatever else is left.
-            for name in ["record", "data"] {
+            for name in ["record", Scale::Once.object(), Scale::Twice.object(), "data"] {
                 match self.objects.delete(&beside(name)).await {
                     Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
                     Err(error) => return Err(error.into()),

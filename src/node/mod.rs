@@ -27,6 +27,7 @@ use crate::id_source::OsIds;
 use crate::nodes::{Nodes, NodesParts};
 use crate::observe::Metrics;
 use crate::opening::{OpeningError, Patience, open_store};
+use crate::outgoing::Fetcher;
 use crate::requests::limits::Limits;
 use crate::requests::{Customers, Gate, PageKey, Requests, RequestsParts};
 use crate::sessions::actor::SessionSettings;
@@ -167,7 +168,8 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
             let customer_tokens = tenants.customer_tokens.clone();
             let files = Files::in_folder(&config.files_dir(), Arc::new(OsIds))?;
             let base_url = config.base_url(addresses.first().copied().unwrap_or(config.server.listen));
-            let parts = RequestsParts { actors, customers, pages, files, base_url, customer_tokens };
+            let fetcher = Fetcher::new(config.outgoing.allow_private)?;
+            let parts = RequestsParts { actors, customers, pages, files, fetcher, base_url, customer_tokens };
             let requests = Requests::new(parts);
             let gate = Gate {
                 licenses: tenants.licenses.clone(),

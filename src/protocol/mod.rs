@@ -7,6 +7,7 @@
 //!
 //! Nothing here performs I/O or knows a socket; it depends on `domain` alone.
 
+pub mod describe;
 pub mod envelope;
 pub mod error;
 pub mod method;

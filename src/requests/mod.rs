@@ -17,6 +17,7 @@ mod query;
 mod routing;
 mod start;
 mod uploads;
+mod url_info;
 mod visits;
 
 pub use caller::{Identity, Requester};

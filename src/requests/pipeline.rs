@@ -18,6 +18,7 @@ use crate::domain::command::{
 use crate::domain::event::EventBody;
 use crate::domain::id::{ChatId, CustomerId};
 use crate::files::Files;
+use crate::outgoing::Fetcher;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method::Method;
 use crate::protocol::request::{Request, decode};
@@ -34,6 +35,8 @@ pub struct RequestsParts {
     pub pages: PageKey,
     /// Uploaded files.
     pub files: Files,
+    /// Fetches what people name.
+    pub fetcher: Fetcher,
     /// Where clients reach the server: scheme, host and port.
     pub base_url: String,
     /// Customers' tokens, and who is banned.
@@ -58,6 +61,11 @@ impl Requests {
     /// A pipeline over these parts.
     pub fn new(parts: RequestsParts) -> Arc<Self> {
         Arc::new(Self { parts })
+    }
+
+    /// Where clients reach the server: scheme, host and port.
+    pub fn base_url(&self) -> &str {
+        &self.parts.base_url
     }
 
     /// The directory of chats and routers.
@@ -100,6 +108,7 @@ impl Requests {
             | Request::UpdateSession { .. }
             | Request::SubscribeCustomers { .. }
             | Request::UnsubscribeCustomers { .. } => Err(WireError::of(ErrorType::Validation)),
+            Request::GetUrlInfo(url) => Box::pin(self.get_url_info(&call, url)).await,
             Request::UpdateCustomerPage(page) => Box::pin(self.update_customer_page(&call, page)).await,
             Request::StartChat(open) => Box::pin(self.start_chat(&call, open)).await,
             Request::ResumeChat(open) => Box::pin(self.resume_chat(&call, open)).await,
@@ -110,6 +119,9 @@ impl Requests {
             Request::SendEvent { chat, mut event, attach_to_last_thread } => {
                 if matches!(event.body, EventBody::File(_)) {
                     Box::pin(self.settle_file(call.who, &mut event)).await?;
+                }
+                if event.properties.contains_key("url_details") {
+                    Box::pin(self.keep_preview(call.who.license_id(), &event)).await?;
                 }
                 let command = SendEvent { event, attach_to_last_thread };
                 self.command(&call, &chat, Command::SendEvent(command)).await

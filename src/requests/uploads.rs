@@ -7,7 +7,7 @@ use super::pipeline::Requests;
 use crate::domain::event::{EventBody, NewEvent};
 use crate::domain::id::LicenseId;
 use crate::domain::license::License;
-use crate::files::{self, FileError, FileRecord};
+use crate::files::{self, FileError, FileRecord, Scale};
 use crate::protocol::error::{ErrorType, WireError};
 
 /// Before the license's number and the file's id in every address of a file.
@@ -46,6 +46,10 @@ impl Requests {
         file.url = self.address(license, &id, &record);
         let is_picture = record.content_type.starts_with("image/");
         file.alternative_text = file.alternative_text.take().filter(|_| is_picture);
+        if record.thumbnails.is_some() {
+            let copy = |scale| Some(self.thumbnail_address(license, &id, scale));
+            (file.thumbnail_url, file.thumbnail2x_url) = (copy(Scale::Once), copy(Scale::Twice));
+        }
         file.size = Some(record.size);
         file.width = record.width;
         file.height = record.height;
@@ -54,7 +58,12 @@ impl Requests {
         Ok(())
     }
 
-    fn address(&self, license: LicenseId, id: &str, record: &FileRecord) -> String {
+    fn thumbnail_address(&self, license: LicenseId, id: &str, scale: Scale) -> String {
+        let (base, scale) = (&self.parts.base_url, scale.as_str());
+        format!("{base}/thumbnails/{license}/{id}/{scale}")
+    }
+
+    pub(super) fn address(&self, license: LicenseId, id: &str, record: &FileRecord) -> String {
         let (base, name) = (&self.parts.base_url, files::in_address(&record.name));
         format!("{base}{FOLDER}{license}/{id}/{name}")
     }
@@ -67,7 +76,7 @@ impl Requests {
 
 /// The file's id in an address of one of the license's files. Of the host nothing is asked: a server may be reached by
 /// several.
-fn id_in(url: &str, license: LicenseId) -> Option<&str> {
+pub(super) fn id_in(url: &str, license: LicenseId) -> Option<&str> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
     let path = &rest[rest.find('/')?..];
     let mut parts = path.strip_prefix(FOLDER)?.split('/');

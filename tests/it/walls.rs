@@ -14,10 +14,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("web", &[]),
     ("files", &["domain"]),
+    ("outgoing", &[]),
     ("observe", &["store", "protocol", "config"]),
     ("tenants", &["config", "domain", "protocol", "store"]),
     ("actors", &["config", "domain", "store", "observe"]),
-    ("requests", &["actors", "config", "domain", "files", "observe", "protocol", "store", "tenants"]),
+    (
+        "requests",
+        &["actors", "config", "domain", "files", "observe", "outgoing", "protocol", "store", "tenants"],
+    ),
     ("nodes", &["actors", "domain", "store", "tenants"]),
     (
         "sessions",

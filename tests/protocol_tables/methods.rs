@@ -66,6 +66,7 @@ const CUSTOMER: &[&str] = &[
     "list_group_statuses",
     "get_predicted_agent",
     "update_customer_page",
+    "get_url_info",
     "upload_file",
     "send_rich_message_postback",
     "set_customer_session_fields",

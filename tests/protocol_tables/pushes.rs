@@ -11,6 +11,7 @@ use switchboard::domain::routing::{CustomerGroupStatus, GroupStatus};
 use switchboard::domain::user::ChatUser;
 use switchboard::domain::visit::{Arrival, CustomerVisits, NewPage, Visitor};
 use switchboard::protocol::version::Surface;
+use switchboard::protocol::view::PUSHES;
 
 use crate::fixture::{
     self, AGENT, AT, CUSTOMER, HIDDEN, agent, assert_keeps_secrets, chat_id, customer, event_id, parsed,
@@ -25,6 +26,7 @@ fn rendered(action: &str, body: &PushBody) -> (Option<Value>, Option<Value>) {
     let on = |surface: Surface| {
         let (name, payload) = fixture::view(surface, &license).push(body)?;
         assert_eq!(name, action);
+        assert!(PUSHES.contains(&(surface, name)), "{name} is not listed for {surface:?}");
         assert_keeps_secrets(surface, &payload);
         let payload = parsed(&payload);
         Tables::load(surface.as_str()).assert_push(action, &payload);
@@ -490,7 +492,7 @@ fn visitors_are_told_to_agents_alone() {
         group: Some(GroupId(1)),
         page: Some(page),
         referrer: Some("https://search.example/".to_owned()),
-        ip: Some("192.0.2.7".parse().expect("an address")),
+        ip: Some("192.0.2.7".to_owned()),
         user_agent: Some("Mozilla".to_owned()),
         is_another: false,
     };
@@ -511,4 +513,12 @@ fn visitors_are_told_to_agents_alone() {
     let told = agents_only("customer_transferred", &PushBody::CustomerTransferred { id, to });
     assert_eq!(told["transferred_to"]["group_ids"], json!([2]));
     agents_only("customer_left", &PushBody::CustomerLeft { id: customer, at: AT });
+}
+
+#[test]
+fn the_pushes_that_are_listed_are_the_protocols() {
+    for (surface, push) in PUSHES {
+        let tables = Tables::load(surface.as_str());
+        assert!(tables.part("pushes").get(push).is_some(), "{surface:?} has no push {push}");
+    }
 }

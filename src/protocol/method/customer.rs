@@ -341,6 +341,16 @@ pub(super) const METHODS: &[Method] = &[
         pushes: &[],
     },
     Method {
+        action: "get_url_info",
+        surface: Surface::Customer,
+        rtm: true,
+        web: true,
+        http: HttpMethod::Post,
+        scopes: Scopes::None,
+        params: &[required("url", String)],
+        pushes: &[],
+    },
+    Method {
         action: "upload_file",
         surface: Surface::Customer,
         rtm: false,

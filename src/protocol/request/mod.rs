@@ -176,6 +176,7 @@ pub enum Request {
         token: String,
     },
     UpdateCustomerPage(NewPage),
+    GetUrlInfo(String),
     SubscribeCustomers {
         /// None: the agent's own.
         groups: Option<Vec<GroupId>>,
@@ -268,6 +269,7 @@ pub fn decode(method: &'static Method, payload: Option<&RawValue>) -> Result<Req
         "set_away_status" => members::set_away_status(payload),
         "update_session" => login::update_session(payload),
         "update_customer_page" => visitors::update_customer_page(payload),
+        "get_url_info" => visitors::get_url_info(payload),
         "subscribe_customers" => visitors::subscribe_customers(payload),
         "unsubscribe_customers" => visitors::unsubscribe_customers(payload),
         "update_customer" => customer::update_customer(payload),

@@ -1,4 +1,4 @@
-//! `update_customer_page`, `subscribe_customers` and `unsubscribe_customers`.
+//! `update_customer_page`, `get_url_info`, `subscribe_customers` and `unsubscribe_customers`.
 
 use serde::Deserialize;
 
@@ -8,6 +8,9 @@ use crate::domain::id::GroupId;
 use crate::domain::visit::NewPage;
 use crate::domain::watch::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::protocol::error::WireError;
+
+/// Bytes of an address.
+const MAX_ADDRESS: usize = 2_048;
 
 /// `update_customer_page`.
 pub(super) fn update_customer_page(payload: Payload<'_>) -> Result<Request, WireError> {
@@ -21,6 +24,19 @@ pub(super) fn update_customer_page(payload: Payload<'_>) -> Result<Request, Wire
         return Err(WireError::validation("`url` must not be empty"));
     }
     Ok(Request::UpdateCustomerPage(NewPage { url, title }))
+}
+
+/// `get_url_info`: whether it is a web address is for who fetches it.
+pub(super) fn get_url_info(payload: Payload<'_>) -> Result<Request, WireError> {
+    #[derive(Deserialize)]
+    struct Wire {
+        url: String,
+    }
+    let Wire { url } = payload.read()?;
+    if url.len() > MAX_ADDRESS {
+        return Err(WireError::validation(format!("`url` must have at most {MAX_ADDRESS} bytes")));
+    }
+    Ok(Request::GetUrlInfo(url))
 }
 
 /// `subscribe_customers`.

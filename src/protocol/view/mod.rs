@@ -20,6 +20,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use sha2::Sha256;
 
+pub use push::PUSHES;
 pub use thread::ThreadParts;
 
 use super::version::Surface;

@@ -16,9 +16,73 @@ use self::properties::Place;
 use super::{View, json};
 use crate::domain::id::{ChatId, ThreadId};
 use crate::domain::push::PushBody;
+use crate::protocol::version::Surface;
 
 /// A push that is ready to be framed: its name and its payload.
 type Rendered = Option<(&'static str, String)>;
+
+/// The pushes that there are, on the surface that has them, in the order of the tables.
+pub const PUSHES: &[(Surface, &str)] = &[
+    (Surface::Agent, "incoming_chat"),
+    (Surface::Agent, "chat_deactivated"),
+    (Surface::Agent, "chat_access_updated"),
+    (Surface::Agent, "chat_transferred"),
+    (Surface::Agent, "user_added_to_chat"),
+    (Surface::Agent, "user_removed_from_chat"),
+    (Surface::Agent, "incoming_event"),
+    (Surface::Agent, "event_deleted"),
+    (Surface::Agent, "incoming_rich_message_postback"),
+    (Surface::Agent, "chat_properties_updated"),
+    (Surface::Agent, "chat_properties_deleted"),
+    (Surface::Agent, "thread_properties_updated"),
+    (Surface::Agent, "thread_properties_deleted"),
+    (Surface::Agent, "event_properties_updated"),
+    (Surface::Agent, "event_properties_deleted"),
+    (Surface::Agent, "thread_tagged"),
+    (Surface::Agent, "thread_untagged"),
+    (Surface::Agent, "incoming_customers"),
+    (Surface::Agent, "incoming_customer"),
+    (Surface::Agent, "customer_updated"),
+    (Surface::Agent, "customer_page_updated"),
+    (Surface::Agent, "customer_statistics_updated"),
+    (Surface::Agent, "customer_banned"),
+    (Surface::Agent, "customer_transferred"),
+    (Surface::Agent, "customer_left"),
+    (Surface::Agent, "subscribed_customers_totals_updated"),
+    (Surface::Agent, "routing_status_set"),
+    (Surface::Agent, "agent_disconnected"),
+    (Surface::Agent, "groups_status_updated"),
+    (Surface::Agent, "incoming_thinking_indicator"),
+    (Surface::Agent, "incoming_typing_indicator"),
+    (Surface::Agent, "incoming_sneak_peek"),
+    (Surface::Agent, "events_marked_as_seen"),
+    (Surface::Agent, "incoming_multicast"),
+    (Surface::Agent, "chat_unfollowed"),
+    (Surface::Agent, "queue_positions_updated"),
+    (Surface::Customer, "incoming_chat"),
+    (Surface::Customer, "chat_deactivated"),
+    (Surface::Customer, "chat_transferred"),
+    (Surface::Customer, "user_added_to_chat"),
+    (Surface::Customer, "user_removed_from_chat"),
+    (Surface::Customer, "incoming_event_preview"),
+    (Surface::Customer, "incoming_event"),
+    (Surface::Customer, "event_deleted"),
+    (Surface::Customer, "incoming_rich_message_postback"),
+    (Surface::Customer, "chat_properties_updated"),
+    (Surface::Customer, "chat_properties_deleted"),
+    (Surface::Customer, "thread_properties_updated"),
+    (Surface::Customer, "thread_properties_deleted"),
+    (Surface::Customer, "event_properties_updated"),
+    (Surface::Customer, "event_properties_deleted"),
+    (Surface::Customer, "customer_updated"),
+    (Surface::Customer, "customer_disconnected"),
+    (Surface::Customer, "groups_status_updated"),
+    (Surface::Customer, "incoming_thinking_indicator"),
+    (Surface::Customer, "incoming_typing_indicator"),
+    (Surface::Customer, "incoming_multicast"),
+    (Surface::Customer, "events_marked_as_seen"),
+    (Surface::Customer, "queue_position_updated"),
+];
 
 impl View<'_> {
     /// The push's name and payload; none where the surface has no such push, or nothing of it may be seen.

@@ -140,3 +140,31 @@ async fn only_a_file_of_one_s_own_license_can_be_sent() {
     let event: Value = json!({ "type": "file", "url": own });
     customer.call("send_event", json!({ "chat_id": chat.id, "event": event })).await;
 }
+
+#[tokio::test]
+async fn a_picture_has_small_copies_and_a_file_that_is_none_has_not() {
+    let license = shared().await.license();
+    let customer = license.customer().await.logs_in().await;
+    let chat = customer.starts_chat("hello").await;
+    let mut png = std::io::Cursor::new(Vec::new());
+    let picture = image::DynamicImage::new_rgba8(1_000, 500);
+    picture.write_to(&mut png, image::ImageFormat::Png).expect("a png");
+    let url = uploaded(&customer.web, "wide.png", png.get_ref()).await;
+    customer.sends(&chat, json!({ "type": "file", "url": url })).await;
+    let event = customer.expect_push("incoming_event", |push| push["event"]["type"] == "file").await;
+    for (key, width, height) in [("thumbnail_url", 160, 80), ("thumbnail2x_url", 320, 160)] {
+        let (status, headers, bytes) = got(event["event"][key].as_str().expect("an address")).await;
+        assert_eq!((status, &headers["content-type"]), (200, &"image/png".parse().expect("a type")));
+        assert_eq!(headers["content-security-policy"], "default-src 'none'; sandbox");
+        let copy = image::load_from_memory(&bytes).expect("a picture");
+        assert_eq!((copy.width(), copy.height()), (width, height));
+    }
+    let url = uploaded(&customer.web, "a.txt", b"hello").await;
+    customer.sends(&chat, json!({ "type": "file", "url": url })).await;
+    let event = customer.expect_push("incoming_event", |push| push["event"]["name"] == "a.txt").await;
+    assert!(event["event"].get("thumbnail_url").is_none());
+    let copy = url.replace("/files/", "/thumbnails/").replace("a.txt", "1x");
+    assert_eq!(got(&copy).await.0, 404);
+    let strange = url.replace("/files/", "/thumbnails/").replace("a.txt", "9x");
+    assert_eq!(got(&strange).await.0, 404);
+}

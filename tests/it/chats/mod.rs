@@ -15,6 +15,7 @@ mod returning;
 mod seen;
 mod threads;
 mod tokens;
+mod url_info;
 mod views;
 mod visitors;
 

@@ -1,6 +1,7 @@
 //! Every method of the table, on both transports: a good call, and every kind of bad one.
 
 mod bad;
+mod described;
 mod examples;
 mod matrix;
 mod payloads;

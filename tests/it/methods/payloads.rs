@@ -124,6 +124,7 @@ pub(super) async fn good(method: &Method, world: &World, scene: &Scene) -> Value
             let answer = world.agent.call("subscribe_customers", json!({})).await;
             json!({ "subscription_id": answer["subscription_id"] })
         }
+        "get_url_info" => json!({ "url": format!("{}/widget", world.license.link.base()) }),
         "update_customer_page" => json!({ "url": "https://shop.example/b", "title": "B" }),
         "update_customer" if agent_side => json!({
             "id": scene.customer.id(), "name": "Ann", "email": "ann@example.com",

@@ -22,7 +22,7 @@ mod session;
 mod users;
 mod web;
 
-pub(crate) use answer::{Answer, ApiError};
+pub(crate) use answer::{Answer, ApiError, tables};
 pub(crate) use chat::{Chat, customer_message, message};
 pub(crate) use license::{AgentLogin, CustomerLogin, TestLicense};
 pub(crate) use node::{NodeLink, TestNode, install_crypto, shared, variable};

@@ -1,0 +1,82 @@
+//! The same for people: one page.
+
+use std::fmt::Write as _;
+
+use super::{VERSION, scopes_in_words};
+use crate::protocol::method::{self, HttpMethod, Method};
+use crate::protocol::version::Surface;
+use crate::protocol::view::PUSHES;
+
+const HEAD: &str = r#"<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Switchboard API</title><style>
+:root { color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+code, td:first-child { font-family: ui-monospace, monospace }
+section { border-top: 1px solid #8886; padding: .5rem 0 }
+table { border-collapse: collapse } td, th { text-align: left; padding: .1rem 1.5rem .1rem 0; vertical-align: top }
+h3 { margin: .5rem 0 } p { margin: .3rem 0 } nav a { margin-right: .8rem; white-space: nowrap }
+</style></head><body><h1>Switchboard API</h1>
+"#;
+
+/// Every method with its parameters, and every push. All that is written comes from tables of this program.
+pub fn page() -> String {
+    let mut html = HEAD.to_owned();
+    let _ = writeln!(
+        html,
+        "<p>Version {VERSION}. For programs: <a href=\"/openapi.json\">OpenAPI</a> of the Web API, \
+         <a href=\"/asyncapi.json\">AsyncAPI</a> of the websockets.</p>"
+    );
+    for (surface, title) in [(Surface::Agent, "Agent Chat API"), (Surface::Customer, "Customer Chat API")] {
+        let name = surface.as_str();
+        let methods = || method::all().filter(move |method| method.surface == surface);
+        let _ = write!(
+            html,
+            "<h2 id=\"{name}\">{title}</h2><p>Websocket: <code>/v{VERSION}/{name}/rtm/ws</code></p><nav>"
+        );
+        for method in methods() {
+            let _ = write!(html, "<a href=\"#{name}.{0}\">{0}</a> ", method.action);
+        }
+        html.push_str("</nav>\n");
+        methods().for_each(|method| section(&mut html, method));
+        let _ = write!(html, "<section><h3>Pushes</h3><p>");
+        for (_, push) in PUSHES.iter().filter(|(of, _)| *of == surface) {
+            let _ = write!(html, "<code>{push}</code> ");
+        }
+        html.push_str("</p></section>\n");
+    }
+    html.push_str("</body></html>\n");
+    html
+}
+
+fn section(html: &mut String, method: &Method) {
+    let (name, action) = (method.surface.as_str(), method.action);
+    let _ = write!(html, "<section id=\"{name}.{action}\"><h3>{action}</h3><p>");
+    if method.web {
+        let verb = match method.http {
+            HttpMethod::Get => "GET",
+            HttpMethod::Post => "POST",
+        };
+        let _ = write!(html, "<code>{verb} /v{VERSION}/{name}/action/{action}</code> ");
+    }
+    let ways = match (method.rtm, method.web) {
+        (true, true) => "and by websocket.",
+        (true, false) => "By websocket only.",
+        _ => "",
+    };
+    let _ = write!(html, "{ways} {}</p>", scopes_in_words(method.scopes).unwrap_or_default());
+    if !method.params.is_empty() {
+        html.push_str("<table><tr><th>parameter</th><th>type</th><th></th></tr>");
+        for param in method.params {
+            let shown = param.name.replace('<', "&lt;").replace('>', "&gt;");
+            let required = if param.required { "required" } else { "" };
+            let _ =
+                write!(html, "<tr><td>{shown}</td><td>{}</td><td>{required}</td></tr>", param.kind.as_str());
+        }
+        html.push_str("</table>");
+    }
+    if !method.pushes.is_empty() {
+        let _ = write!(html, "<p>Pushes: {}.</p>", method.pushes.join(", "));
+    }
+    html.push_str("</section>\n");
+}
