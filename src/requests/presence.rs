@@ -6,12 +6,16 @@ use crate::domain::command::{Caller, Command, CustomerPresence};
 use crate::domain::id::{CustomerId, LicenseId};
 
 impl Requests {
-    /// Tells the customer's chats, where the license waits for absent customers only so long
-    /// (`chat.customer_gone_after`).
-    pub async fn customer_presence(&self, license: LicenseId, customer: &CustomerId, is_connected: bool) {
+    /// Whether the license waits for absent customers only so long (`chat.customer_gone_after`).
+    pub fn misses_customers(&self, license: LicenseId) -> bool {
         let licenses = self.parts.actors.licenses();
-        let Some(known) = licenses.known_license(license) else { return };
-        if licenses.chat_rules(&known).customer_gone_after.is_zero() {
+        let known = licenses.known_license(license);
+        known.is_some_and(|known| !licenses.chat_rules(&known).customer_gone_after.is_zero())
+    }
+
+    /// Tells the customer's chats, where their license [misses them](Self::misses_customers).
+    pub async fn customer_presence(&self, license: LicenseId, customer: &CustomerId, is_connected: bool) {
+        if !self.misses_customers(license) {
             return;
         }
         let chats = match self.parts.customers.chats(license, customer).await {

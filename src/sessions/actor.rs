@@ -581,7 +581,11 @@ impl<K> Drop for Session<K> {
 /// The last connection of a customer to this node was closed: their chats hear of it at once, agents who watch them after
 /// a moment, unless the customer is back, here or elsewhere.
 async fn last_closed(shared: Arc<SessionContext>, license: LicenseId, customer: CustomerId) {
-    shared.requests.customer_presence(license, &customer, false).await;
+    // Who is connected to another node is not missed.
+    if shared.requests.misses_customers(license) && !watching::is_connected(&shared, license, &customer).await
+    {
+        shared.requests.customer_presence(license, &customer, false).await;
+    }
     tokio::time::sleep(shared.settings.customer_left_after).await;
     shared.registry.lingered(license, &customer);
     if shared.registry.has_customer(license, &customer)

@@ -78,3 +78,19 @@ async fn a_license_that_changed_on_one_node_is_new_on_the_other() {
     let version = world.rename_agent().await;
     world.there.wait_for_license(version).await;
 }
+
+#[actix_rt::test]
+async fn a_customer_is_found_on_whichever_node_they_are_connected_to() {
+    let world = World::new().await;
+    // A node that wants nothing of the license is not asked; from here on both do.
+    let chat = world.start_chat().await;
+    let sent = world.send(&chat, 1..=1).await;
+    world.there.wait_for(&sent).await;
+    assert_eq!(world.here.connections(&world.customer).await, 0);
+    world.there.has_customer(&world.customer, true);
+    assert_eq!(world.here.connections(&world.customer).await, 1);
+    world.here.has_customer(&world.customer, true);
+    assert_eq!(world.here.connections(&world.customer).await, 2);
+    world.cut();
+    assert_eq!(world.here.connections(&world.customer).await, 1, "who does not answer has nobody");
+}

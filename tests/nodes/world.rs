@@ -39,7 +39,7 @@ pub(crate) struct World {
     pub(crate) there: Node,
     network: Network,
     license: LicenseId,
-    customer: CustomerId,
+    pub(crate) customer: CustomerId,
     _folder: tempfile::TempDir,
 }
 
@@ -56,6 +56,7 @@ pub(crate) struct Node {
 /// Sessions of every user of the license, which write down what they are told.
 #[derive(Default)]
 struct Heard {
+    customers: Mutex<Vec<CustomerId>>,
     pushes: Mutex<Vec<Push>>,
     cuts: Mutex<Vec<Cut>>,
 }
@@ -71,8 +72,11 @@ impl Sessions for Heard {
         true
     }
 
-    fn visitors(&self, _: &VisitorsCall) -> VisitorsFound {
-        VisitorsFound::default()
+    fn visitors(&self, call: &VisitorsCall) -> VisitorsFound {
+        let customers = self.customers.lock();
+        let here = customers.iter().filter(|one| call.customer.as_ref().is_none_or(|wanted| wanted == *one));
+        let customers: Vec<CustomerId> = here.cloned().collect();
+        VisitorsFound { total: customers.len() as u64, customers }
     }
 
     fn cut(&self, cut: &Cut) {
@@ -240,6 +244,20 @@ impl World {
 }
 
 impl Node {
+    /// Whether the customer is connected to this node from now on.
+    pub(crate) fn has_customer(&self, customer: &CustomerId, is_connected: bool) {
+        let mut customers = self.told.customers.lock();
+        customers.retain(|other| other != customer);
+        customers.extend(is_connected.then(|| customer.clone()));
+    }
+
+    /// To how many nodes the customer is connected, as this one finds out.
+    pub(crate) async fn connections(&self, customer: &CustomerId) -> u64 {
+        let customer = Some(customer.clone());
+        let call = VisitorsCall { license: self.license, groups: None, customer, limit: 1 };
+        self.nodes.visitors(&call).await.total
+    }
+
     async fn start(name: &str, store: &Arc<dyn Store>, network: &Network, license: LicenseId) -> Self {
         let incarnation = Incarnation(OsIds.uuid());
         let node = NodeName::new(name);
