@@ -188,6 +188,8 @@ impl<K: Kind> Session<K> {
         let id = request.request_id.as_deref();
         let refuse = |error: WireError| envelope::error_response(id, &request.action, &error);
         if &*request.action == "ping" {
+            // Whatever was pushed before the ping came stands before its answer, also if the wake for it was not seen yet.
+            self.flush(ctx);
             ctx.text(envelope::response(id, "ping", "{}"));
             return;
         }
