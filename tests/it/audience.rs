@@ -494,8 +494,12 @@ async fn play(case: &Case) -> Result<(), String> {
     for (_, session) in on.sessions() {
         session.forget_pushes().await;
     }
-    on.session(case.by).call(case.action, (case.payload)(&on)).await;
-    // A chat tells everybody before it does the next thing; so does a router.
+    let answer = on.session(case.by).call(case.action, (case.payload)(&on)).await;
+    // A chat tells everybody before it does the next thing; so does a router. A chat that has just been started answers
+    // first and then tells.
+    if let Some(started) = answer["chat_id"].as_str() {
+        barrier.call("get_chat", json!({ "chat_id": started })).await;
+    }
     let still_seen = barrier.ask("get_chat", json!({ "chat_id": on.chat.id })).await.is_ok();
     if !still_seen {
         on.session('W').call("get_chat", json!({ "chat_id": on.chat.id })).await;
