@@ -1,9 +1,11 @@
 //! Time: agents who do not answer, chats that fall silent, customers who are gone, working hours, lost connections.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use super::{is_served_by, messages, operator, serving, tells, waits};
-use crate::support::{Plan, TestNode, eventually};
+use crate::support::{Chat, Plan, TestNode, eventually};
 
 async fn node(settings: &[(&str, &str)]) -> TestNode {
     TestNode::with(settings, Plan { licenses: 1, ..Plan::default() }).await
@@ -191,4 +193,62 @@ async fn a_lost_connection_costs_the_chat_after_the_grace_and_not_before() {
     drop(agent);
     customer.expect_push("incoming_event", tells(&chat, "routing.unassigned_disconnected")).await;
     waits(&watching, &chat).await;
+}
+
+#[tokio::test]
+async fn an_agent_who_types_is_not_late_until_they_stop() {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let node = node(&[("chat.unreplied_transfer_after", "2s")]).await;
+    let license = node.license();
+    let (agent, other) = (license.agent(1).logs_in().await, license.agent(2).logs_in_away().await);
+    // A machine that let too much time pass between two signs shows nothing: then once more.
+    for _ in 0..10 {
+        other.call("set_routing_status", json!({ "status": "not_accepting_chats" })).await;
+        let customer = license.customer().await.logs_in().await;
+        let (since, mut last) = (Instant::now(), Instant::now());
+        let chat = customer.starts_chat("hello").await;
+        is_served_by(&agent, &chat, agent.id()).await;
+        other.call("set_routing_status", json!({ "status": "accepting_chats" })).await;
+        let typing = json!({ "chat_id": chat.id, "visibility": "all", "is_typing": true });
+        let mut longest = Duration::ZERO;
+        while since.elapsed() < 2 * PATIENCE {
+            let sent = Instant::now();
+            drop(agent.ask("send_typing_indicator", typing.clone()).await);
+            longest = longest.max(last.elapsed());
+            last = sent;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        if longest >= PATIENCE {
+            continue;
+        }
+        let told = messages(&other, &chat).await;
+        if last.elapsed() < PATIENCE {
+            assert!(!told.contains(&"routing.assigned_inactive".to_owned()), "{longest:?} {told:?}");
+        }
+        customer.expect_push("incoming_event", tells(&chat, "routing.assigned_inactive")).await;
+        is_served_by(&other, &chat, other.id()).await;
+        return;
+    }
+    panic!("this machine never had the time");
+}
+
+#[tokio::test]
+async fn continuous_chats_wait_for_who_is_gone_and_have_a_time_of_their_own() {
+    let settings = [("chat.customer_gone_after", "300ms"), ("chat.continuous_inactivity_timeout", "2s")];
+    let node = node(&settings).await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in().await;
+    let stays = license.customer().await.logs_in().await;
+    let plain = stays.starts_chat("hello").await;
+    let (gone, absent) = (license.customer().await.logs_in().await, license.customer().await.logs_in().await);
+    let lost = gone.starts_chat("hello").await;
+    let start = json!({ "active": true, "continuous": true });
+    let continuous = Chat::of(&absent.call("start_chat", start).await);
+    drop(gone);
+    drop(absent);
+    agent.expect_push("incoming_event", tells(&lost, "archived_customer_disconnected")).await;
+    agent.expect_push("incoming_event", tells(&continuous, "routing.archived_inactive")).await;
+    let told = messages(&agent, &continuous).await;
+    assert!(!told.contains(&"archived_customer_disconnected".to_owned()), "{told:?}");
+    assert_eq!(stays.reads(&plain).await["thread"]["active"], true);
 }

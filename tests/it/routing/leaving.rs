@@ -174,3 +174,23 @@ async fn the_customer_does_not_read_of_a_hidden_agent_who_closes() {
     customer.expect_no_push_that("incoming_event", tells(&chat, "manual_archived_agent")).await;
     hidden.expect_push("incoming_event", tells(&chat, "manual_archived_agent")).await;
 }
+
+#[tokio::test]
+async fn who_waits_when_the_last_agent_goes_is_told_so_and_the_chat_is_archived() {
+    let settings = [
+        ("agent.max_chats_count", "1"),
+        ("routing.agent_disconnect_grace", "0s"),
+        ("routing.offline_start", "refuse"),
+    ];
+    let node = TestNode::with(&settings, Plan { licenses: 1, ..Plan::default() }).await;
+    let license = node.license();
+    let (agent, _customer, _chat) = served(&license).await;
+    let customer = license.customer().await.logs_in().await;
+    let waiting = customer.starts_chat("hello").await;
+    waits(&agent, &waiting).await;
+    agent.call("logout", json!({})).await;
+    customer.expect_push("incoming_event", tells(&waiting, "routing.archived_offline")).await;
+    let closed = customer.expect_push("chat_deactivated", |push| push["chat_id"] == *waiting.id).await;
+    assert_eq!(closed.get("user_id"), None);
+    assert_eq!(customer.refused("start_chat", json!({})).await.kind, "groups_offline");
+}

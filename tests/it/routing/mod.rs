@@ -1,11 +1,14 @@
 //! Who gets a chat, through the real server: clocks, leaving, the queue, explanations.
 
+mod assignment;
 mod clocks;
 mod explain;
+mod figures;
 mod leaving;
 mod queue;
 mod standing;
 mod thousand;
+mod transfers;
 
 use std::process::Command;
 
@@ -43,6 +46,15 @@ async fn is_served_by(reader: &TestAgent, chat: &Chat, agent: &str) {
         agents => Err(format!("{agents:?}")),
     })
     .await;
+}
+
+/// The one agent who has the chat.
+async fn server_of(reader: &TestAgent, chat: &Chat) -> String {
+    eventually("one agent has the chat", async || match &serving(reader, chat).await[..] {
+        [agent] => Ok(agent.clone()),
+        agents => Err(format!("{agents:?}")),
+    })
+    .await
 }
 
 /// Waits until the chat's thread waits for an agent.

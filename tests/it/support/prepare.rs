@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use switchboard::clock::SystemClock;
 use switchboard::domain::id::{AgentId, GroupId};
-use switchboard::domain::license::{Client, Group, Priority, Settings};
+use switchboard::domain::license::{AgentKind, Client, Group, Priority, Settings};
 use switchboard::domain::time::Clock as _;
 use switchboard::id_source::OsIds;
 use switchboard::store::Store;
@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) agents: u32,
     /// Groups with their members, by number from 1.
     pub(crate) groups: &'static [(i64, &'static [u32])],
+    /// Which of the agents are bots, by number from 1.
+    pub(crate) bots: &'static [u32],
     /// Settings of each.
     pub(crate) settings: Settings,
     /// How long the tokens live that [`Prepared::short`] holds.
@@ -44,6 +46,7 @@ impl Default for Plan {
             licenses: 4,
             agents: 5,
             groups: &[(1, &[1, 2, 3, 5]), (2, &[4])],
+            bots: &[],
             settings: Settings::default(),
             short_token: None,
         }
@@ -90,6 +93,11 @@ async fn license(tenants: &Tenants, plan: &Plan) -> Prepared {
                     let groups: &mut BTreeMap<_, _> = &mut agent.groups;
                     groups.insert(group, Priority::Normal);
                 }
+            }
+        }
+        for bot in plan.bots {
+            if let Some(agent) = license.agents.get_mut(&agent_id(*bot)) {
+                agent.kind = AgentKind::Bot;
             }
         }
         Ok::<_, Infallible>(())
