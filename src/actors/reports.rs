@@ -166,6 +166,6 @@ impl Actors {
             Owner::Unknown => None,
         };
         // One that was superseded may still answer.
-        matches!(answer, Some(RouterAnswer::Noted { term }) if term >= self.router_floor(license, book))
+        matches!(answer, Some(RouterAnswer::Noted { term }) if self.router_counts(license, book, term))
     }
 }

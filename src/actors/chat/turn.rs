@@ -325,7 +325,7 @@ impl Turn {
         if self.routed.is_none() {
             self.routed = Some(book.hold().await);
         }
-        decision.epoch >= self.actors.router_floor(license, &book)
+        self.actors.router_counts(license, &book, decision.epoch)
     }
 
     /// Reads what a command names and the state does not hold. Earlier commands of the turn are stored first, since

@@ -5,14 +5,21 @@
 //! so what it answers is exact. An owner that gains a shard later reads the term of every router from the table of shards
 //! after its claim, before it works for the shard. The new router's claim came before its questions: so either the answer
 //! has what an earlier router did, or the owner refuses it.
+//!
+//! What decides is in `rule`, pure, and is played with mutants in `model`.
 
-use std::collections::{HashMap, HashSet};
+#[cfg(test)]
+mod model;
+mod rule;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use switchboard_cluster::{Epoch, Incarnation, Shard};
 
+use self::rule::Answered;
 use super::Actors;
 use super::forward::Owner;
 use super::reports::Book;
@@ -57,7 +64,7 @@ impl Actors {
     /// Asks until every shard has answered. None if the router is not ours any more.
     pub(super) async fn gather(self: &Arc<Self>, license: LicenseId, term: Epoch) -> Option<Known> {
         let call = RebuildCall { license, term };
-        let mut answered: HashMap<Shard, Epoch> = HashMap::new();
+        let mut answered = Answered::default();
         let mut known = Known::default();
         loop {
             if self.router_owner(license) != Owner::Here(term) {
@@ -71,7 +78,7 @@ impl Actors {
             for node in missing.into_iter().flatten() {
                 match self.ask_node(node, &call).await {
                     Some(answer) => {
-                        answered.extend(answer.shards.iter().copied());
+                        answered.note(&answer.shards);
                         known.reports.extend(answer.reports);
                         known.rolls.push((node, answer.roll));
                     }
@@ -86,13 +93,12 @@ impl Actors {
 
     /// The nodes that have shards for which nobody answered under their present term; none if there are no such shards.
     /// The set is empty while nobody is known to own the rest.
-    fn unanswered(&self, answered: &HashMap<Shard, Epoch>) -> Option<HashSet<Incarnation>> {
+    fn unanswered(&self, answered: &Answered) -> Option<HashSet<Incarnation>> {
         let ownership = &self.parts.ownership;
         let mut nodes = HashSet::new();
         let mut is_any = false;
         for shard in ownership.shards().all() {
-            let row = ownership.known_owner(shard);
-            if row.is_some_and(|row| answered.get(&shard) == Some(&row.epoch)) {
+            if !answered.lacks(shard, ownership.known_owner(shard)) {
                 continue;
             }
             is_any = true;
@@ -116,22 +122,19 @@ impl Actors {
     /// Answers a router that takes over. None if this node may not speak now.
     pub async fn serve_rebuild(self: &Arc<Self>, call: &RebuildCall) -> Option<RebuildAnswer> {
         let book = self.reports.of(call.license);
-        book.raise_floor(u64::try_from(call.term.0).unwrap_or(0)).await;
-        let shards: Vec<(Shard, Epoch)> = self.parts.ownership.owned();
-        let shards: Vec<_> =
-            shards.into_iter().filter(|(shard, term)| self.shards.is_recovered(*shard, *term)).collect();
+        book.raise_floor(rule::number(call.term)).await;
+        let owned = self.parts.ownership.owned();
+        let shards = rule::answerable(owned, |shard, term| self.shards.is_recovered(shard, term));
         let wanted: HashSet<Shard> = shards.iter().map(|(shard, _)| *shard).collect();
         let reports = book.all(|shard| wanted.contains(&shard));
         self.parts.ownership.confirm().await.ok()?;
-        // Those that were given away meanwhile are another's to answer for.
-        let shards =
-            shards.into_iter().filter(|(shard, term)| self.parts.ownership.epoch(*shard) == Some(*term));
-        Some(RebuildAnswer { shards: shards.collect(), reports, roll: self.roll.call(call.license) })
+        let shards = rule::still_held(shards, |shard| self.parts.ownership.epoch(shard));
+        Some(RebuildAnswer { shards, reports, roll: self.roll.call(call.license) })
     }
 
-    /// The smallest term of a router of the license that counts.
-    pub(super) fn router_floor(&self, license: LicenseId, book: &Book) -> u64 {
+    /// Whether a router of the license of this term was not superseded, as far as is known here.
+    pub(super) fn router_counts(&self, license: LicenseId, book: &Book, term: u64) -> bool {
         let table = self.shards.floor(self.router_shard(license));
-        book.floor().max(u64::try_from(table.0).unwrap_or(0))
+        rule::counts(term, rule::floor(book.floor(), table))
     }
 }
