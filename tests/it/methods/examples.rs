@@ -23,8 +23,8 @@ const REFUSED: &[(&str, &str)] = &[
 async fn example_requests_go_well_on_both_transports() {
     let folder =
         std::env::var("SWITCHBOARD_TEST_EXAMPLES").expect("SWITCHBOARD_TEST_EXAMPLES names a folder");
-    let node =
-        TestNode::with(&[("limits.session_rate", "off")], Plan { licenses: 2, ..Plan::default() }).await;
+    let settings = [("limits.session_rate", "off"), ("outgoing.allow_private", "true")];
+    let node = TestNode::with(&settings, Plan { licenses: 2, ..Plan::default() }).await;
     let world = World::of(&node).await;
     let mut played = 0;
     let mut wrong = Vec::new();
@@ -54,6 +54,10 @@ async fn example_requests_go_well_on_both_transports() {
 fn with_our_ids(example: &Value, good: &Value, method: &Method) -> Value {
     let mut payload = example.clone();
     take_over(&mut payload, good);
+    // The tests reach no other machine.
+    if method.action == "get_url_info" {
+        payload["url"] = good["url"].clone();
+    }
     // Names that every license has stand for the vendor's own namespaces.
     for pointer in ["/properties", "/chat/properties", "/chat/thread/properties", "/filters/properties"] {
         if let (Some(place), Some(ours)) = (payload.pointer_mut(pointer), good.pointer(pointer)) {
