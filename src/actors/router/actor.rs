@@ -28,7 +28,7 @@ use crate::domain::command::Command;
 use crate::domain::id::{AgentId, ChatId, GroupId, LicenseId};
 use crate::domain::license::{Agent, AgentKind, License, LoginStatus};
 use crate::domain::routing::{
-    AgentStatus, DecisionId, Effect, GroupStatus, LeaveReason, Router, RouterSettings,
+    AgentRouting, AgentStatus, DecisionId, Effect, GroupStatus, LeaveReason, Router, RouterSettings,
 };
 use crate::domain::time::Timestamp;
 
@@ -132,11 +132,10 @@ impl RouterActor {
         }
         let rules = self.actors.parts.licenses.routing_rules(&license);
         let now = self.now();
-        let mut effects = self.router.configure(translate::settings(&license, &rules), now);
         self.next_duty = None;
-        for agent in license.agents.values() {
-            effects.extend(self.put_agent(agent, &rules, now));
-        }
+        let agents: Vec<AgentRouting> =
+            license.agents.values().map(|agent| self.agent_routing(agent, &rules, now)).collect();
+        let mut effects = self.router.configure(translate::settings(&license, &rules), &agents, now);
         if let Some(known) = &known {
             for gone in known.agents.keys().filter(|agent| !license.agents.contains_key(*agent)) {
                 effects.extend(self.router.remove_agent(gone, now));
@@ -164,11 +163,12 @@ impl RouterActor {
         }
     }
 
-    fn put_agent(&mut self, agent: &Agent, rules: &RoutingRules, now: Timestamp) -> Vec<Effect> {
+    /// What the router has to know of an agent now, and when that changes by itself.
+    fn agent_routing(&mut self, agent: &Agent, rules: &RoutingRules, now: Timestamp) -> AgentRouting {
         let (on_duty, until) =
             agent.work_scheduler.as_ref().map_or((true, None), |schedule| duty(schedule, now));
         self.next_duty = until.into_iter().chain(self.next_duty).min();
-        self.router.put_agent(&translate::agent(agent, rules, on_duty), now)
+        translate::agent(agent, rules, on_duty)
     }
 
     /// Working hours that began or ended since the last look.
@@ -182,7 +182,8 @@ impl RouterActor {
         self.next_duty = None;
         let mut effects = Vec::new();
         for agent in license.agents.values().filter(|agent| agent.work_scheduler.is_some()) {
-            effects.extend(self.put_agent(agent, &rules, now));
+            let routing = self.agent_routing(agent, &rules, now);
+            effects.extend(self.router.put_agent(&routing, now));
         }
         self.carry_out(effects, ctx);
     }

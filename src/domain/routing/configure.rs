@@ -10,12 +10,18 @@ use super::table::{AgentKey, ChatKey, GroupKey};
 use crate::domain::time::Timestamp;
 
 impl Router {
-    /// Replaces the license's settings. Raised limits and groups that turn automatic free slots, so the queue may
+    /// Replaces the license's settings and what is known of these agents, as one change: nobody is judged by the new limit of
+    /// the license and their own former one. Raised limits and groups that turn automatic free slots, so the queue may
     /// drain; lowered ones take nobody's chats away. Costs a pass over agents and waiting chats.
-    pub fn configure(&mut self, settings: RouterSettings, now: Timestamp) -> Vec<Effect> {
+    pub fn configure(
+        &mut self,
+        settings: RouterSettings,
+        agents: &[AgentRouting],
+        now: Timestamp,
+    ) -> Vec<Effect> {
         self.enter(now);
         self.apply_settings(settings);
-        self.finish()
+        self.put_agents(agents, now)
     }
 
     pub(super) fn apply_settings(&mut self, settings: RouterSettings) {
@@ -63,6 +69,24 @@ impl Router {
     /// Adds an agent or replaces what is known of one. A suspended agent's chats are rerouted.
     pub fn put_agent(&mut self, routing: &AgentRouting, now: Timestamp) -> Vec<Effect> {
         self.enter(now);
+        self.put_agents(std::slice::from_ref(routing), now)
+    }
+
+    /// All of them, before anybody is given a chat.
+    fn put_agents(&mut self, agents: &[AgentRouting], now: Timestamp) -> Vec<Effect> {
+        let suspended: Vec<&AgentRouting> =
+            agents.iter().filter(|routing| self.apply_agent(routing)).collect();
+        let mut effects = Vec::new();
+        for routing in suspended {
+            let reason = LeaveReason::Suspended;
+            effects.extend(self.agent_status(&routing.id, AgentStatus::Offline, reason, now));
+        }
+        effects.extend(self.finish());
+        effects
+    }
+
+    /// Replaces what is known of an agent. Says whether they have to leave, as they are suspended now.
+    fn apply_agent(&mut self, routing: &AgentRouting) -> bool {
         let key = self.tables.agent_key(&routing.id);
         let mut groups = Vec::with_capacity(routing.groups.len() + 1);
         for (group, priority) in &routing.groups {
@@ -84,9 +108,6 @@ impl Router {
             agent.awaiting_approval = routing.awaiting_approval;
             agent.on_duty = routing.on_duty;
         });
-        if routing.suspended && !was_suspended && self.tables.agent(key).status != AgentStatus::Offline {
-            return self.agent_status(&routing.id, AgentStatus::Offline, LeaveReason::Suspended, now);
-        }
-        self.finish()
+        routing.suspended && !was_suspended && self.tables.agent(key).status != AgentStatus::Offline
     }
 }

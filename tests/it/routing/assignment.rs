@@ -223,7 +223,6 @@ async fn watching_takes_no_slot() {
 async fn the_lower_of_the_agent_s_limit_and_the_license_s_rules_and_a_raised_limit_serves_who_waits() {
     let node = node(&[("chats.max_agent_active_chats", "1")]).await;
     let license = node.license();
-    operator(&node, &["agent", "set", "--agent", &license.agent(1).id, "--set", "max_chats_count=2"]);
     let agent = license.agent(1).logs_in().await;
     let mut chats = Vec::new();
     for _ in 0..3 {
@@ -232,6 +231,7 @@ async fn the_lower_of_the_agent_s_limit_and_the_license_s_rules_and_a_raised_lim
     is_served_by(&agent, &chats[0], agent.id()).await;
     waits(&agent, &chats[1]).await;
     waits(&agent, &chats[2]).await;
+    operator(&node, &["agent", "set", "--agent", agent.id(), "--set", "max_chats_count=2"]);
     operator(&node, &["license", "set", "--set", "chats.max_agent_active_chats=5"]);
     is_served_by(&agent, &chats[1], agent.id()).await;
     waits(&agent, &chats[2]).await;

@@ -277,7 +277,7 @@ impl World {
         let settings = settings(a, b);
         self.beyond_limit.extend((0..AGENTS).map(name));
         self.model.settings = settings.clone();
-        let effects = self.router.configure(settings, self.now);
+        let effects = self.router.configure(settings, &[], self.now);
         self.absorb(effects, &Asked::default())
     }
 

@@ -60,6 +60,22 @@ fn the_lower_of_the_agents_and_the_license_wide_limit_rules() {
 }
 
 #[test]
+fn limits_of_the_license_and_of_agents_that_change_together_are_one_change() {
+    let only_one = RouterSettings { max_agent_active_chats: Some(1), ..RouterSettings::default() };
+    let mut office = Office::new(only_one);
+    office.hire("ann", 6);
+    office.hire("bob", 6);
+    for chat in ["a", "b", "c", "d", "e", "f"] {
+        office.start(chat);
+    }
+    let five = RouterSettings { max_agent_active_chats: Some(5), ..RouterSettings::default() };
+    let ann = AgentRouting { max_chats: 2, ..AgentRouting::human(agent_id("ann")) };
+    let bob = AgentRouting { max_chats: 1, ..AgentRouting::human(agent_id("bob")) };
+    office.configure_all(five, &[ann, bob]);
+    assert_eq!((office.router.load(&agent_id("ann")), office.router.load(&agent_id("bob"))), (2, 1));
+}
+
+#[test]
 fn the_license_wide_agent_limit_does_not_bind_bots() {
     let settings = RouterSettings { max_agent_active_chats: Some(1), ..RouterSettings::default() };
     let mut office = Office::new(settings);

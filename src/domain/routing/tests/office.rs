@@ -77,7 +77,11 @@ impl Office {
     }
 
     pub(super) fn configure(&mut self, settings: RouterSettings) {
-        let effects = self.router.configure(settings, self.now);
+        self.configure_all(settings, &[]);
+    }
+
+    pub(super) fn configure_all(&mut self, settings: RouterSettings, agents: &[AgentRouting]) {
+        let effects = self.router.configure(settings, agents, self.now);
         self.carry_out(effects);
     }
 
