@@ -67,13 +67,7 @@ impl Nodes {
                 Some(answer) => Answer::Rebuild(answer),
                 None => Answer::NotNow,
             },
-            Call::Interest(update) => {
-                if self.theirs.note(from, &update) {
-                    Answer::Noted
-                } else {
-                    Answer::TellAll
-                }
-            }
+            Call::Interest(update) => self.note(from, &update),
             Call::Visitors(call) => Answer::Visitors(self.parts.sessions.visitors(&call)),
             Call::News(news) => {
                 self.hear(news).await;

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::Nodes;
 use super::message::{Answer, CallRef, InterestUpdate};
-use super::peers::Peer;
+use super::peers::{self, Peer};
 use crate::domain::id::LicenseId;
 use crate::domain::time::Timestamp;
 
@@ -170,6 +170,10 @@ impl Nodes {
     /// A session of the license is registered here: returns once every node that can be reached sends pushes for it.
     pub async fn interested(&self, license: LicenseId) {
         let version = self.ours.add(license, self.parts.clock.now());
+        // Who is known to the link by now may have chats already.
+        if let Some(this) = self.this.upgrade() {
+            this.meet();
+        }
         if !self.has_peers() {
             return;
         }
@@ -186,6 +190,29 @@ impl Nodes {
             }
         }
     }
+
+    /// Notes what another node is interested in, and tells it how far the chats of what it did not want before have come:
+    /// something may have been told since its session came, and before this node knew.
+    pub(super) fn note(&self, node: Incarnation, update: &InterestUpdate) -> Answer {
+        // That node may be met only later; whatever is told until then has to be found then.
+        self.begin_heads();
+        let Some(peer) = self.peers.get(&node).map(|peer| peer.clone()) else {
+            return answer(self.theirs.note(node, update));
+        };
+        let mut is_noted = false;
+        let change = || {
+            let before: HashSet<LicenseId> = self.theirs.of(node).into_iter().collect();
+            is_noted = self.theirs.note(node, update);
+            let added = self.theirs.of(node).into_iter().filter(|license| !before.contains(license));
+            added.flat_map(|license| peers::heads_of(self, license)).collect()
+        };
+        peer.outgoing.begin(change, |frame| self.send_frame(node, frame));
+        answer(is_noted)
+    }
+}
+
+fn answer(is_noted: bool) -> Answer {
+    if is_noted { Answer::Noted } else { Answer::TellAll }
 }
 
 /// Tells a node what we are interested in, and every change of it, for as long as it lives.

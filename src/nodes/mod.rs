@@ -126,6 +126,7 @@ impl Nodes {
         // Called once: a second set of actors has no node to live on.
         let _ = self.actors.set(actors);
         self.parts.link.serve(self.clone());
+        self.meet();
         actix_rt::spawn(peers::follow(self.clone()));
         actix_rt::spawn(news::follow(self.clone()));
         actix_rt::spawn(interest::sweep(self.clone()));

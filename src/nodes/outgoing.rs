@@ -68,6 +68,20 @@ impl Outgoing {
         }
     }
 
+    /// Changes what is told from now on, after all that was told before. Then come the frames that it makes: the heads of
+    /// what is told anew.
+    pub(super) fn begin(&self, change: impl FnOnce() -> Vec<Bytes>, mut send: impl FnMut(Bytes) -> bool) {
+        let mut state = self.state.lock();
+        if !state.frame.is_empty() && !state.is_lost {
+            self.send(&mut state, &mut send);
+        }
+        let frames = change();
+        if !state.is_lost && !frames.into_iter().all(send) {
+            state.is_lost = true;
+            self.wake.notify_one();
+        }
+    }
+
     /// The stream broke, or begins anew.
     pub(super) fn lost(&self) {
         let mut state = self.state.lock();
@@ -116,6 +130,26 @@ mod tests {
         assert!(outgoing.is_lost() && sent.lock().len() == 2);
         outgoing.mend(|| vec![Bytes::from_static(b"heads")], |_| false);
         assert!(outgoing.is_lost(), "heads that were not taken mend nothing");
+    }
+
+    #[test]
+    fn what_is_told_anew_begins_with_its_heads() {
+        let outgoing = Outgoing::default();
+        let sent = Mutex::new(Vec::new());
+        let send = |frame: Bytes| {
+            sent.lock().push(frame);
+            true
+        };
+        outgoing.begin(|| vec![Bytes::from_static(b"early")], send);
+        assert!(sent.lock().is_empty(), "the heads of all come first, and these are among them");
+        outgoing.mend(Vec::new, send);
+        outgoing.push(b"a", send);
+        outgoing.begin(|| vec![Bytes::from_static(b"heads")], send);
+        outgoing.push(b"b", send);
+        outgoing.flush(send);
+        assert_eq!(*sent.lock(), [&b"\0\0\0\x01a"[..], b"heads", b"\0\0\0\x01b"]);
+        outgoing.begin(|| vec![Bytes::from_static(b"heads")], |_| false);
+        assert!(outgoing.is_lost(), "heads that were not taken are told again");
     }
 
     #[test]

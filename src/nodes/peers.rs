@@ -39,9 +39,7 @@ pub(super) async fn follow(nodes: Arc<Nodes>) {
         for gone in known.into_iter().filter(|node| !live.contains(node)) {
             nodes.gone(gone);
         }
-        for node in live {
-            nodes.peer(node);
-        }
+        nodes.meet();
         if peers.changed().await.is_err() {
             return;
         }
@@ -49,14 +47,26 @@ pub(super) async fn follow(nodes: Arc<Nodes>) {
 }
 
 impl Nodes {
+    /// Meets the nodes that the link knows by now.
+    pub(super) fn meet(self: &Arc<Self>) {
+        let live: Vec<Incarnation> =
+            self.parts.link.peers().borrow().iter().map(|peer| peer.incarnation).collect();
+        live.into_iter().for_each(|node| drop(self.peer(node)));
+    }
+
+    /// From now on it is remembered how far each chat has been told: there is another node.
+    pub(super) fn begin_heads(&self) {
+        if !self.has_peers.swap(true, Ordering::AcqRel) {
+            self.heads.begin(self.parts.clock.now());
+        }
+    }
+
     /// What is known of a node; it is met now if it was not before.
     pub(super) fn peer(self: &Arc<Self>, node: Incarnation) -> Arc<Peer> {
         if let Some(peer) = self.peers.get(&node) {
             return peer.clone();
         }
-        if !self.has_peers.swap(true, Ordering::AcqRel) {
-            self.heads.begin(self.parts.clock.now());
-        }
+        self.begin_heads();
         let mut is_new = false;
         let peer = self.peers.entry(node).or_insert_with(|| {
             is_new = true;
@@ -114,15 +124,18 @@ async fn send(nodes: Arc<Nodes>, peer: Arc<Peer>) {
 
 /// How far the chats have been told in which a node is interested. Never empty: a stream that takes nothing is noticed.
 fn heads(nodes: &Nodes, node: Incarnation) -> Vec<Bytes> {
-    let mut frames = Vec::new();
-    for license in nodes.theirs.of(node) {
-        let heads = nodes.heads.digest(license);
-        frames.extend(heads.chunks(HEADS).map(|heads| frame(&ToldRef::Heads { license, heads })));
-    }
+    let mut frames: Vec<Bytes> =
+        nodes.theirs.of(node).into_iter().flat_map(|license| heads_of(nodes, license)).collect();
     if frames.is_empty() {
         frames.push(frame(&ToldRef::Heads { license: LicenseId(0), heads: &[] }));
     }
     frames
+}
+
+/// How far the chats of a license have been told.
+pub(super) fn heads_of(nodes: &Nodes, license: LicenseId) -> Vec<Bytes> {
+    let heads = nodes.heads.digest(license);
+    heads.chunks(HEADS).map(|heads| frame(&ToldRef::Heads { license, heads })).collect()
 }
 
 fn frame(told: &ToldRef<'_>) -> Bytes {

@@ -47,6 +47,17 @@ async fn a_chat_that_was_started_and_told_while_the_link_was_cut_is_found() {
 }
 
 #[actix_rt::test]
+async fn what_was_told_before_a_node_heard_of_the_others_sessions_is_found() {
+    let world = World::cut_off().await;
+    let chat = world.start_chat().await;
+    let lost = world.send(&chat, 1..=3).await;
+    world.here.wait_for(&lost).await;
+    world.mend();
+    world.there.wait_for(&lost).await;
+    assert!(world.there.chats().contains(&chat), "the chat itself was told as well");
+}
+
+#[actix_rt::test]
 async fn a_stream_that_breaks_all_the_time_loses_and_doubles_nothing() {
     let world = World::new().await;
     let chat = world.start_chat().await;

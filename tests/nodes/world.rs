@@ -164,7 +164,27 @@ impl LicenseSource for Rules {
 }
 
 impl World {
+    /// Two nodes that know of each other's sessions.
     pub(crate) async fn new() -> Self {
+        let world = Self::without_sessions().await;
+        world.log_in().await;
+        world
+    }
+
+    /// Two nodes with sessions that neither could tell the other of.
+    pub(crate) async fn cut_off() -> Self {
+        let world = Self::without_sessions().await;
+        world.cut();
+        world.log_in().await;
+        world
+    }
+
+    async fn log_in(&self) {
+        self.here.nodes.interested(self.license).await;
+        self.there.nodes.interested(self.license).await;
+    }
+
+    async fn without_sessions() -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let store: Arc<dyn Store> = Arc::new(
             EmbeddedStore::open(&EmbeddedOptions::new(folder.path().join("store"))).expect("the store opens"),
@@ -175,17 +195,14 @@ impl World {
         let license = tenants.licenses.create(NewLicense::default(), now).await.expect("a license").id;
         let here = Node::start("here", &store, &network, license).await;
         let there = Node::start("there", &store, &network, license).await;
-        let world = Self {
+        Self {
             customer: CustomerId::new(OsIds.uuid().to_string()),
             here,
             there,
             network,
             license,
             _folder: folder,
-        };
-        world.here.nodes.interested(license).await;
-        world.there.nodes.interested(license).await;
-        world
+        }
     }
 
     pub(crate) fn cut(&self) {
