@@ -56,4 +56,7 @@ pub trait LicenseSource: Send + Sync {
 
     /// Bytes of a file that may be uploaded to a license.
     fn file_max_size(&self, license: &License) -> u64;
+
+    /// What its customers are welcomed with.
+    fn welcome_message(&self, license: &License) -> String;
 }

@@ -70,7 +70,7 @@ Examples:
 const LICENSE_SET_EXAMPLES: &str = "\
 A setting is named as in switchboard.toml; an empty value takes it away, so that the server's own counts again. \
 These can be set: chat.thread_inactivity_timeout, chat.continuous_inactivity_timeout, chat.idle_after, \
-chat.customer_gone_after, chat.unreplied_transfer_after, chat.inactive_send, event.max_size, file.max_size, routing.agent_disconnect_grace, routing.offline_start, \
+chat.customer_gone_after, chat.unreplied_transfer_after, chat.inactive_send, chat.welcome_message, event.max_size, file.max_size, routing.agent_disconnect_grace, routing.offline_start, \
 routing.max_customer_chats_count, chats.manual_routing, chats.prefer_recent_agent, chats.queue.enabled, \
 chats.queue.limit, chats.queue.reopen_threshold, agent.max_chats_count, agent.max_chats_ceiling, \
 license.concurrent_chats, license.queue, license.queue_continuous, chats.max_agent_active_chats.

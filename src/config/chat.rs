@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::kind::{Choice, FilePath, Key, Maybe, Size, Span, key, span, span_or_off};
+use super::kind::{Choice, FilePath, Key, Maybe, Size, Span, Text, key, span, span_or_off};
 use super::reader::Reader;
+use super::text;
 use crate::domain::license::InactiveSend;
 
 const DAY_MS: u64 = 86_400_000;
@@ -18,6 +19,11 @@ pub(super) const INACTIVE_SEND: Key<Choice<InactiveSend>> = key(
     "chat.inactive_send",
     "new_thread",
     Choice(&[("new_thread", InactiveSend::NewThread), ("refuse", InactiveSend::Refuse)]),
+);
+pub(super) const WELCOME_MESSAGE: Key<Text> = key(
+    "chat.welcome_message",
+    "Hello. How may I help you?",
+    Text { accepts: text::is_short_message, allowed: "1 to 1000 bytes on one line" },
 );
 pub(super) const CONTINUOUS_INACTIVITY_TIMEOUT: Key<Span> =
     key("chat.continuous_inactivity_timeout", "30m", span(100, 365 * DAY_MS));
@@ -45,6 +51,8 @@ pub struct Chat {
     pub unreplied_transfer_after: Duration,
     /// What an event other than `annotation` does without an active thread. Default: opens the next thread.
     pub inactive_send: InactiveSend,
+    /// What `request_welcome_message` says in the name of the agent who would get the chat.
+    pub welcome_message: String,
     /// Quiet time after which a chat leaves memory. Too short and chats are loaded all the time. Default 1 min.
     pub passivate_after: Duration,
 }
@@ -74,6 +82,7 @@ impl Chat {
             idle_after: reader.get(&IDLE_AFTER),
             unreplied_transfer_after: reader.get(&UNREPLIED_TRANSFER_AFTER),
             inactive_send: reader.get(&INACTIVE_SEND),
+            welcome_message: reader.get(&WELCOME_MESSAGE),
             passivate_after: reader.get(&PASSIVATE_AFTER),
         }
     }

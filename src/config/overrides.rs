@@ -80,6 +80,7 @@ overrides! {
     chat::IDLE_AFTER => idle_after_ms, to_ms, show_ms;
     chat::UNREPLIED_TRANSFER_AFTER => unreplied_transfer_after_ms, to_ms, show_ms;
     chat::INACTIVE_SEND => inactive_send, std::convert::identity, show_inactive_send;
+    chat::WELCOME_MESSAGE => welcome_message, std::convert::identity, Clone::clone;
     chat::EVENT_MAX_SIZE => event_max_size, std::convert::identity, show_size;
     chat::FILE_MAX_SIZE => file_max_size, std::convert::identity, show_size;
     routing::AGENT_DISCONNECT_GRACE => agent_disconnect_grace_ms, to_ms, show_ms;

@@ -97,6 +97,11 @@ impl Config {
         }
     }
 
+    /// What a license's customers are welcomed with.
+    pub fn welcome_message_for<'a>(&'a self, license: &'a License) -> &'a str {
+        license.settings.welcome_message.as_deref().unwrap_or(&self.chat.welcome_message)
+    }
+
     /// Bytes of a file that may be uploaded to a license.
     pub fn file_max_size_for(&self, license: &License) -> u64 {
         license.settings.file_max_size.unwrap_or(self.sizes.file_max_size)

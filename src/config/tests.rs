@@ -54,6 +54,7 @@ fn defaults_are_those_of_the_table() {
         ("chat.idle_after", "0"),
         ("chat.unreplied_transfer_after", "5m"),
         ("chat.inactive_send", "new_thread"),
+        ("chat.welcome_message", "Hello. How may I help you?"),
         ("chat.passivate_after", "1m"),
         ("routing.agent_disconnect_grace", "15s"),
         ("routing.offline_start", "queue"),

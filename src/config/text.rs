@@ -43,6 +43,11 @@ pub(super) fn is_node_name(text: &str) -> bool {
     text.len() <= 63 && is_host(text)
 }
 
+/// A text that one message may have, on one line.
+pub(super) fn is_short_message(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= 1_000 && !text.chars().any(char::is_control)
+}
+
 /// The name of a keyspace that needs no quotes.
 pub(super) fn is_keyspace(text: &str) -> bool {
     (1..=48).contains(&text.len())

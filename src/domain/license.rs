@@ -203,6 +203,9 @@ pub struct Settings {
     /// `chat.inactive_send`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inactive_send: Option<InactiveSend>,
+    /// `chat.welcome_message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub welcome_message: Option<String>,
     /// `routing.max_customer_chats_count`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_customer_chats_count: Option<u32>,

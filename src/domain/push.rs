@@ -264,6 +264,13 @@ pub enum PushBody {
         id: CustomerId,
         days: u32,
     },
+    /// A message in an agent's name, outside of any chat.
+    IncomingWelcomeMessage {
+        id: String,
+        at: Timestamp,
+        author: AgentId,
+        text: String,
+    },
     IncomingCustomer(Box<Visitor>),
     CustomerPageUpdated {
         id: CustomerId,

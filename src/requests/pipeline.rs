@@ -108,6 +108,9 @@ impl Requests {
             | Request::UpdateSession { .. }
             | Request::SubscribeCustomers { .. }
             | Request::UnsubscribeCustomers { .. } => Err(WireError::of(ErrorType::Validation)),
+            Request::RequestWelcomeMessage { id, group } => {
+                Box::pin(self.request_welcome_message(&call, id, group)).await
+            }
             Request::GetUrlInfo(url) => Box::pin(self.get_url_info(&call, url)).await,
             Request::UpdateCustomerPage(page) => Box::pin(self.update_customer_page(&call, page)).await,
             Request::StartChat(open) => Box::pin(self.start_chat(&call, open)).await,

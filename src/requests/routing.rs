@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::error::of_ask;
-use super::pipeline::{Call, EMPTY, Requests};
+use super::pipeline::{Call, EMPTY, Requests, customer_id};
 use crate::actors::SessionId;
 use crate::actors::router::Status;
 use crate::domain::id::{AgentId, ChatId, GroupId, UserId};
-use crate::domain::license::AgentKind;
+use crate::domain::license::{Agent, AgentKind};
 use crate::domain::push::{Audience, PushBody};
 use crate::domain::routing::{CustomerGroupStatus, Prediction, PredictionError};
 use crate::protocol::error::{ErrorType, WireError};
@@ -93,15 +93,46 @@ impl Requests {
 
     /// Asked ahead: nobody is reserved by it.
     pub(super) async fn get_predicted_agent(&self, call: &Call<'_>) -> Result<String, WireError> {
+        let (known, queue) = self.predicted(call, Vec::new()).await?;
+        Ok(self.view(call).predicted_agent(known, queue))
+    }
+
+    /// The answer says who would get a chat; their message follows it as a push to all of the customer's connections.
+    pub(super) async fn request_welcome_message(
+        &self,
+        call: &Call<'_>,
+        id: Option<String>,
+        group: Option<GroupId>,
+    ) -> Result<String, WireError> {
+        let customer = customer_id(call.who)?;
         let license = &call.who.license;
-        let predicted = self.parts.actors.router(license.id).predicted_agent(Vec::new(), None).await;
+        if group.is_some_and(|group| !license.has_group(group)) {
+            return Err(WireError::of(ErrorType::GroupNotFound));
+        }
+        let (known, queue) = self.predicted(call, group.into_iter().collect()).await?;
+        let id = id.unwrap_or_else(|| self.parts.actors.ids().uuid().to_string());
+        let answer = self.view(call).welcome(&id, known, queue);
+        let text = self.parts.actors.licenses().welcome_message(license);
+        let (at, author) = (self.parts.actors.clock().now(), known.id.clone());
+        let to = Audience { customers: vec![customer.clone()], ..Audience::default() };
+        self.tell(call, PushBody::IncomingWelcomeMessage { id, at, author, text }, to);
+        Ok(answer)
+    }
+
+    async fn predicted<'a>(
+        &self,
+        call: &'a Call<'_>,
+        groups: Vec<GroupId>,
+    ) -> Result<(&'a Agent, bool), WireError> {
+        let license = &call.who.license;
+        let predicted = self.parts.actors.router(license.id).predicted_agent(groups, None).await;
         let predicted = predicted.map_err(|error| of_ask(error, call.who.surface()))?;
         let Prediction { agent, queue } = predicted.map_err(|reason| match reason {
             PredictionError::GroupOffline => WireError::of(ErrorType::GroupOffline),
             PredictionError::GroupUnavailable => WireError::of(ErrorType::GroupUnavailable),
         })?;
         let known = license.agent(&agent).ok_or_else(|| WireError::of(ErrorType::GroupUnavailable))?;
-        Ok(self.view(call).predicted_agent(known, queue))
+        Ok((known, queue))
     }
 }
 

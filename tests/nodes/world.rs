@@ -161,6 +161,10 @@ impl LicenseSource for Rules {
     fn file_max_size(&self, license: &License) -> u64 {
         self.config.file_max_size_for(license)
     }
+
+    fn welcome_message(&self, license: &License) -> String {
+        self.config.welcome_message_for(license).to_owned()
+    }
 }
 
 impl World {

@@ -67,6 +67,7 @@ const CUSTOMER: &[&str] = &[
     "get_predicted_agent",
     "update_customer_page",
     "get_url_info",
+    "request_welcome_message",
     "upload_file",
     "send_rich_message_postback",
     "set_customer_session_fields",

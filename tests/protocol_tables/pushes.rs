@@ -522,3 +522,18 @@ fn the_pushes_that_are_listed_are_the_protocols() {
         assert!(tables.part("pushes").get(push).is_some(), "{surface:?} has no push {push}");
     }
 }
+
+#[test]
+fn a_welcome_is_told_to_customers_alone_and_names_no_address() {
+    let body = PushBody::IncomingWelcomeMessage {
+        id: "w1".to_owned(),
+        at: AT,
+        author: AgentId::from(AGENT),
+        text: "Hello".to_owned(),
+    };
+    let (agents, customers) = rendered("incoming_welcome_message", &body);
+    let customers = customers.expect("a push");
+    assert!(agents.is_none());
+    assert_eq!((&customers["id"], &customers["event"]["text"]), (&json!("w1"), &json!("Hello")));
+    assert_eq!(customers["event"]["author_id"], pseudonym(AGENT));
+}

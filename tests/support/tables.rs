@@ -48,6 +48,7 @@ const EXCEPTIONS: &[(&str, &str, Fault, &str)] = &[
     ("agent", "list_agents_for_transfer.active_chats", Fault::Missing, "the texts name total_active_chats"),
     ("customer", "get_predicted_agent.agent.avatar", Fault::Missing, "not every agent has one"),
     ("customer", "get_predicted_agent.agent.job_title", Fault::Missing, "not every agent has one"),
+    ("customer", "request_welcome_message.predicted_agent.*", Fault::Missing, "not every agent has them"),
     ("customer", "get_url_info.*", Fault::Missing, "not every page says it or has a picture"),
     ("customer", "get_customer.omnichannel", Fault::Missing, "optional in the structure"),
 ];

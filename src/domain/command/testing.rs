@@ -679,6 +679,7 @@ pub(crate) fn push_name(body: &PushBody) -> &'static str {
         PushBody::IncomingEventPreview { .. } => "incoming_event_preview",
         PushBody::IncomingMulticast { .. } => "incoming_multicast",
         PushBody::CustomerBanned { .. } => "customer_banned",
+        PushBody::IncomingWelcomeMessage { .. } => "incoming_welcome_message",
         PushBody::IncomingCustomer(_) => "incoming_customer",
         PushBody::CustomerPageUpdated { .. } => "customer_page_updated",
         PushBody::CustomerStatisticsUpdated(_) => "customer_statistics_updated",

@@ -351,6 +351,16 @@ pub(super) const METHODS: &[Method] = &[
         pushes: &[],
     },
     Method {
+        action: "request_welcome_message",
+        surface: Surface::Customer,
+        rtm: true,
+        web: true,
+        http: HttpMethod::Post,
+        scopes: Scopes::None,
+        params: &[optional("id", String), optional("group_id", Int)],
+        pushes: &["incoming_welcome_message"],
+    },
+    Method {
         action: "upload_file",
         surface: Surface::Customer,
         rtm: false,

@@ -129,6 +129,18 @@ pub(super) fn set_away_status(payload: Payload<'_>) -> Result<Request, WireError
     payload.read::<Wire>().map(|Wire { away }| Request::SetAwayStatus { away })
 }
 
+/// `request_welcome_message`.
+pub(super) fn request_welcome_message(payload: Payload<'_>) -> Result<Request, WireError> {
+    #[derive(Deserialize)]
+    struct Wire {
+        id: Option<String>,
+        group_id: Option<GroupId>,
+    }
+    let Wire { id, group_id } = payload.read()?;
+    let id = id.map(|id| id.checked("id")).transpose()?;
+    Ok(Request::RequestWelcomeMessage { id, group: group_id })
+}
+
 /// `list_group_statuses`: all of them, or those that are named.
 pub(super) fn list_group_statuses(payload: Payload<'_>) -> Result<Request, WireError> {
     #[derive(Deserialize)]

@@ -177,6 +177,10 @@ pub enum Request {
     },
     UpdateCustomerPage(NewPage),
     GetUrlInfo(String),
+    RequestWelcomeMessage {
+        id: Option<String>,
+        group: Option<GroupId>,
+    },
     SubscribeCustomers {
         /// None: the agent's own.
         groups: Option<Vec<GroupId>>,
@@ -269,6 +273,7 @@ pub fn decode(method: &'static Method, payload: Option<&RawValue>) -> Result<Req
         "set_away_status" => members::set_away_status(payload),
         "update_session" => login::update_session(payload),
         "update_customer_page" => visitors::update_customer_page(payload),
+        "request_welcome_message" => members::request_welcome_message(payload),
         "get_url_info" => visitors::get_url_info(payload),
         "subscribe_customers" => visitors::subscribe_customers(payload),
         "unsubscribe_customers" => visitors::unsubscribe_customers(payload),

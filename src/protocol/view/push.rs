@@ -82,6 +82,7 @@ pub const PUSHES: &[(Surface, &str)] = &[
     (Surface::Customer, "incoming_multicast"),
     (Surface::Customer, "events_marked_as_seen"),
     (Surface::Customer, "queue_position_updated"),
+    (Surface::Customer, "incoming_welcome_message"),
 ];
 
 impl View<'_> {
@@ -158,6 +159,9 @@ impl View<'_> {
                 self.incoming_multicast(author.as_ref(), content, kind.as_deref())
             }
             PushBody::CustomerBanned { id, days } => self.customer_banned(id, *days),
+            PushBody::IncomingWelcomeMessage { id, at, author, text } => {
+                self.incoming_welcome_message(id, *at, author, text)
+            }
             PushBody::IncomingCustomer(visitor) => self.incoming_customer(visitor),
             PushBody::CustomerPageUpdated { id, visit, page } => self.customer_page_updated(id, *visit, page),
             PushBody::CustomerStatisticsUpdated(visitor) => self.customer_statistics_updated(visitor),

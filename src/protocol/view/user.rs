@@ -84,6 +84,20 @@ pub(super) struct CustomerView<'a> {
     group_ids: Option<[GroupId; 1]>,
 }
 
+/// Who would get a chat.
+#[derive(Serialize)]
+struct Predicted<'a> {
+    id: Cow<'a, str>,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    avatar: Option<&'a str>,
+    is_bot: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_title: Option<&'a str>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
 /// Structure `Visit`. Agents alone see it.
 #[derive(Serialize)]
 struct VisitView<'a> {
@@ -342,31 +356,33 @@ impl<'a> View<'a> {
     /// Who would get a chat: `get_predicted_agent`.
     pub fn predicted_agent(&self, agent: &Agent, queue: bool) -> String {
         #[derive(Serialize)]
-        struct Predicted<'a> {
-            id: Cow<'a, str>,
-            name: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            avatar: Option<&'a str>,
-            is_bot: bool,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            job_title: Option<&'a str>,
-            #[serde(rename = "type")]
-            kind: &'static str,
-        }
-        #[derive(Serialize)]
         struct Answer<'a> {
             agent: Predicted<'a>,
             queue: bool,
         }
-        let agent = Predicted {
+        json(&Answer { agent: self.predicted(agent), queue })
+    }
+
+    /// The same with the id of the message that welcomes: `request_welcome_message`.
+    pub fn welcome(&self, id: &str, agent: &Agent, queue: bool) -> String {
+        #[derive(Serialize)]
+        struct Answer<'a> {
+            id: &'a str,
+            predicted_agent: Predicted<'a>,
+            queue: bool,
+        }
+        json(&Answer { id, predicted_agent: self.predicted(agent), queue })
+    }
+
+    fn predicted<'u>(&self, agent: &'u Agent) -> Predicted<'u> {
+        Predicted {
             id: self.agent_id(&agent.id),
             name: &agent.name,
             avatar: agent.avatar.as_deref(),
             is_bot: agent.kind == AgentKind::Bot,
             job_title: agent.job_title.as_deref(),
             kind: "agent",
-        };
-        json(&Answer { agent, queue })
+        }
     }
 
     /// The agent who logs in, about themselves.

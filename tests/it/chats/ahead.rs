@@ -1,8 +1,9 @@
-//! What a customer may know before a chat: `list_group_statuses`, `get_predicted_agent`.
+//! What a customer may know before a chat: `list_group_statuses`, `get_predicted_agent`, `request_welcome_message`.
 
 use serde_json::json;
+use switchboard::domain::license::Settings;
 
-use crate::support::shared;
+use crate::support::{Plan, TestNode, shared};
 
 #[tokio::test]
 async fn customers_see_which_groups_can_be_reached() {
@@ -35,4 +36,25 @@ async fn who_would_come_is_told_under_a_pseudonym_and_not_reserved() {
     let read = customer.reads(&chat).await;
     let serving = read["users"].as_array().expect("users").iter().find(|user| user["type"] == "agent");
     assert_eq!(serving.expect("an agent")["id"], predicted["agent"]["id"]);
+}
+
+#[tokio::test]
+async fn a_welcome_comes_from_the_agent_who_would_get_the_chat() {
+    let settings = Settings { welcome_message: Some("Welcome!".to_owned()), ..Settings::default() };
+    let node = TestNode::with(&[], Plan { licenses: 1, settings, ..Plan::default() }).await;
+    let license = node.license();
+    let customer = license.customer().await.logs_in().await;
+    let offline = customer.refused("request_welcome_message", json!({})).await;
+    assert_eq!(offline.kind, "group_offline");
+    let agent = license.agent(1).logs_in().await;
+    let answer = customer.call("request_welcome_message", json!({ "id": "mine", "group_id": 1 })).await;
+    assert_eq!((&answer["id"], &answer["predicted_agent"]["name"]), (&json!("mine"), &json!(agent.who.name)));
+    let push = customer.expect_push("incoming_welcome_message", |push| push["id"] == "mine").await;
+    assert_eq!(push["event"]["text"], "Welcome!");
+    assert_eq!(push["event"]["author_id"], answer["predicted_agent"]["id"]);
+    let drawn = customer.web.call("request_welcome_message", json!({})).await;
+    customer.expect_push("incoming_welcome_message", |push| push["id"] == drawn["id"]).await;
+    let unknown = customer.refused("request_welcome_message", json!({ "group_id": 99 })).await;
+    assert_eq!(unknown.kind, "group_not_found");
+    agent.expect_no_push("incoming_welcome_message").await;
 }

@@ -124,6 +124,10 @@ pub(super) async fn good(method: &Method, world: &World, scene: &Scene) -> Value
             let answer = world.agent.call("subscribe_customers", json!({})).await;
             json!({ "subscription_id": answer["subscription_id"] })
         }
+        "request_welcome_message" => {
+            world.other_agent.call("set_routing_status", json!({ "status": "accepting_chats" })).await;
+            json!({ "id": "welcome1", "group_id": 0 })
+        }
         "get_url_info" => json!({ "url": format!("{}/widget", world.license.link.base()) }),
         "update_customer_page" => json!({ "url": "https://shop.example/b", "title": "B" }),
         "update_customer" if agent_side => json!({

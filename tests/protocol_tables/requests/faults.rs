@@ -119,6 +119,7 @@ fn full_payloads(method: &Method) -> Vec<Value> {
         (_, "set_away_status") => vec![json!({"away": true})],
         (_, "subscribe_customers") => vec![json!({"group_ids": [0], "limit": 5})],
         (_, "unsubscribe_customers") => vec![json!({"subscription_id": "S"})],
+        (_, "request_welcome_message") => vec![json!({"id": "W", "group_id": 1})],
         (_, "get_url_info") => vec![json!({"url": "https://a.example"})],
         (_, "update_customer_page") => vec![json!({"url": "u", "title": "t"})],
         (_, "update_session") => vec![json!({"token": "Bearer x"})],

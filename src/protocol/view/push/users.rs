@@ -8,7 +8,9 @@ use super::{Rendered, in_chat};
 use crate::domain::customer::CustomerProfile;
 use crate::domain::event::Json;
 use crate::domain::id::{AgentId, ChatId, CustomerId, ThreadId, UserId};
+use crate::domain::time::Timestamp;
 use crate::domain::user::ChatUser;
+use crate::protocol::time::Rfc3339;
 use crate::protocol::view::user::{ProfileView, UserView};
 use crate::protocol::view::{View, json};
 
@@ -56,6 +58,21 @@ struct Ban {
 }
 
 #[derive(Serialize)]
+struct Welcome<'a> {
+    id: &'a str,
+    event: WelcomeEvent<'a>,
+}
+
+#[derive(Serialize)]
+struct WelcomeEvent<'a> {
+    created_at: Rfc3339,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    text: &'a str,
+    author_id: Cow<'a, str>,
+}
+
+#[derive(Serialize)]
 struct Multicast<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     author_id: Option<Cow<'a, str>>,
@@ -67,6 +84,22 @@ struct Multicast<'a> {
 impl View<'_> {
     pub(super) fn customer_banned(&self, id: &CustomerId, days: u32) -> Rendered {
         self.for_agents("customer_banned", &CustomerBanned { customer_id: id, ban: Ban { days } })
+    }
+
+    /// Customers alone have it.
+    pub(super) fn incoming_welcome_message(
+        &self,
+        id: &str,
+        at: Timestamp,
+        author: &AgentId,
+        text: &str,
+    ) -> Rendered {
+        if !self.is_for_customers() {
+            return None;
+        }
+        let (created_at, author_id) = (Rfc3339(at), self.agent_id(author));
+        let event = WelcomeEvent { created_at, kind: "message", text, author_id };
+        Some(("incoming_welcome_message", json(&Welcome { id, event })))
     }
 
     /// The label is agents' own.
