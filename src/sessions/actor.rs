@@ -18,7 +18,7 @@ use super::cut::{ConnectionSocket, Cut};
 use super::login::{Connection, LoggedIn, log_in, session_id, swap_token};
 use super::outbox::{Outbox, OutboxLimits};
 use super::registry::{Registry, SessionHandle, SessionUser, Wake};
-use super::watching;
+use super::{presence, watching};
 use crate::actors::router::Leave;
 use crate::domain::id::{CustomerId, LicenseId};
 use crate::nodes::Nodes;
@@ -583,16 +583,10 @@ impl<K> Drop for Session<K> {
 /// The last connection of a customer to this node was closed: their chats hear of it at once, agents who watch them after
 /// a moment, unless the customer is back, here or elsewhere.
 async fn last_closed(shared: Arc<SessionContext>, license: LicenseId, customer: CustomerId) {
-    // Who is connected to another node is not missed.
-    if shared.requests.misses_customers(license) && !watching::is_connected(&shared, license, &customer).await
-    {
-        shared.requests.customer_presence(license, &customer, false).await;
-    }
+    presence::tell_chats(&shared, license, &customer).await;
     tokio::time::sleep(shared.settings.customer_left_after).await;
     shared.registry.lingered(license, &customer);
-    if shared.registry.has_customer(license, &customer)
-        || watching::is_connected(&shared, license, &customer).await
-    {
+    if watching::is_connected(&shared, license, &customer).await {
         return;
     }
     if let Some(known) = shared.requests.actors().licenses().known_license(license) {

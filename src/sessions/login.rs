@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::actor::SessionContext;
 use super::registry::{PushFilter, SessionHandle, SessionUser, Wake};
-use super::watching;
+use super::{presence, watching};
 use crate::actors::SessionId;
 use crate::domain::id::{ChatId, CustomerId, OrganizationId, UserId};
 use crate::domain::license::License;
@@ -233,7 +233,7 @@ async fn customer(
         }
     };
     handle.set_group(visits.group);
-    shared.requests.customer_presence(license.id, &proven.customer, true).await;
+    presence::tell_chats(shared, license.id, &proven.customer).await;
     let online = actors.router(license.id).online_groups().await.unwrap_or_default();
     let view = View::of_customers(&license);
     let active = chats.iter().any(|(_, _, active)| *active);

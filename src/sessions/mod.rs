@@ -13,6 +13,7 @@ pub mod cut;
 pub mod heartbeat;
 mod login;
 pub mod outbox;
+mod presence;
 mod registry;
 mod watching;
 
