@@ -14,8 +14,8 @@ async fn a_silent_thread_closes_by_itself() {
     let agent = license.agent(1).logs_in().await;
     let customer = license.customer().await.logs_in().await;
     let chat = customer.starts_chat("hello").await;
-    let event = customer.says(&chat, "a last word").await;
     let spoken = Instant::now();
+    let event = customer.says(&chat, "a last word").await;
     agent.expect_push("incoming_event", |push| push["event"]["id"] == *event).await;
     let push = customer.expect_push("chat_deactivated", |push| push["chat_id"] == *chat.id).await;
     assert!(push.get("user_id").is_none(), "nobody closed it: {push}");

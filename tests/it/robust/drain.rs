@@ -1,14 +1,29 @@
 //! SIGTERM: nobody new, everybody told, everything answered, in time.
 
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::crowd::Crowd;
-use super::door::Door;
+use super::door::{Door, Wire};
 use super::slow_readers::stuck_reader;
 use super::talker::Login;
 use super::vitals::{has_not_panicked, serves_a_chat};
 use crate::support::{Plan, TestNode, message};
+
+/// A request of which the server has the head, and of whose 100 bytes the first.
+async fn half_sent(door: &Door) -> Wire {
+    let mut wire = door.connect().await;
+    let head = "POST /v3.6/agent/action/list_chats HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\
+                Expect: 100-continue\r\n\r\n";
+    wire.write_all(head.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(wire.read_u8().await.expect("a word to go on"));
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 100"), "{}", String::from_utf8_lossy(&answer));
+    wire.write_all(b"{").await.expect("sent");
+    wire
+}
 
 #[tokio::test]
 async fn a_stop_answers_what_is_in_flight_and_tells_all_to_come_back() {
@@ -50,10 +65,7 @@ async fn a_stop_lets_nobody_in_while_it_waits() {
     let node = TestNode::start(&[("server.drain_timeout", "20s")]).await;
     let door = Door::of(node.link());
     // A body that is still coming keeps the server from ending at once.
-    let mut slow = door.connect().await;
-    let head = "POST /v3.6/agent/action/list_chats HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{";
-    slow.write_all(head.as_bytes()).await.expect("sent");
-    assert_eq!(door.request("GET", "/healthz", "", b"").await.status(), 200);
+    let mut slow = half_sent(&door).await;
     node.signal("TERM");
     let mut is_open = true;
     while is_open {
@@ -79,9 +91,7 @@ async fn a_stop_ends_in_time_with_clients_that_do_not_react() {
     for n in 0..100 {
         agent.says(&chat, &format!("{n} {}", "x".repeat(8_000))).await;
     }
-    let mut half = door.connect().await;
-    let head = "POST /v3.6/agent/action/list_chats HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{";
-    half.write_all(head.as_bytes()).await.expect("sent");
+    let half = half_sent(&door).await;
     let idle = door.connect().await;
     let status = node.terminate().await;
     assert!(status.success(), "{status}\n{}", node.link().log_tail());

@@ -1,12 +1,11 @@
 //! Why connections end: `agent_disconnected`, `customer_disconnected`.
 
-use std::time::Duration;
-
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Plan, TestAgent, TestNode, eventually, shared};
+use super::before_its_end;
+use crate::support::{TestNode, Web, eventually, shared};
 
 #[tokio::test]
 async fn a_socket_that_does_not_log_in_is_closed_with_a_reason() {
@@ -24,7 +23,8 @@ async fn a_socket_that_does_not_log_in_is_closed_with_a_reason() {
 async fn a_client_that_falls_silent_is_told_that_its_time_is_over() {
     let node = TestNode::start(&[("rtm.ping_every", "100ms"), ("rtm.idle_timeout", "1s")]).await;
     let license = node.license();
-    let watching = license.agent(1).logs_in_away().await;
+    // Not over a websocket, which might fall silent itself on a busy machine.
+    let watching = license.agent(1).web();
     let silent = license.agent(2);
     let url = format!("{}/v3.6/agent/rtm/ws", silent.link.websocket_base());
     let (mut socket, _) = tokio_tungstenite::connect_async(url).await.expect("a socket");
@@ -45,18 +45,21 @@ async fn a_client_that_falls_silent_is_told_that_its_time_is_over() {
 
 #[tokio::test]
 async fn a_session_whose_token_expires_is_told_so() {
-    let lifetime = Duration::from_secs(10);
-    let plan = Plan { licenses: 1, short_token: Some(lifetime), ..Plan::default() };
-    let node = TestNode::with(&[], plan).await;
+    let node = TestNode::start(&[]).await;
     let license = node.license();
-    let agent = license.agent_with_short_token().logs_in().await;
-    let customer = license.customer_for(5).await.logs_in().await;
+    let agent = before_its_end(async |seconds| {
+        license.agent_for(&node, seconds).await.logs_in_unless_expired().await
+    })
+    .await;
+    let customer =
+        before_its_end(async |seconds| license.customer_for(seconds).await.logs_in_unless_expired().await)
+            .await;
     agent.expect_push("agent_disconnected", |push| push["reason"] == "access_token_expired").await;
     customer.expect_push("customer_disconnected", |push| push["reason"] == "access_token_expired").await;
     agent.closed().await;
     customer.closed().await;
-    let again = license.agent_with_short_token().connects().await;
-    let error = again.refused("login", json!({ "token": license.agent_with_short_token().token })).await;
+    let again = agent.who.connects().await;
+    let error = again.refused("login", json!({ "token": agent.who.token })).await;
     assert_eq!(error.kind, "authentication");
     assert_eq!(agent.web.refused("list_chats", json!({})).await.kind, "authentication");
 }
@@ -184,7 +187,7 @@ async fn a_session_that_ends_during_its_login_leaves_nobody_online() {
     let last = license.agent(2).logs_in().await;
     last.call("logout", json!({})).await;
     last.closed().await;
-    goes_offline(&watching, "agent2@example.com").await;
+    goes_offline(&watching.web, "agent2@example.com").await;
 }
 
 #[tokio::test]
@@ -198,11 +201,11 @@ async fn an_agent_is_offline_once_the_last_of_their_sessions_has_ended() {
     watching.call("list_routing_statuses", json!({})).await;
     watching.expect_no_push("routing_status_set").await;
     two.call("logout", json!({})).await;
-    goes_offline(&watching, "agent2@example.com").await;
+    goes_offline(&watching.web, "agent2@example.com").await;
 }
 
 /// Asks until the agent is offline; one who stays online fails the test.
-async fn goes_offline(watching: &TestAgent, agent: &str) {
+async fn goes_offline(watching: &Web, agent: &str) {
     let what = format!("{agent} is offline");
     eventually(&what, async || {
         let statuses = watching.call("list_routing_statuses", json!({})).await;

@@ -1,10 +1,9 @@
 //! What a session changes of itself: `set_away_status`, `update_session`.
 
-use std::time::Duration;
-
 use serde_json::json;
 
-use crate::support::{Plan, TestNode, shared};
+use super::before_its_end;
+use crate::support::{TestNode, shared};
 
 #[tokio::test]
 async fn an_agent_is_away_while_all_of_their_connections_are() {
@@ -26,12 +25,16 @@ async fn an_agent_is_away_while_all_of_their_connections_are() {
 
 #[tokio::test]
 async fn a_session_outlives_its_token_with_another_of_the_same_agent() {
-    let plan = Plan { licenses: 1, short_token: Some(Duration::from_secs(15)), ..Plan::default() };
-    let node = TestNode::with(&[], plan).await;
+    let node = TestNode::start(&[]).await;
     let license = node.license();
-    let short = license.agent_with_short_token();
-    let (kept, lost) = (short.logs_in_away().await, short.logs_in_away().await);
-    kept.call("update_session", json!({ "token": license.agent(2).token })).await;
+    let (kept, lost) = before_its_end(async |seconds| {
+        let short = license.agent_for(&node, seconds).await;
+        let (kept, lost) = (short.logs_in_unless_expired().await?, short.logs_in_unless_expired().await?);
+        let another = json!({ "token": license.agent(2).token });
+        kept.ask_if_open("update_session", another).await?.ok()?;
+        Some((kept, lost))
+    })
+    .await;
     let others = json!({ "token": license.agent(1).token });
     assert_eq!(kept.refused("update_session", others).await.kind, "authentication");
     assert_eq!(kept.refused("update_session", json!({ "token": "Bearer x" })).await.kind, "authentication");

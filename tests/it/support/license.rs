@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::node::NodeLink;
+use super::node::{NodeLink, TestNode};
 use super::prepare::Prepared;
 use super::session::Session;
 use super::users::{TestAgent, TestCustomer};
@@ -71,10 +71,15 @@ impl TestLicense {
         AgentLogin { token: format!("Bearer {}", self.prepared.scopeless), ..self.agent(2) }
     }
 
-    /// The second agent with a token that ends soon (`Plan.short_token`).
-    pub(crate) fn agent_with_short_token(&self) -> AgentLogin {
-        let token = self.prepared.short.as_ref().expect("the plan has a short token");
-        AgentLogin { token: format!("Bearer {token}"), ..self.agent(2) }
+    /// The second agent with a token that lives for so many seconds.
+    pub(crate) async fn agent_for(&self, node: &TestNode, seconds: u64) -> AgentLogin {
+        let agent = self.agent(2);
+        let (license, expires) = (self.prepared.credentials.license_id.to_string(), format!("{seconds}s"));
+        let create = ["token", "create", "--license", &license, "--agent", &agent.id, "--kind", "bearer"];
+        let made = node.operates(&[&create[..], &["--expires", &expires, "--json"]].concat()).await;
+        let made: Value = serde_json::from_str(&made).expect("JSON");
+        let token = made["credentials"].as_str().expect("credentials");
+        AgentLogin { token: format!("Bearer {token}"), ..agent }
     }
 
     /// A new customer, by the cookie grant.
@@ -155,6 +160,13 @@ impl AgentLogin {
         TestAgent { who: self.clone(), session, login, web: self.web() }
     }
 
+    /// Logs in over a new socket, unless the token has ended until then.
+    pub(crate) async fn logs_in_unless_expired(&self) -> Option<TestAgent> {
+        let session = self.connects().await;
+        let login = logs_in_unless_expired(&session, &self.token).await?;
+        Some(TestAgent { who: self.clone(), session, login, web: self.web() })
+    }
+
     /// The Web API.
     pub(crate) fn web(&self) -> Web {
         Web::new("agent", self.link.clone(), self.token.clone(), None)
@@ -181,9 +193,26 @@ impl CustomerLogin {
         TestCustomer { who: self.clone(), session, login, web: self.web() }
     }
 
+    /// Logs in over a new socket, unless the token has ended until then.
+    pub(crate) async fn logs_in_unless_expired(&self) -> Option<TestCustomer> {
+        let session = self.connects().await;
+        let login = logs_in_unless_expired(&session, &self.token).await?;
+        Some(TestCustomer { who: self.clone(), session, login, web: self.web() })
+    }
+
     /// The Web API.
     pub(crate) fn web(&self) -> Web {
         Web::new("customer", self.link.clone(), self.token.clone(), Some(self.organization.clone()))
+    }
+}
+
+async fn logs_in_unless_expired(session: &Session, token: &str) -> Option<Value> {
+    match session.ask_if_open("login", with_token(token, json!({}))).await? {
+        Ok(login) => Some(login),
+        Err(error) => {
+            assert_eq!(error.kind, "authentication", "{error:?}");
+            None
+        }
     }
 }
 

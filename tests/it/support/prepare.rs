@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use switchboard::clock::SystemClock;
@@ -35,8 +34,6 @@ pub(crate) struct Plan {
     pub(crate) bots: &'static [u32],
     /// Settings of each.
     pub(crate) settings: Settings,
-    /// How long the tokens live that [`Prepared::short`] holds.
-    pub(crate) short_token: Option<Duration>,
 }
 
 impl Default for Plan {
@@ -48,7 +45,6 @@ impl Default for Plan {
             groups: &[(1, &[1, 2, 3, 5]), (2, &[4])],
             bots: &[],
             settings: Settings::default(),
-            short_token: None,
         }
     }
 }
@@ -60,8 +56,6 @@ pub(crate) struct Prepared {
     pub(crate) credentials: Credentials,
     /// A token of the second agent that allows nothing of chats.
     pub(crate) scopeless: String,
-    /// A token of the second agent that ends soon.
-    pub(crate) short: Option<String>,
 }
 
 /// A new embedded store.
@@ -103,19 +97,16 @@ async fn license(tenants: &Tenants, plan: &Plan) -> Prepared {
         Ok::<_, Infallible>(())
     };
     tenants.licenses.update(credentials.license_id, change).await.expect("groups");
-    let token = async |scopes: Option<Vec<String>>, lifetime: Option<Duration>| {
-        let agent = agent_id(plan.agents.min(2));
-        let license = credentials.license_id;
-        let new =
-            NewToken { license, agent, kind: TokenKind::Bearer, scopes, lifetime, label: String::new() };
-        tenants.tokens.create(new, SystemClock.now()).await.expect("a token").credentials()
+    let new = NewToken {
+        license: credentials.license_id,
+        agent: agent_id(plan.agents.min(2)),
+        kind: TokenKind::Bearer,
+        scopes: Some(vec!["accounts--my:ro".to_owned()]),
+        lifetime: None,
+        label: String::new(),
     };
-    let scopeless = token(Some(vec!["accounts--my:ro".to_owned()]), None).await;
-    let short = match plan.short_token {
-        Some(lifetime) => Some(token(None, Some(lifetime)).await),
-        None => None,
-    };
-    Prepared { credentials, scopeless, short }
+    let scopeless = tenants.tokens.create(new, SystemClock.now()).await.expect("a token").credentials();
+    Prepared { credentials, scopeless }
 }
 
 fn agent_id(number: u32) -> AgentId {

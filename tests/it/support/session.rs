@@ -128,6 +128,16 @@ impl Session {
         self.answer(&id).await
     }
 
+    /// The same on a connection that the server may have ended: None if there is no answer any more.
+    pub(crate) async fn ask_if_open(&self, action: &str, payload: Value) -> Option<Answer> {
+        let id = self.begin(action, payload);
+        let arrived = |inbox: &mut Inbox| match inbox.answers.remove(&id) {
+            Some(answer) => Some(Some(answer)),
+            None => inbox.closed.is_some().then_some(None),
+        };
+        self.until(&format!("the answer to {id}, or the end"), arrived).await
+    }
+
     /// Calls a method that has to go well.
     pub(crate) async fn call(&self, action: &str, payload: Value) -> Value {
         let answer = self.ask(action, payload).await;
@@ -165,12 +175,7 @@ impl Session {
 
     /// The same for a session that the server may have ended: all has arrived once it is closed.
     pub(crate) async fn settle_if_open(&self) {
-        let id = self.begin("ping", json!({}));
-        let arrived = |inbox: &mut Inbox| {
-            let answered = inbox.answers.remove(&id).is_some();
-            (answered || inbox.closed.is_some()).then_some(())
-        };
-        self.until("the answer to a ping, or the end", arrived).await;
+        drop(self.ask_if_open("ping", json!({})).await);
     }
 
     /// No such push has come, after all that was offered until now has arrived. Whoever causes pushes waits for one
