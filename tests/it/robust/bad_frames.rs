@@ -261,7 +261,7 @@ async fn more_than_ten_pending_requests_are_refused_and_the_connection_lives() {
 
 #[tokio::test]
 async fn requests_past_the_rate_are_refused_by_name_and_the_connection_lives() {
-    let node = TestNode::start(&[("limits.session_rate", "5/s burst 10")]).await;
+    let node = TestNode::start(&[("limits.session_rate", "1/s burst 10")]).await;
     let agent = node.license().agent(1).logs_in_away().await;
     let ids: Vec<_> = (0..40).map(|_| agent.begin("ping", json!({}))).collect();
     let mut refused = 0;

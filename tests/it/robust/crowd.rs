@@ -56,6 +56,12 @@ impl Crowd {
         }
     }
 
+    /// All talk, and fall silent after so many acknowledgements, once everything that they said is acknowledged.
+    pub(crate) async fn talk_and_fall_silent(&mut self, more: u64, node: &TestNode) {
+        let hush = self.hush.clone();
+        self.talk_until(more, node, async || hush.store(true, Ordering::Relaxed)).await;
+    }
+
     /// All come back and say again what was not acknowledged, until everything is.
     pub(crate) async fn come_back(&mut self, node: &TestNode) {
         let began = Instant::now();
