@@ -24,7 +24,7 @@ impl Services {
             let found = license.agents.get_mut(agent);
             let found = found.ok_or_else(|| OperationError::NoAgent(agent.clone()))?;
             for (name, text) in settings {
-                set_of_agent(found, name, text, |group| groups.contains(&group))?;
+                set_of_agent(found, name, text, |group| group == GroupId::ALL || groups.contains(&group))?;
             }
             match found.work_scheduler.as_ref().and_then(work_schedule_fault) {
                 Some(fault) => Err(OperationError::BadSchedule(fault)),

@@ -13,7 +13,7 @@ pub const AGENT_SETTINGS: &[(&str, &str)] = &[
     ("name", "display name"),
     ("max_chats_count", "chats at once; empty: the license's agent.max_chats_count"),
     ("login_status", "accepting_chats or not_accepting_chats: what a day begins with"),
-    ("group.N", "first, normal, last or supervisor in group N; empty: not in it"),
+    ("group.N", "first, normal, last or supervisor in group N; empty: not in it, in group 0 normal"),
     ("work_scheduler", "working hours as JSON, with timezone and schedule; empty: always"),
     ("suspended", "true: chats go to others, no new ones come"),
     ("awaiting_approval", "true: no chats until approved"),
@@ -70,7 +70,6 @@ fn set_membership(
     has_group: impl Fn(GroupId) -> bool,
 ) -> Result<(), OverrideError> {
     let group = name.strip_prefix(AGENT_GROUP).and_then(|number| number.parse().ok()).map(GroupId);
-    let group = group.filter(|group| *group != GroupId::ALL);
     let group = group.ok_or_else(|| OverrideError::unknown(name, "an agent", AGENT_SETTINGS))?;
     if !has_group(group) {
         return Err(OverrideError::wrong(name, text, "of a group that the license has"));
@@ -229,7 +228,6 @@ mod tests {
             ("login_status", "offline"),
             ("group.5", "second"),
             ("group.6", "first"),
-            ("group.0", "first"),
             ("work_scheduler", "always"),
             ("suspended", "yes"),
             ("name", ""),

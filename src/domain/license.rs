@@ -55,7 +55,7 @@ pub struct Agent {
     pub role: Role,
     /// Person or bot.
     pub kind: AgentKind,
-    /// Groups they are in, with their priority there; group 0 is implied.
+    /// Groups they are in, with their priority there; in group 0 everybody is, here stands only who has a priority there.
     pub groups: BTreeMap<GroupId, Priority>,
     /// Chats at once; none follows the setting `agent.max_chats_count`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -317,6 +317,7 @@ impl License {
 impl Agent {
     /// The groups they are in, group 0 among them.
     pub fn group_ids(&self) -> impl Iterator<Item = GroupId> + '_ {
-        std::iter::once(GroupId::ALL).chain(self.groups.keys().copied())
+        let named = self.groups.keys().copied().filter(|group| *group != GroupId::ALL);
+        std::iter::once(GroupId::ALL).chain(named)
     }
 }

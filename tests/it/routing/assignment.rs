@@ -120,6 +120,25 @@ async fn first_before_normal_before_last_and_supervisors_never() {
 }
 
 #[tokio::test]
+async fn a_supervisor_of_all_agents_is_given_no_chat_of_group_zero_but_may_take_one() {
+    let node = node(&[]).await;
+    let license = node.license();
+    let supervisor = license.agent(1).logs_in().await;
+    operator(&node, &["agent", "set", "--agent", supervisor.id(), "--set", "group.0=supervisor"]);
+    let of_group = chat_in_one(&license).await;
+    is_served_by(&supervisor, &of_group, supervisor.id()).await;
+    let of_all = license.customer().await.logs_in().await.starts_chat("hello").await;
+    waits(&supervisor, &of_all).await;
+    let agent = license.agent(2).logs_in().await;
+    is_served_by(&supervisor, &of_all, agent.id()).await;
+    sets_status(&agent, "not_accepting_chats").await;
+    let taken = license.customer().await.logs_in().await.starts_chat("hello").await;
+    waits(&supervisor, &taken).await;
+    supervisor.joins(&taken).await;
+    assert_eq!(serving(&supervisor, &taken).await, [supervisor.id()]);
+}
+
+#[tokio::test]
 async fn everybody_has_a_chat_before_anybody_has_a_second_and_turns_are_kept() {
     let license = shared().await.license();
     let mut agents = Vec::new();

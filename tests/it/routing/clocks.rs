@@ -78,6 +78,28 @@ async fn a_chat_that_nobody_else_can_take_stays() {
 }
 
 #[tokio::test]
+async fn a_bot_is_given_all_the_time_it_needs() {
+    let settings = [("chat.unreplied_transfer_after", "500ms")];
+    let node = TestNode::with(&settings, Plan { licenses: 1, bots: &[3], ..Plan::default() }).await;
+    let license = node.license();
+    let bot = license.agent(3).id;
+    let silent = license.agent(1).logs_in_away().await;
+    let sets = |status: &str| json!({ "status": status, "agent_id": bot });
+    silent.call("set_routing_status", sets("accepting_chats")).await;
+    let of_bot = license.customer().await.logs_in().await.starts_chat("hello").await;
+    is_served_by(&silent, &of_bot, &bot).await;
+    silent.call("set_routing_status", sets("not_accepting_chats")).await;
+    // A chat that is younger, with a human: once its time is over, the bot's was long ago.
+    silent.call("set_routing_status", json!({ "status": "accepting_chats" })).await;
+    let of_human = license.customer().await.logs_in().await.starts_chat("hello").await;
+    is_served_by(&silent, &of_human, silent.id()).await;
+    let other = license.agent(2).logs_in().await;
+    is_served_by(&other, &of_human, other.id()).await;
+    assert_eq!(serving(&other, &of_bot).await, [bot]);
+    assert!(!messages(&other, &of_bot).await.contains(&"routing.assigned_inactive".to_owned()));
+}
+
+#[tokio::test]
 async fn in_manual_mode_an_unanswered_chat_goes_back_to_waiting() {
     let node = node(&[("chat.unreplied_transfer_after", "700ms"), ("chats.manual_routing", "true")]).await;
     let license = node.license();
@@ -216,6 +238,38 @@ async fn a_lost_connection_costs_the_chat_after_the_grace_and_not_before() {
         return;
     }
     panic!("this machine never had the time");
+}
+
+#[tokio::test]
+async fn an_agent_who_has_looked_has_the_whole_time_again() {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let node = node(&[("chat.unreplied_transfer_after", "2s")]).await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in().await;
+    let other = license.agent(2).logs_in_away().await;
+    // A machine that let the whole time pass before the look shows nothing: then once more.
+    for _ in 0..10 {
+        other.call("set_routing_status", json!({ "status": "not_accepting_chats" })).await;
+        let customer = license.customer().await.logs_in().await;
+        let chat = customer.starts_chat("hello").await;
+        is_served_by(&agent, &chat, agent.id()).await;
+        other.call("set_routing_status", json!({ "status": "accepting_chats" })).await;
+        // Half of the time goes by: without the look, the other half would be left.
+        tokio::time::sleep(PATIENCE / 2).await;
+        let whole = agent.reads(&chat).await;
+        let events = whole["thread"]["events"].as_array().expect("events");
+        let hello = events.iter().find(|event| event["text"] == "hello").expect("the message");
+        let looks = json!({ "chat_id": chat.id, "seen_up_to": hello["created_at"] });
+        let looked = Instant::now();
+        agent.call("mark_events_as_seen", looks).await;
+        if serving(&agent, &chat).await != [agent.id()] {
+            continue;
+        }
+        is_served_by(&other, &chat, other.id()).await;
+        assert!(looked.elapsed() >= PATIENCE, "moved on {:?} after the look", looked.elapsed());
+        return;
+    }
+    panic!("this machine is too slow for a look within {PATIENCE:?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{is_served_by, messages, operator, serving, tells, waits};
-use crate::support::{Plan, TestNode, shared};
+use crate::support::{Chat, Plan, TestNode, shared};
 
 async fn node(settings: &[(&str, &str)]) -> TestNode {
     TestNode::with(settings, Plan { licenses: 1, ..Plan::default() }).await
@@ -142,6 +142,26 @@ async fn the_license_s_limit_binds_customers_and_agents() {
     first.deactivates(&served).await;
     is_served_by(&agent, &chat, agent.id()).await;
     second.expect_push("incoming_event", tells(&chat, "routing.assigned")).await;
+}
+
+#[tokio::test]
+async fn continuous_chats_that_wait_have_a_limit_of_their_own() {
+    let node = node(&[("license.queue_continuous", "2")]).await;
+    let license = node.license();
+    let continuous = json!({ "active": true, "continuous": true });
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        let customer = license.customer().await.logs_in().await;
+        waiting.push(Chat::of(&customer.call("start_chat", continuous.clone()).await));
+    }
+    let late = license.customer().await.logs_in().await;
+    assert_eq!(late.refused("start_chat", continuous.clone()).await.kind, "groups_offline");
+    let agent = license.agent(1).logs_in().await;
+    for chat in &waiting {
+        is_served_by(&agent, chat, agent.id()).await;
+    }
+    let served = Chat::of(&late.call("start_chat", continuous).await);
+    is_served_by(&agent, &served, agent.id()).await;
 }
 
 #[tokio::test]
