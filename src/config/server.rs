@@ -37,6 +37,7 @@ const NODE_ADVERTISE: Key<Maybe<Text>> = key(
 const NODE_SOCKET: &str = "admin-";
 const NODE_SUSPECT_AFTER: Key<super::kind::Span> = key("node.suspect_after", "3s", span(500, 60_000));
 const NODE_REBALANCE_AFTER: Key<super::kind::Span> = key("node.rebalance_after", "60s", span(0, 86_400_000));
+const NODE_SHOWN_TO: Key<Whole<i64>> = key("node.shown_to", "0", Whole { min: 0, max: i64::MAX });
 const NODE_NAME: Key<Maybe<Text>> = key(
     "node.name",
     "",
@@ -103,6 +104,8 @@ pub struct Node {
     pub suspect_after: Duration,
     /// How long shares of shards must be unequal before shards are moved. Default 60 s.
     pub rebalance_after: Duration,
+    /// The license whose administrators are the operators of the cluster: their console shows it. Default 0: none.
+    pub shown_to: i64,
 }
 
 impl Server {
@@ -178,6 +181,7 @@ impl Node {
             name: reader.get(&NODE_NAME),
             suspect_after: reader.get(&NODE_SUSPECT_AFTER),
             rebalance_after: reader.get(&NODE_REBALANCE_AFTER),
+            shown_to: reader.get(&NODE_SHOWN_TO),
         }
     }
 }

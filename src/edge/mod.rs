@@ -4,6 +4,7 @@
 //! does in `sessions`. Nothing here knows a rule of the product.
 
 mod auth;
+mod cluster;
 mod cors;
 mod customer_token;
 mod description;
@@ -18,6 +19,7 @@ mod tls;
 mod waiting;
 mod web;
 
+pub use cluster::ShownCluster;
 pub use health::Readiness;
 pub use pages::{DemoAgent, DemoConsole, DemoSession};
 pub use server::{EdgeContext, EdgeSettings, RunningServer, start};

@@ -2,6 +2,7 @@
 //! administrators of a license.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
@@ -9,7 +10,7 @@ use serde::Serialize;
 use super::auth::{authorization, requester};
 use super::server::{Context, EdgeContext};
 use super::web::{error_response, json_response};
-use crate::domain::license::Role;
+use crate::domain::license::{License, Role};
 use crate::domain::routing::{RouterSnapshot, WAIT_BOUNDS_S, WaitReport};
 use crate::observe::{GroupRouting, LicenseRouting};
 use crate::protocol::error::{ErrorType, WireError};
@@ -26,6 +27,8 @@ struct Report {
     slots: u32,
     slots_taken: u32,
     refused_starts: u64,
+    /// Whether `GET /reports/cluster` would answer as well.
+    sees_cluster: bool,
     agents: Vec<AgentReport>,
     groups: Vec<GroupReport>,
 }
@@ -59,16 +62,24 @@ pub(super) async fn routing(context: Context, request: HttpRequest) -> HttpRespo
     }
 }
 
-async fn report(context: &EdgeContext, request: &HttpRequest) -> Result<String, WireError> {
+/// The license, if one of its administrators asks.
+pub(super) async fn administered(
+    context: &EdgeContext,
+    request: &HttpRequest,
+) -> Result<Arc<License>, WireError> {
     if !context.limits.admits_web(authorization(request)?) {
         return Err(WireError::of(ErrorType::TooManyRequests));
     }
     let who = requester(context, request, Surface::Agent).await?;
-    let license = who.license.clone();
-    let role = who.agent().and_then(|id| license.agent(id)).map(|agent| agent.role);
+    let role = who.agent().and_then(|id| who.license.agent(id)).map(|agent| agent.role);
     if role.is_none_or(|role| role < Role::Administrator) {
         return Err(WireError::new(ErrorType::Authorization, "reports are for administrators"));
     }
+    Ok(who.license.clone())
+}
+
+async fn report(context: &EdgeContext, request: &HttpRequest) -> Result<String, WireError> {
+    let license = administered(context, request).await?;
     let snapshot = context.requests.actors().router(license.id).snapshot().await;
     let snapshot = snapshot.map_err(|_| WireError::of(ErrorType::ServiceUnavailable))?;
     let (slots_taken, slots) = snapshot.occupancy();
@@ -80,6 +91,7 @@ async fn report(context: &EdgeContext, request: &HttpRequest) -> Result<String, 
         slots,
         slots_taken,
         refused_starts: snapshot.refused_starts.values().sum(),
+        sees_cluster: context.cluster.is_shown_to(&license),
         agents: agents
             .map(|agent| AgentReport {
                 id: agent.id.to_string(),

@@ -13,6 +13,7 @@ use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer, web};
 
+use super::cluster::{self, ShownCluster};
 use super::health::Readiness;
 use super::in_time::BodyTimeout;
 use super::pages::DemoConsole;
@@ -46,6 +47,8 @@ pub struct EdgeContext {
     pub uploads: Arc<tokio::sync::Semaphore>,
     /// Demo mode.
     pub demo: Option<DemoConsole>,
+    /// The cluster, for those who may see it.
+    pub cluster: ShownCluster,
     /// Bounds.
     pub settings: EdgeSettings,
 }
@@ -254,6 +257,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/readyz", web::get().to(health::readyz))
         .route("/metrics", web::get().to(health::metrics))
         .route("/reports/routing", web::get().to(reports::routing))
+        .route("/reports/cluster", web::get().to(cluster::report))
         .route("/openapi.json", web::get().to(description::openapi))
         .route("/asyncapi.json", web::get().to(description::asyncapi))
         .route("/api", web::get().to(description::page))

@@ -19,9 +19,9 @@ use crate::actors::{ActorSettings, Actors, ActorsParts, recovery, roll, timers};
 use crate::admin::{self, BindError, Services};
 use crate::clock::SystemClock;
 use crate::config::{Config, StoreKind};
-use crate::domain::id::CustomerId;
+use crate::domain::id::{CustomerId, LicenseId};
 use crate::domain::time::Clock as _;
-use crate::edge::{self, EdgeContext, EdgeSettings, Readiness, RunningServer, WaitingRoom};
+use crate::edge::{self, EdgeContext, EdgeSettings, Readiness, RunningServer, ShownCluster, WaitingRoom};
 use crate::files::Files;
 use crate::id_source::OsIds;
 use crate::nodes::{Nodes, NodesParts};
@@ -145,7 +145,7 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
     let build = {
         let (config, store, tenants, registry) = (&config, &store, &tenants, &registry);
         let (ownership, metrics, readiness, limits) = (&ownership, &metrics, &readiness, &limits);
-        let nodes = &nodes;
+        let (nodes, member) = (&nodes, &member);
         async move |threads: Vec<ArbiterHandle>, addresses: Vec<SocketAddr>| {
             let actors = Actors::new(ActorsParts {
                 store: store.clone(),
@@ -196,6 +196,10 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
                 readiness: readiness.clone(),
                 uploads: Arc::new(tokio::sync::Semaphore::new(UPLOADS_AT_ONCE)),
                 demo,
+                cluster: ShownCluster {
+                    member: member.clone(),
+                    shown_to: (config.node.shown_to > 0).then_some(LicenseId(config.node.shown_to)),
+                },
                 settings: edge_settings(config),
             }))
         }

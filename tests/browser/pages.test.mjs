@@ -166,6 +166,37 @@ describe("console and customer page", { timeout: 300_000 }, () => {
     await second.page.locator("#queue").waitFor({ state: "hidden" });
   });
 
+  test(
+    "an administrator sees the figures, and the cluster if it is theirs",
+    async () => {
+      const agent = await Agent.byLink(browser, server);
+      await agent.setAccepting(false);
+      const customer = await Customer.open(browser, server, "customer");
+      await customer.start({ name: "Maria Sanchez", text: "Hello?" });
+      await agent.has("queued", "Maria Sanchez");
+      await agent.setAccepting(true);
+      await agent.has("mine", "Maria Sanchez");
+      const figures = agent.page.getByRole("dialog", { name: "Figures" });
+      await agent.openMenu("Figures");
+      await figures.getByText("With agents: 1").waitFor();
+      const row = (name) => figures.getByRole("row", { name: new RegExp(`^${name} `) });
+      assert.match(await row("All agents").innerText(), /^All agents\s+0\s+≤ \d+ s\s+≤ \d+ s\s+100 %\s+0$/);
+      assert.match(await row(server.credentials.agents[0].name).innerText(), /\s1\s+6$/);
+      assert.equal(await figures.getByText("shards").count(), 0, "a tenant knows nothing of the cluster");
+      await assertAccessible(agent.page);
+      await figures.getByRole("button", { name: "Close" }).click();
+
+      await server.killAndRestart({ settings: { SWITCHBOARD_NODE_SHOWN_TO: server.credentials.license_id } });
+      await agent.page.reload();
+      await agent.online();
+      await agent.openMenu("Figures");
+      await figures.getByText("1024 shards, 0 without a living owner").waitFor();
+      assert.match(await row("node").innerText(), /^node\s+alive\s+this node\s+1024\s+20\d\d-/);
+      await screenshot(agent.page, "console-figures");
+    },
+    { faults: [LOST_SOCKET] },
+  );
+
   test("the customer ends the chat and starts again; both keep the history", async () => {
     const agent = await Agent.byLink(browser, server);
     const customer = await Customer.open(browser, server, "customer");

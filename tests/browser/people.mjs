@@ -103,6 +103,11 @@ export class Agent {
     await this.page.locator("[data-event] .bubble", { hasText: text }).last().waitFor();
   }
 
+  async openMenu(item) {
+    await this.page.locator("#agent-summary").click();
+    await this.page.getByRole("button", { name: item }).click();
+  }
+
   async setAccepting(wanted) {
     const button = this.page.getByRole("switch");
     if ((await button.getAttribute("aria-checked")) !== String(wanted)) await button.click();

@@ -15,6 +15,7 @@ export const binary = () => resolve(ROOT, process.env.SWITCHBOARD_BIN ?? "target
 
 export class Server {
   #flags;
+  #settings = {};
   #process = null;
   #output = "";
 
@@ -38,8 +39,9 @@ export class Server {
     return server;
   }
 
-  /** Ends the server without any warning and starts it again on the same address and data. */
-  async killAndRestart({ whileDown = async () => {} } = {}) {
+  /** Ends the server without any warning and starts it again on the same address and data, with these settings, as variables. */
+  async killAndRestart({ whileDown = async () => {}, settings = {} } = {}) {
+    this.#settings = settings;
     const { host } = new URL(this.baseUrl);
     const ended = this.#ended();
     this.#process.kill("SIGKILL");
@@ -66,11 +68,11 @@ export class Server {
   }
 
   async #spawn(listen) {
-    const settings = Object.entries(process.env).filter(([name]) => !name.startsWith("SWITCHBOARD_"));
+    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("SWITCHBOARD_"));
     this.#output = "";
     this.#process = spawn(binary(), ["serve", "--listen", listen, "--data-dir", this.dataDir, ...this.#flags], {
       cwd: this.dataDir, // no switchboard.toml of the developer's
-      env: Object.fromEntries(settings),
+      env: { ...Object.fromEntries(inherited), ...this.#settings },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const read = (chunk) => (this.#output += chunk);

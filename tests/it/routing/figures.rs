@@ -40,7 +40,11 @@ async fn shows(license: &TestLicense, expected: &[(&str, Option<f64>)]) -> BTree
 
 /// What an agent reads of their license.
 async fn report(agent: &AgentLogin) -> (StatusCode, Value) {
-    let url = format!("{}/reports/routing", agent.link.base());
+    reads("routing", agent).await
+}
+
+async fn reads(report: &str, agent: &AgentLogin) -> (StatusCode, Value) {
+    let url = format!("{}/reports/{report}", agent.link.base());
     let request = reqwest::Client::new().get(url).header("Authorization", &agent.token);
     let answer = request.send().await.expect("the server answers");
     (answer.status(), answer.json().await.expect("JSON"))
@@ -224,4 +228,25 @@ async fn the_report_is_for_administrators() {
     let (status, told) = report(&nobody).await;
     assert_eq!((status, &told["error"]["type"]), (StatusCode::UNAUTHORIZED, &json!("authentication")));
     assert_eq!(report(&license.agent(1)).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_cluster_is_shown_to_the_administrators_of_the_license_that_the_operator_named() {
+    let mut node = TestNode::with(&[], Plan { licenses: 2, ..Plan::default() }).await;
+    let (operators, tenants) = (node.license(), node.license());
+    let refused = |(status, told): (StatusCode, Value)| {
+        assert_eq!((status, &told["error"]["type"]), (StatusCode::FORBIDDEN, &json!("authorization")));
+    };
+    refused(reads("cluster", &operators.agent(1)).await);
+    node.kill().await;
+    node.set("node.shown_to", &operators.prepared.credentials.license_id.to_string());
+    node.launch().await;
+    let (status, cluster) = reads("cluster", &operators.agent(1)).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!((&cluster["unowned"], &cluster["moves"]), (&json!(0), &json!([])));
+    assert_eq!(cluster["members"][0]["shards"], cluster["shards"]);
+    assert_eq!(report(&operators.agent(1)).await.1["sees_cluster"], true);
+    refused(reads("cluster", &operators.agent(2)).await);
+    refused(reads("cluster", &tenants.agent(1)).await);
+    assert_eq!(report(&tenants.agent(1)).await.1["sees_cluster"], false);
 }

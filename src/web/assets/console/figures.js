@@ -1,4 +1,5 @@
-// How chats reach agents, in figures: the dialog for administrators. The server's own report, not part of the protocol.
+// How chats reach agents, in figures: the dialog for administrators, with the cluster for those who operate it. The
+// server's own reports, not part of the protocol.
 
 import { byId, h, icon } from "../shared/dom.js";
 
@@ -30,17 +31,25 @@ export async function openFigures(token) {
 
 async function load(token) {
   try {
-    const response = await fetch("/reports/routing", { headers: { Authorization: token } });
-    const answer = await response.json();
-    return response.ok ? shown(answer) : [h("p", {}, answer.error?.message ?? `The server answered ${response.status}.`)];
-  } catch {
-    return [h("p", {}, "The server cannot be reached.")];
+    const routing = await report("routing", token);
+    return routing.sees_cluster ? [...shown(routing), ...cluster(await report("cluster", token))] : shown(routing);
+  } catch (fault) {
+    return [h("p", {}, fault instanceof Refused ? fault.message : "The server cannot be reached.")];
   }
+}
+
+class Refused extends Error {}
+
+async function report(name, token) {
+  const response = await fetch(`/reports/${name}`, { headers: { Authorization: token } });
+  const answer = await response.json();
+  if (!response.ok) throw new Refused(answer.error?.message ?? `The server answered ${response.status}.`);
+  return answer;
 }
 
 function shown({ served, waiting, slots, slots_taken, refused_starts, agents, groups }) {
   return [
-    h("p", {}, `${served} chats with agents, ${waiting} waiting, ${refused_starts} starts refused; ${share(slots_taken, slots)} of ${slots} slots taken.`),
+    h("p", {}, `With agents: ${served}, waiting: ${waiting}, refused at the start: ${refused_starts}. Slots taken: ${slots_taken} of ${slots} (${share(slots_taken, slots)}).`),
     table(
       "Groups",
       ["Group", "Waiting", "Half within", "95 % within", `Within ${groups[0]?.soon_s ?? 20} s`, "Refused"],
@@ -61,11 +70,32 @@ function shown({ served, waiting, slots, slots_taken, refused_starts, agents, gr
   ];
 }
 
+function cluster({ node, shards, unowned, members, moves, impaired, counts }) {
+  const state = (member) => (member.suspect ? "silent" : member.draining ? "gives its shards away" : "alive");
+  const heard = ({ silent_ms }) => (silent_ms === null ? "this node" : silent_ms < 1_000 ? "now" : `${Math.round(silent_ms / 1_000)} s ago`);
+  // Microseconds since 1970.
+  const moment = (epoch) => (epoch === 0 ? "–" : new Date(epoch / 1_000).toISOString().replace("T", " ").slice(0, 19));
+  const store = impaired ? "cannot reach the store" : `${counts.conditional_writes} conditional writes`;
+  return [
+    table(
+      "Cluster",
+      ["Node", "State", "Heard", "Shards", "Newest epoch", "Run"],
+      members.map((member) => [member.node, state(member), heard(member), member.shards, moment(member.newest_epoch), member.incarnation.slice(0, 8)]),
+    ),
+    h("p", {}, `${shards} shards, ${unowned} without a living owner, ${moves.length} on their way from here.`),
+    h("p.hint", {}, `As ${node} sees it: ${counts.claims} shards claimed, ${counts.hand_overs} handed over, ${counts.fences} fences, ${store}.`),
+  ];
+}
+
 const table = (caption, heads, rows) =>
   h(
-    "table.figures",
-    {},
-    h("caption", {}, caption),
-    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
-    h("tbody", {}, rows.map((row) => h("tr", {}, row.map(cell)))),
+    "div.scrolls",
+    { tabindex: "0", role: "region", "aria-label": caption },
+    h(
+      "table.figures",
+      {},
+      h("caption", {}, caption),
+      h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
+      h("tbody", {}, rows.map((row) => h("tr", {}, row.map(cell)))),
+    ),
   );
