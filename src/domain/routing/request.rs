@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::chat::Goal;
+use super::chat::{Goal, Pending};
 use super::effect::{DecisionId, Effect, QueuePlace};
 use super::pick::Picked;
 use super::record::{Outcome, Question, Rule, Verdict};
@@ -178,13 +178,15 @@ impl Router {
     /// Whether the request was made before. Otherwise, since it rests on a log without an active thread, what is
     /// known of the chat is over: its start failed, or the report of its closing was overtaken. An answer that the
     /// owner has settled meanwhile (it was told of a later one while there was no thread) cannot be given again: a
-    /// report that says so may be on its way, and would free a slot that is taken.
+    /// report that says so may be on its way, and would free a slot that is taken. Nor is it an answer that the chat
+    /// was to be closed, as nobody was left when the start that was told its place had not been stored.
     fn is_repeated(&mut self, key: ChatKey, request: &ChatRequest) -> bool {
         let groups = self.tables.chat_groups(&request.groups);
         let chat = self.tables.chat(key);
-        let is_settled = chat.pending.is_some_and(|pending| pending.decision <= request.settled);
+        let has_no_answer =
+            |pending: Pending| pending.decision <= request.settled || pending.goal == Goal::Archive;
         request.version < chat.min_version
-            && !is_settled
+            && !chat.pending.is_some_and(has_no_answer)
             && (chat.was_reported || (chat.groups == groups && chat.ignore_bots == request.ignore_bots))
     }
 

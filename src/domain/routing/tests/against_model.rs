@@ -152,8 +152,10 @@ impl World {
             let effects = self.router.cancel(&id, self.now);
             self.absorb(effects, &Asked::default())?;
         }
-        let is_repeat =
-            |chat: &ModelChat| chat.is_start(version) && chat.is_for(&request) && !chat.is_settled(settled);
+        let is_repeat = |chat: &ModelChat| {
+            let is_answered = !chat.is_settled(settled) && !chat.is_to_be_closed;
+            chat.is_start(version) && chat.is_for(&request) && is_answered
+        };
         if !self.model.chats.get(&id).is_some_and(is_repeat) {
             self.model.begin(&request);
         }
@@ -516,6 +518,17 @@ proptest! {
 fn an_answer_that_the_owner_has_settled_is_not_given_again() {
     let mut world = World::new(settings(1, 1));
     for step in [(0, 80, 1), (0, 59, 187), (95, 115, 88), (35, 0, 1), (0, 87, 179)] {
+        world.step(step).expect("a step that agrees with the model");
+    }
+    world.settle().expect("rest");
+}
+
+/// A start that nobody stored was assigned, the agent left, and there was no queue to go back to: asked again, it is
+/// decided anew.
+#[test]
+fn a_start_that_was_to_be_closed_meanwhile_is_routed_when_it_is_asked_for_again() {
+    let mut world = World::new(settings(0, 0));
+    for step in [(115, 21, 49), (0, 69, 22), (0, 0, 0), (95, 67, 16), (95, 112, 53), (0, 125, 150)] {
         world.step(step).expect("a step that agrees with the model");
     }
     world.settle().expect("rest");

@@ -32,6 +32,8 @@ pub(super) struct ModelChat {
     claims: Vec<(DecisionId, AgentId)>,
     /// The last decision, until it is settled.
     open: Option<DecisionId>,
+    /// It was that nobody is left.
+    pub(super) is_to_be_closed: bool,
     settled: DecisionId,
     min_version: u64,
     active: bool,
@@ -62,6 +64,7 @@ impl ModelChat {
         self.claims.clear();
         self.excluded.clear();
         (self.open, self.waiting) = (None, None);
+        self.is_to_be_closed = false;
     }
 }
 
@@ -229,6 +232,7 @@ impl Model {
             idle: false,
             ignore_bots: request.ignore_bots,
             waiting: None,
+            is_to_be_closed: false,
             excluded: BTreeSet::new(),
         };
         self.chats.insert(request.chat.clone(), chat);
@@ -270,6 +274,7 @@ impl Model {
         let settled = chat.settled;
         chat.claims.retain(|(decision, _)| *decision > settled);
         chat.open = chat.open.filter(|open| *open > settled);
+        chat.is_to_be_closed &= chat.open.is_some();
         let before = std::mem::replace(&mut chat.members, state.members.iter().cloned().collect());
         chat.groups = state.groups.iter().copied().collect();
         chat.ignore_bots = state.ignore_bots;
@@ -390,6 +395,7 @@ impl Model {
         let chat = self.chats.get_mut(&record.chat).expect("judged");
         if matches!(record.outcome, Outcome::Assigned(_) | Outcome::Queued(_) | Outcome::Archived) {
             chat.open = Some(record.id);
+            chat.is_to_be_closed = record.outcome == Outcome::Archived;
         }
         match &record.outcome {
             Outcome::Assigned(agent) => {
