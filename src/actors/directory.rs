@@ -248,7 +248,7 @@ impl Actors {
         let mut resident = self.chats.entry(key.clone()).or_insert_with(start);
         if resident.epoch < epoch {
             let before = std::mem::replace(&mut *resident, start());
-            before.address.do_send(Retire);
+            retire(&before.address);
         }
         resident.on_the_way.fetch_add(1, Ordering::AcqRel);
         (resident.address.clone(), resident.on_the_way.clone())
@@ -288,7 +288,7 @@ impl Actors {
     pub(super) fn retire(&self, shard: Shard) {
         self.chats.retain(|_, resident| {
             if resident.shard == shard {
-                resident.address.do_send(Retire);
+                retire(&resident.address);
             }
             resident.shard != shard
         });
@@ -460,4 +460,10 @@ impl Actors {
     pub fn delivery(&self) -> &Arc<dyn Delivery> {
         &self.parts.delivery
     }
+}
+
+/// Ends a chat's actor. Beside the mailbox's bound, which would refuse it when the actor has the most to give back: one
+/// message in the life of an actor, so the mailbox is bounded all the same.
+fn retire(actor: &Addr<ChatActor>) {
+    actor.do_send(Retire);
 }

@@ -37,7 +37,7 @@ use crate::sessions::{Registry, SessionContext, SessionCounts, SessionUser};
 use crate::store::StoreError;
 use crate::tenants::{DemoError, Revoked, Tenants};
 
-use rules::Rules;
+pub use rules::Rules;
 
 /// Why a node could not start, or ended.
 #[derive(Debug, Error)]

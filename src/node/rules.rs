@@ -12,13 +12,14 @@ use crate::store::StoreError;
 use crate::tenants::Licenses;
 
 /// Licenses from the store, rules from the settings.
-pub(super) struct Rules {
+pub struct Rules {
     config: Arc<Config>,
     licenses: Arc<Licenses>,
 }
 
 impl Rules {
-    pub(super) fn new(config: Arc<Config>, licenses: Arc<Licenses>) -> Self {
+    /// Of the licenses that `licenses` finds, under these settings.
+    pub fn new(config: Arc<Config>, licenses: Arc<Licenses>) -> Self {
         Self { config, licenses }
     }
 }

@@ -7,21 +7,21 @@ use std::time::Duration;
 use actix_rt::Arbiter;
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use switchboard::actors::{ActorSettings, Actors, ActorsParts, ChatKey, LicenseSource, recovery};
+use switchboard::actors::{ActorSettings, Actors, ActorsParts, ChatKey, recovery};
 use switchboard::clock::SystemClock;
-use switchboard::config::{Config, RoutingRules};
 use switchboard::domain::command::{Caller, Command, NewThread, Reply, SendEvent, StartChat};
 use switchboard::domain::customer::CustomerProfile;
 use switchboard::domain::event::{EventBody, NewEvent, Visibility};
 use switchboard::domain::id::{ChatId, CustomerId, EventId, IdSource as _, LicenseId};
-use switchboard::domain::license::{ChatRules, License};
+use switchboard::domain::license::License;
 use switchboard::domain::push::{Push, PushBody};
 use switchboard::domain::time::Clock as _;
 use switchboard::id_source::OsIds;
+use switchboard::node::Rules;
 use switchboard::nodes::{Asker, Cut, Nodes, NodesParts, Sessions, VisitorsCall, VisitorsFound, Whose};
+use switchboard::store::Store;
 use switchboard::store::embedded::{EmbeddedOptions, EmbeddedStore};
-use switchboard::store::{Store, StoreError};
-use switchboard::tenants::{Licenses, NewLicense, Tenants};
+use switchboard::tenants::{NewLicense, Tenants};
 use switchboard_cluster::link::Peer;
 use switchboard_cluster::link::memory::Network;
 use switchboard_cluster::{
@@ -132,38 +132,6 @@ impl OwnershipTables for SharedTables {
 
     async fn claim(&self, claims: &[Claim]) -> Result<Vec<ClaimOutcome>, TableError> {
         self.0.claim(claims).await
-    }
-}
-
-struct Rules {
-    config: Config,
-    licenses: Arc<Licenses>,
-}
-
-#[async_trait]
-impl LicenseSource for Rules {
-    async fn license(&self, id: LicenseId) -> Result<Option<Arc<License>>, StoreError> {
-        self.licenses.get(id).await
-    }
-
-    fn known_license(&self, id: LicenseId) -> Option<Arc<License>> {
-        self.licenses.cached(id)
-    }
-
-    fn chat_rules(&self, license: &License) -> ChatRules {
-        self.config.rules_for(license)
-    }
-
-    fn routing_rules(&self, license: &License) -> RoutingRules {
-        self.config.routing_for(license)
-    }
-
-    fn file_max_size(&self, license: &License) -> u64 {
-        self.config.file_max_size_for(license)
-    }
-
-    fn welcome_message(&self, license: &License) -> String {
-        self.config.welcome_message_for(license).to_owned()
     }
 }
 
@@ -308,7 +276,7 @@ impl Node {
             ownership,
             clock: Arc::new(SystemClock),
             ids: Arc::new(OsIds),
-            licenses: Arc::new(Rules { config: Config::default(), licenses: tenants.licenses.clone() }),
+            licenses: Arc::new(Rules::new(Arc::default(), tenants.licenses.clone())),
             delivery: nodes.clone(),
             elsewhere: nodes.clone(),
             settings: ActorSettings::default(),
