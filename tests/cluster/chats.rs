@@ -1,14 +1,14 @@
 //! Chats over several servers: any client on any node, and a node that dies.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{Cluster, Server, until};
+use crate::harness::{Cluster, LONG, Server, until};
 
 /// Chats of each test: enough that every node owns some.
 const CHATS: usize = 8;
@@ -75,13 +75,14 @@ async fn a_chat_is_the_same_from_every_node_and_survives_the_death_of_its_own() 
         tokio_tungstenite::connect_async(format!("{url}/v3.6/agent/rtm/ws")).await.expect("a socket");
     let login = json!({ "action": "login", "payload": { "token": format!("Bearer {}", agent.token) } });
     // Shards may still be on their way; a client tries again.
-    for tries in 0.. {
+    let began = Instant::now();
+    loop {
         socket.send(Message::text(login.to_string())).await.expect("sent");
         let answer = next(&mut socket).await;
         if answer["success"] == true {
             break;
         }
-        assert!(tries < 8, "{answer}\n{}\n{}", cluster.log("a"), cluster.log("b"));
+        assert!(began.elapsed() < LONG, "{answer}\n{}\n{}", cluster.log("a"), cluster.log("b"));
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 
@@ -135,5 +136,5 @@ async fn next(
         }
     };
     // The server's own pings keep the socket busy for ever: what counts is a message.
-    tokio::time::timeout(Duration::from_secs(120), text).await.expect("in time")
+    tokio::time::timeout(LONG, text).await.expect("in time")
 }

@@ -122,6 +122,8 @@ impl Database {
                 // One runs at a time, and each fences the one before.
                 ("node.name", "server"),
                 ("limits.session_rate", "off"),
+                // Customers of these tests read nothing while a database starts, which takes as long as it takes.
+                ("rtm.idle_timeout", "10m"),
                 ("cql.reconnect_every", "300ms"),
             ])
             .chain(settings.iter().copied())

@@ -19,7 +19,7 @@ use crate::cassandra;
 /// Shards of these clusters: the fewest that are allowed.
 pub(crate) const SHARDS: usize = 256;
 /// How long a condition may take; slow machines that build at the same time need most of it.
-const LONG: Duration = Duration::from_secs(180);
+pub(crate) const LONG: Duration = Duration::from_secs(180);
 
 /// A keyspace with servers on it.
 pub(crate) struct Cluster {
@@ -194,6 +194,8 @@ fn switchboard(folder: &Path, contact_point: &str, keyspace: &str) -> Command {
         .env("SWITCHBOARD_CQL_REPLICATION_FACTOR", "1")
         .env("SWITCHBOARD_SERVER_SHARDS", SHARDS.to_string())
         .env("SWITCHBOARD_NODE_REBALANCE_AFTER", "1s")
+        // A client that does something else for as long as that takes answers no pings.
+        .env("SWITCHBOARD_RTM_IDLE_TIMEOUT", "10m")
         .stdin(Stdio::null());
     command
 }

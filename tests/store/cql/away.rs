@@ -18,6 +18,9 @@ use super::{open, options};
 use crate::cassandra::Node;
 
 const EPOCH: Epoch = Epoch(1_000);
+/// What fails in time fails long before this, even on a machine that does much else; what is waited for without a limit
+/// does not, since the database is away for as long as the test wants.
+const IN_TIME: Duration = Duration::from_secs(30);
 
 fn append(thread: &str, first_seq: u64, body: &str) -> Append {
     let log = LogKey { license: LicenseId(1001), thread: thread.into() };
@@ -102,7 +105,7 @@ async fn the_database_may_be_away_at_the_start_and_later() {
             ),
             "attempt {attempt}: {failed:?}"
         );
-        assert!(began.elapsed() < Duration::from_secs(4), "attempt {attempt} took {:?}", began.elapsed());
+        assert!(began.elapsed() < IN_TIME, "attempt {attempt} took {:?}", began.elapsed());
     }
     let log = LogKey { license: LicenseId(1001), thread: "T".into() };
     let read = store.read(&log, 1, None, 10).await;
@@ -136,7 +139,7 @@ async fn a_frozen_database_leaves_outcomes_unknown_and_repeating_makes_them_know
     let began = Instant::now();
     let failed = store.append(append("T", 2, "two")).await;
     assert!(matches!(failed, Err(AppendError::Store(StoreError::OutcomeUnknown(_)))), "{failed:?}");
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
     // A conditional write is looked after until the database answers again.
     let cas = {
         let (store, key) = (Arc::new(store), key.clone());
@@ -229,7 +232,7 @@ async fn a_slow_database_refuses_early_instead_of_queueing_without_end() {
         .filter(|outcome| matches!(outcome, Err(AppendError::Store(error)) if error.is_retryable()))
         .count();
     assert!(refused >= 180, "{refused} of 200 were refused early");
-    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
     assert_eq!(store.pulse().waiting, 0);
     node.thaw();
 }
