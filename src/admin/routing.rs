@@ -67,10 +67,11 @@ impl Services {
             return Err(OperationError::BadGroup(group.0));
         }
         self.change(license, |license| {
-            let found = license
-                .groups
-                .entry(group)
-                .or_insert_with(|| Group { name: format!("Group {}", group.0), routing: Default::default() });
+            let found = license.groups.entry(group).or_insert_with(|| Group {
+                name: format!("Group {}", group.0),
+                routing: Default::default(),
+                widget: Default::default(),
+            });
             settings.iter().try_for_each(|(name, text)| set_of_group(found, name, text))?;
             Ok(())
         })

@@ -75,11 +75,16 @@ routing.max_customer_chats_count, chats.manual_routing, chats.prefer_recent_agen
 chats.queue.limit, chats.queue.reopen_threshold, agent.max_chats_count, agent.max_chats_ceiling, \
 license.concurrent_chats, license.queue, license.queue_continuous, chats.max_agent_active_chats.
 
+What customers' pages show, for all groups that have none of their own: widget.prechat_form, widget.postchat_form and \
+widget.ticket_form (JSON with `fields`; off: none), widget.buttons (JSON list), widget.language, widget.phrases (JSON: \
+language, key, phrase), properties (JSON: namespace, name, value).
+
 A running server follows the change at once, other nodes within license.poll_every.
 
 Examples:
   switchboard license set --set chats.queue.limit=50 --set chat.thread_inactivity_timeout=10m
   switchboard license set --set chats.queue.limit=
+  switchboard license set --set 'widget.prechat_form={\"fields\":[{\"type\":\"name\",\"label\":\"Your name\"}]}'
   switchboard license set --new-client --origins https://shop.example
   switchboard license set --client 0123456789abcdef0123456789abcdef --origins https://shop.example
   switchboard license set --remove-client 0123456789abcdef0123456789abcdef";
@@ -98,7 +103,8 @@ Examples:
 const GROUP_SET_EXAMPLES: &str = "\
 These can be set: name; chats.manual_routing.override and chats.queue.enabled.override (-1 as the license, 0 off, \
 1 on); chats.queue.reopen_threshold.override (-1 as the license); chats.queue.routing_priority (chats of the group \
-with the higher number leave the queue first).
+with the higher number leave the queue first); widget.prechat_form, widget.postchat_form, widget.ticket_form, widget.buttons, \
+widget.language, widget.phrases and properties, as of `license set` (empty: as the license).
 
 Examples:
   switchboard group set --group 5 --set name=Sales

@@ -26,6 +26,7 @@ mod staff;
 mod store;
 mod text;
 mod units;
+mod widget;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -47,6 +48,7 @@ pub use server::{Node, Server, StoreKind, TlsFiles};
 pub use staff::{AGENT_SETTINGS, GROUP_SETTINGS, set_of_agent, set_of_group, shown_of_agent, shown_of_group};
 pub use store::{Cql, CqlLogin};
 pub use units::parse_duration;
+pub use widget::WIDGET_SETTINGS;
 
 /// Everything that can be set, typed and checked.
 #[derive(Clone, Debug)]

@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use super::kind::{Key, Kind};
+use super::widget::{set_of_widget, shown_of_widget};
 use super::{chat, routing, units};
 use crate::domain::license::{InactiveSend, OfflineStart, Settings};
+use crate::domain::property_definitions::Location;
 
 /// Why a license's setting was not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -109,14 +111,17 @@ pub fn override_names() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// An unknown name, or a value that is not allowed. Nothing is changed then.
 pub fn set_override(settings: &mut Settings, name: &str, text: &str) -> Result<(), OverrideError> {
-    let found = OVERRIDES.iter().find(|one| one.name == name);
-    let found = found.ok_or_else(|| OverrideError::Unknown(name.to_owned()))?;
-    (found.write)(settings, text)
+    match OVERRIDES.iter().find(|one| one.name == name) {
+        Some(found) => (found.write)(settings, text),
+        None => set_of_widget(&mut settings.widget, Location::License, name, text)
+            .unwrap_or_else(|| Err(OverrideError::Unknown(name.to_owned()))),
+    }
 }
 
 /// What a license has of its own: name and text.
 pub fn shown_overrides(settings: &Settings) -> Vec<(&'static str, String)> {
-    OVERRIDES.iter().filter_map(|one| Some((one.name, (one.show)(settings)?))).collect()
+    let own = OVERRIDES.iter().filter_map(|one| Some((one.name, (one.show)(settings)?)));
+    own.chain(shown_of_widget(&settings.widget)).collect()
 }
 
 fn value<K: Kind>(key: &Key<K>, text: &str) -> Result<Option<K::Value>, OverrideError> {

@@ -3,8 +3,10 @@
 
 use super::kind::{Kind as _, Switch, Whole};
 use super::overrides::OverrideError;
+use super::widget::{set_of_widget, shown_of_widget};
 use crate::domain::id::GroupId;
 use crate::domain::license::{Agent, Group, LoginStatus, Priority, WorkSchedule};
+use crate::domain::property_definitions::Location;
 
 const AGENT_GROUP: &str = "group.";
 
@@ -19,7 +21,7 @@ pub const AGENT_SETTINGS: &[(&str, &str)] = &[
     ("awaiting_approval", "true: no chats until approved"),
 ];
 
-/// What can be set of a group.
+/// What can be set of a group, besides [`WIDGET_SETTINGS`](super::WIDGET_SETTINGS).
 pub const GROUP_SETTINGS: &[(&str, &str)] = &[
     ("name", "display name"),
     ("chats.manual_routing.override", "-1 as the license, 0 off, 1 on"),
@@ -113,7 +115,12 @@ pub fn set_of_group(group: &mut Group, name: &str, text: &str) -> Result<(), Ove
             own.routing_priority =
                 number(name, if text.is_empty() { "0" } else { text }, -1_000_000, 1_000_000)?;
         }
-        _ => return Err(OverrideError::unknown(name, "a group", GROUP_SETTINGS)),
+        _ => {
+            return set_of_widget(&mut group.widget, Location::Group, name, text).unwrap_or_else(|| {
+                let known = [GROUP_SETTINGS, super::WIDGET_SETTINGS].concat();
+                Err(OverrideError::unknown(name, "a group", &known))
+            });
+        }
     }
     Ok(())
 }
@@ -146,7 +153,7 @@ pub fn shown_of_agent(agent: &Agent) -> Vec<(String, String)> {
     shown
 }
 
-/// What was set of a group's routing: name and text.
+/// What was set of a group: name and text.
 pub fn shown_of_group(group: &Group) -> Vec<(String, String)> {
     let own = &group.routing;
     let switched = |switch: Option<bool>| switch.map(|on| u8::from(on).to_string());
@@ -159,7 +166,8 @@ pub fn shown_of_group(group: &Group) -> Vec<(String, String)> {
             (own.routing_priority != 0).then(|| own.routing_priority.to_string()),
         ),
     ];
-    all.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?))).collect()
+    let routing = all.into_iter().filter_map(|(name, text)| Some((name, text?)));
+    routing.chain(shown_of_widget(&group.widget)).map(|(name, text)| (name.to_owned(), text)).collect()
 }
 
 fn number<T>(name: &str, text: &str, min: T, max: T) -> Result<T, OverrideError>
@@ -241,13 +249,15 @@ mod tests {
 
     #[test]
     fn a_group_follows_its_license_or_has_values_of_its_own() {
-        let plain = Group { name: "Sales".to_owned(), routing: Default::default() };
+        let plain =
+            Group { name: "Sales".to_owned(), routing: Default::default(), widget: Default::default() };
         let mut group = plain.clone();
         let settings = [
             ("chats.manual_routing.override", "1"),
             ("chats.queue.enabled.override", "0"),
             ("chats.queue.reopen_threshold.override", "5"),
             ("chats.queue.routing_priority", "7"),
+            ("widget.language", "pl"),
         ];
         for (name, text) in settings {
             set_of_group(&mut group, name, text).expect("a value that fits");
@@ -256,9 +266,13 @@ mod tests {
         let shown: Vec<(&str, &str)> = shown.iter().map(|(name, text)| (&**name, &**text)).collect();
         assert_eq!(shown, settings);
         for (name, _) in settings {
-            let follow = if name.ends_with("priority") { "0" } else { "-1" };
+            let follow = match name {
+                "chats.queue.routing_priority" => "0",
+                "widget.language" => "",
+                _ => "-1",
+            };
             set_of_group(&mut group, name, follow).expect("can be taken away");
-            assert!(set_of_group(&mut group, name, "much").is_err());
+            assert!(set_of_group(&mut group, name, "too much").is_err());
         }
         assert_eq!(group, plain);
         assert!(set_of_group(&mut group, "chats.queue.limit", "5").is_err());

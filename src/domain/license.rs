@@ -9,6 +9,7 @@ use super::event::EventLimits;
 use super::id::{AccountId, AgentId, ClientId, GroupId, LicenseId, OrganizationId};
 use super::routing::GroupSettings;
 use super::time::Timestamp;
+use super::widget::Widget;
 
 /// Everything that is configured for a tenant. Stored as one versioned value; nodes follow it by version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,6 +170,9 @@ pub struct Group {
     /// Where its routing differs from the license's.
     #[serde(default)]
     pub routing: GroupSettings,
+    /// Where its customers' pages differ from the license's.
+    #[serde(default, skip_serializing_if = "Widget::is_empty")]
+    pub widget: Widget,
 }
 
 /// An application registered with a license.
@@ -254,6 +258,9 @@ pub struct Settings {
     /// `file.max_size`, bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_max_size: Option<u64>,
+    /// What customers' pages show.
+    #[serde(skip_serializing_if = "Widget::is_empty")]
+    pub widget: Widget,
 }
 
 /// What an event other than `annotation` does when no thread is active.

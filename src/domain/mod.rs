@@ -33,6 +33,7 @@ pub mod time;
 pub mod user;
 pub mod visit;
 pub mod watch;
+pub mod widget;
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,29 @@ pub type Properties = BTreeMap<String, BTreeMap<String, PropertyValue>>;
 /// `namespace -> names`: how a deletion names properties.
 pub type PropertyNames = BTreeMap<String, Vec<String>>;
 
+/// Which properties a question is about: of one namespace, of one name, or all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The namespace; none: of any.
+    pub namespace: Option<String>,
+    /// The name; none: of any.
+    pub name: Option<String>,
+}
+
+impl Wanted {
+    /// Those that are asked for.
+    pub fn among(&self, properties: &Properties) -> Properties {
+        let is_in = |namespace: &String| self.namespace.as_ref().is_none_or(|wanted| wanted == namespace);
+        let is_called = |name: &String| self.name.as_ref().is_none_or(|wanted| wanted == name);
+        let chosen =
+            properties.iter().filter(|(namespace, _)| is_in(namespace)).map(|(namespace, values)| {
+                let values = values.iter().filter(|(name, _)| is_called(name));
+                (namespace.clone(), values.map(|(name, value)| (name.clone(), value.clone())).collect())
+            });
+        chosen.collect()
+    }
+}
+
 /// Sets every property of `changes` in `properties`, leaving the others alone.
 pub fn merge(properties: &mut Properties, changes: &Properties) {
     for (namespace, values) in changes {

@@ -11,6 +11,8 @@ pub enum Location {
     Chat,
     Thread,
     Event,
+    Group,
+    License,
 }
 
 /// Which kind of user asks.
@@ -42,6 +44,8 @@ pub struct Definition {
     chat: Rights,
     thread: Rights,
     event: Rights,
+    group: Rights,
+    license: Rights,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,51 +83,53 @@ const fn access(letters: &str) -> Access {
 
 use Kind::{Bool, Int, String};
 
-/// Every property that can stand on a chat, a thread or an event.
+/// Every property that can stand on a chat, a thread or an event, and those of groups and licenses that customers see.
+/// The others of these two are settings of their own.
 #[rustfmt::skip]
 pub const DEFINITIONS: &[Definition] = &[
-    Definition { namespace: "chats", name: "formatting", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw") },
-    Definition { namespace: "chats", name: "resolved", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE },
-    Definition { namespace: "chats", name: "welcome_message_source", kind: String, chat: NONE, thread: NONE, event: at("r", "r") },
-    Definition { namespace: "ecommerce", name: "has_indirect_sale", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE },
-    Definition { namespace: "ecommerce", name: "has_sale", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE },
-    Definition { namespace: "lc2", name: "file_safety_confirmation", kind: Bool, chat: NONE, thread: NONE, event: at("rw", "") },
-    Definition { namespace: "lc2", name: "form_type", kind: String, chat: NONE, thread: NONE, event: at("r", "rw") },
-    Definition { namespace: "lc2", name: "greeting_id", kind: Int, chat: NONE, thread: at("r", "rw"), event: at("r", "r") },
-    Definition { namespace: "lc2", name: "greeting_unique_id", kind: String, chat: NONE, thread: at("r", "rw"), event: at("r", "r") },
-    Definition { namespace: "lc2", name: "welcome_message", kind: Bool, chat: NONE, thread: NONE, event: at("r", "r") },
-    Definition { namespace: "rating", name: "comment", kind: String, chat: at("r", "rw"), thread: at("r", "rw"), event: at("r", "rw") },
-    Definition { namespace: "rating", name: "score", kind: Int, chat: at("r", "rw"), thread: at("r", "rw"), event: at("r", "rw") },
-    Definition { namespace: "routing", name: "continuous", kind: Bool, chat: at("r", "r"), thread: at("r", "r"), event: NONE },
-    Definition { namespace: "routing", name: "email_follow_up", kind: Bool, chat: at("r", "rw"), thread: NONE, event: NONE },
-    Definition { namespace: "routing", name: "idle", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE },
-    Definition { namespace: "routing", name: "ignore_agents_routing", kind: Bool, chat: at("rw", "rw"), thread: NONE, event: NONE },
-    Definition { namespace: "routing", name: "ignore_bots", kind: Bool, chat: NONE, thread: at("", "w"), event: NONE },
-    Definition { namespace: "routing", name: "last_transfer_timestamp", kind: Int, chat: NONE, thread: at("r", ""), event: NONE },
-    Definition { namespace: "routing", name: "offline_message", kind: Bool, chat: NONE, thread: at("r", "rw"), event: NONE },
-    Definition { namespace: "routing", name: "pinned", kind: Bool, chat: at("rw", ""), thread: at("r", ""), event: NONE },
-    Definition { namespace: "routing", name: "referrer", kind: String, chat: NONE, thread: at("r", ""), event: NONE },
-    Definition { namespace: "routing", name: "start_url", kind: String, chat: NONE, thread: at("r", "r"), event: NONE },
-    Definition { namespace: "routing", name: "transcript_email", kind: String, chat: NONE, thread: at("r", "rw"), event: NONE },
-    Definition { namespace: "routing", name: "unassigned", kind: Bool, chat: at("r", ""), thread: at("r", ""), event: NONE },
-    Definition { namespace: "routing", name: "unreplied", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE },
-    Definition { namespace: "routing", name: "was_pinned", kind: Bool, chat: at("r", ""), thread: NONE, event: NONE },
-    Definition { namespace: "source", name: "client_id", kind: String, chat: at("r", "r"), thread: at("r", "r"), event: at("r", "r") },
-    Definition { namespace: "source", name: "customer_client_id", kind: String, chat: at("r", "r"), thread: at("r", "r"), event: NONE },
-    Definition { namespace: "status", name: "delivered", kind: Bool, chat: NONE, thread: NONE, event: at("rw", "rw") },
-    Definition { namespace: "test", name: "bool_property", kind: Bool, chat: at("rw", "rw"), thread: at("rw", "rw"), event: at("rw", "rw") },
-    Definition { namespace: "test", name: "int_property", kind: Int, chat: at("rw", "rw"), thread: at("rw", "rw"), event: at("rw", "rw") },
-    Definition { namespace: "test", name: "string_property", kind: String, chat: at("rw", "rw"), thread: at("rw", "rw"), event: at("rw", "rw") },
-    Definition { namespace: "test", name: "tokenized_string_property", kind: String, chat: at("rw", "rw"), thread: at("rw", "rw"), event: at("rw", "rw") },
-    Definition { namespace: "translation", name: "source_lang_code", kind: String, chat: NONE, thread: NONE, event: at("rw", "r") },
-    Definition { namespace: "translation", name: "target_lang_code", kind: String, chat: NONE, thread: NONE, event: at("rw", "r") },
-    Definition { namespace: "translation", name: "target_message", kind: String, chat: NONE, thread: NONE, event: at("rw", "r") },
-    Definition { namespace: "url_details", name: "description", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw") },
-    Definition { namespace: "url_details", name: "image_height", kind: Int, chat: NONE, thread: NONE, event: at("rw", "rw") },
-    Definition { namespace: "url_details", name: "image_url", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw") },
-    Definition { namespace: "url_details", name: "image_width", kind: Int, chat: NONE, thread: NONE, event: at("rw", "rw") },
-    Definition { namespace: "url_details", name: "title", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw") },
-    Definition { namespace: "url_details", name: "url", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw") },
+    Definition { namespace: "chats", name: "formatting", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw"), group: NONE, license: NONE },
+    Definition { namespace: "chats", name: "resolved", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "chats", name: "welcome_message_source", kind: String, chat: NONE, thread: NONE, event: at("r", "r"), group: NONE, license: NONE },
+    Definition { namespace: "ecommerce", name: "has_indirect_sale", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "ecommerce", name: "has_sale", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "lc2", name: "file_safety_confirmation", kind: Bool, chat: NONE, thread: NONE, event: at("rw", ""), group: NONE, license: NONE },
+    Definition { namespace: "lc2", name: "form_type", kind: String, chat: NONE, thread: NONE, event: at("r", "rw"), group: NONE, license: NONE },
+    Definition { namespace: "lc2", name: "greeting_id", kind: Int, chat: NONE, thread: at("r", "rw"), event: at("r", "r"), group: NONE, license: NONE },
+    Definition { namespace: "lc2", name: "greeting_unique_id", kind: String, chat: NONE, thread: at("r", "rw"), event: at("r", "r"), group: NONE, license: NONE },
+    Definition { namespace: "lc2", name: "welcome_message", kind: Bool, chat: NONE, thread: NONE, event: at("r", "r"), group: NONE, license: NONE },
+    Definition { namespace: "rating", name: "comment", kind: String, chat: at("r", "rw"), thread: at("r", "rw"), event: at("r", "rw"), group: NONE, license: NONE },
+    Definition { namespace: "rating", name: "score", kind: Int, chat: at("r", "rw"), thread: at("r", "rw"), event: at("r", "rw"), group: NONE, license: NONE },
+    Definition { namespace: "routing", name: "continuous", kind: Bool, chat: at("r", "r"), thread: at("r", "r"), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "routing", name: "email_follow_up", kind: Bool, chat: at("r", "rw"), thread: NONE, event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "routing", name: "idle", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "routing", name: "ignore_agents_routing", kind: Bool, chat: at("rw", "rw"), thread: NONE, event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "routing", name: "ignore_bots", kind: Bool, chat: NONE, thread: at("", "w"), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "routing", name: "last_transfer_timestamp", kind: Int, chat: NONE, thread: at("r", ""), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "routing", name: "offline_message", kind: Bool, chat: NONE, thread: at("r", "rw"), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "routing", name: "pinned", kind: Bool, chat: at("rw", ""), thread: at("r", ""), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "routing", name: "referrer", kind: String, chat: NONE, thread: at("r", ""), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "routing", name: "start_url", kind: String, chat: NONE, thread: at("r", "r"), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "routing", name: "transcript_email", kind: String, chat: NONE, thread: at("r", "rw"), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "routing", name: "unassigned", kind: Bool, chat: at("r", ""), thread: at("r", ""), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "routing", name: "unreplied", kind: Bool, chat: NONE, thread: at("r", ""), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "routing", name: "was_pinned", kind: Bool, chat: at("r", ""), thread: NONE, event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "smart_actions", name: "greeting.hide_when_offline", kind: Bool, chat: NONE, thread: NONE, event: NONE, group: at("rw", "r"), license: NONE },
+    Definition { namespace: "source", name: "client_id", kind: String, chat: at("r", "r"), thread: at("r", "r"), event: at("r", "r"), group: NONE, license: NONE },
+    Definition { namespace: "source", name: "customer_client_id", kind: String, chat: at("r", "r"), thread: at("r", "r"), event: NONE, group: NONE, license: NONE },
+    Definition { namespace: "status", name: "delivered", kind: Bool, chat: NONE, thread: NONE, event: at("rw", "rw"), group: NONE, license: NONE },
+    Definition { namespace: "test", name: "bool_property", kind: Bool, chat: at("rw", "rw"), thread: at("rw", "rw"), event: at("rw", "rw"), group: at("rw", "rw"), license: at("rw", "rw") },
+    Definition { namespace: "test", name: "int_property", kind: Int, chat: at("rw", "rw"), thread: at("rw", "rw"), event: at("rw", "rw"), group: at("rw", "rw"), license: at("rw", "rw") },
+    Definition { namespace: "test", name: "string_property", kind: String, chat: at("rw", "rw"), thread: at("rw", "rw"), event: at("rw", "rw"), group: at("rw", "rw"), license: at("rw", "rw") },
+    Definition { namespace: "test", name: "tokenized_string_property", kind: String, chat: at("rw", "rw"), thread: at("rw", "rw"), event: at("rw", "rw"), group: at("rw", "rw"), license: at("rw", "rw") },
+    Definition { namespace: "translation", name: "source_lang_code", kind: String, chat: NONE, thread: NONE, event: at("rw", "r"), group: NONE, license: NONE },
+    Definition { namespace: "translation", name: "target_lang_code", kind: String, chat: NONE, thread: NONE, event: at("rw", "r"), group: NONE, license: NONE },
+    Definition { namespace: "translation", name: "target_message", kind: String, chat: NONE, thread: NONE, event: at("rw", "r"), group: NONE, license: NONE },
+    Definition { namespace: "url_details", name: "description", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw"), group: NONE, license: NONE },
+    Definition { namespace: "url_details", name: "image_height", kind: Int, chat: NONE, thread: NONE, event: at("rw", "rw"), group: NONE, license: NONE },
+    Definition { namespace: "url_details", name: "image_url", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw"), group: NONE, license: NONE },
+    Definition { namespace: "url_details", name: "image_width", kind: Int, chat: NONE, thread: NONE, event: at("rw", "rw"), group: NONE, license: NONE },
+    Definition { namespace: "url_details", name: "title", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw"), group: NONE, license: NONE },
+    Definition { namespace: "url_details", name: "url", kind: String, chat: NONE, thread: NONE, event: at("rw", "rw"), group: NONE, license: NONE },
 ];
 
 const MAX_TEXT: usize = 16 * 1024;
@@ -134,6 +140,8 @@ impl Definition {
             Location::Chat => self.chat,
             Location::Thread => self.thread,
             Location::Event => self.event,
+            Location::Group => self.group,
+            Location::License => self.license,
         };
         match side {
             Side::Agent => rights.agent,
@@ -212,8 +220,13 @@ mod tests {
 
     use super::*;
 
-    const LOCATIONS: [(Location, &str); 3] =
-        [(Location::Chat, "chat"), (Location::Thread, "thread"), (Location::Event, "event")];
+    const LOCATIONS: [(Location, &str); 5] = [
+        (Location::Chat, "chat"),
+        (Location::Thread, "thread"),
+        (Location::Event, "event"),
+        (Location::Group, "group"),
+        (Location::License, "license"),
+    ];
     const SIDES: [(Side, &str); 2] = [(Side::Agent, "agent"), (Side::Customer, "customer")];
 
     /// The 3.6 part of `properties.json`.
@@ -247,11 +260,14 @@ mod tests {
     }
 
     #[test]
-    fn no_property_of_chats_threads_and_events_is_missing() {
+    fn no_property_of_chats_threads_and_events_is_missing_nor_what_customers_see_of_groups_and_licenses() {
         let table = table();
         for (namespace, names) in table.as_object().expect("namespaces") {
             for (name, row) in names.as_object().expect("names") {
-                let stands = LOCATIONS.iter().any(|(_, at)| row["access"].get(at).is_some());
+                let stands = LOCATIONS.iter().any(|(location, at)| match location {
+                    Location::Group | Location::License => lists(&row["access"][at]["customer"], "read"),
+                    _ => row["access"].get(at).is_some(),
+                });
                 assert!(!stands || find(namespace, name).is_some(), "{namespace}.{name}");
             }
         }

@@ -1,10 +1,13 @@
 //! Who sends an HTTP request.
 
+use std::sync::Arc;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 
 use super::server::EdgeContext;
-use crate::domain::id::OrganizationId;
+use crate::domain::id::{LicenseId, OrganizationId};
+use crate::domain::license::License;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::version::Surface;
 use crate::requests::{Identity, Requester};
@@ -31,6 +34,23 @@ pub(super) fn organization(request: &HttpRequest) -> Result<OrganizationId, Wire
     let text = query_parameter(request, "organization_id")
         .ok_or_else(|| WireError::validation("`organization_id` is required in the query"))?;
     text.parse().map(OrganizationId).map_err(|_| WireError::validation("`organization_id` must be a UUID"))
+}
+
+/// The license that a customers' request names: by its organization or, where that is allowed, by its number.
+pub(super) async fn named_license(
+    context: &EdgeContext,
+    request: &HttpRequest,
+    by_number: bool,
+) -> Result<Arc<License>, WireError> {
+    let number = query_parameter(request, "license_id").filter(|_| by_number);
+    match number.filter(|_| query_parameter(request, "organization_id").is_none()) {
+        Some(number) => {
+            let number =
+                number.parse().map_err(|_| WireError::validation("`license_id` must be of type int"))?;
+            context.gate.license(LicenseId(number)).await
+        }
+        None => context.gate.license_of(organization(request)?).await,
+    }
 }
 
 /// Proves the token of a Web API request.

@@ -11,7 +11,7 @@ use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
 
-use super::auth::organization;
+use super::auth::named_license;
 use super::server::{Context, EdgeContext};
 use crate::tenants::Origin;
 
@@ -35,8 +35,7 @@ pub(super) async fn allow(context: &EdgeContext, request: &HttpRequest, headers:
 }
 
 async fn is_registered(context: &EdgeContext, request: &HttpRequest, origin: &str) -> bool {
-    let Ok(organization) = organization(request) else { return false };
-    let Some(license) = context.gate.license_of(organization).await else { return false };
+    let Ok(license) = named_license(context, request, true).await else { return false };
     let (Some(origin), Some(own)) = (Origin::parse(origin), own_origin(request)) else { return false };
     license.clients.values().any(|client| origin.is_allowed(client, &own))
 }

@@ -4,12 +4,13 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::auth::{authorization, requester};
+use super::auth::{authorization, named_license, requester};
 use super::in_time::InTime;
 use super::server::{Context, EdgeContext};
 use crate::protocol::envelope::web_payload;
 use crate::protocol::error::{ErrorType, WireError};
-use crate::protocol::method::{self, HttpMethod};
+use crate::protocol::method::{self, HttpMethod, Method};
+use crate::protocol::request::query_payload;
 use crate::protocol::version::{ApiVersion, Surface};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -100,8 +101,13 @@ async fn handle(
         .filter(|method| method.web)
         .ok_or_else(|| WireError::new(ErrorType::NotFound, "no such method"))?;
     let is_get = request.method() == actix_web::http::Method::GET;
-    if is_get && method.http != HttpMethod::Get {
-        return Err(WireError::new(ErrorType::Validation, "this method is called by POST"));
+    match method.http {
+        HttpMethod::Post if is_get => return Err(WireError::validation("this method is called by POST")),
+        HttpMethod::Get if !is_get => return Err(WireError::validation("this method is called by GET")),
+        _ => {}
+    }
+    if !method.needs_token() {
+        return open(context, request, method).await;
     }
     if !context.limits.admits_web(authorization(request).unwrap_or_default()) {
         return Err(WireError::of(ErrorType::TooManyRequests));
@@ -111,7 +117,33 @@ async fn handle(
         return Err(WireError::of(ErrorType::TooManyRequests));
     }
     let payload = web_payload(body)?;
-    let work = context.requests.handle(&who, method, payload, None);
+    in_time(context, context.requests.handle(&who, method, payload, None)).await
+}
+
+/// What a page asks before its customer has a token; addresses are held back as those that log in.
+async fn open(
+    context: &EdgeContext,
+    request: &HttpRequest,
+    method: &'static Method,
+) -> Result<String, WireError> {
+    let address = request.peer_addr().map(|address| address.ip());
+    if address.is_some_and(|address| !context.limits.admits_login(address)) {
+        return Err(WireError::of(ErrorType::TooManyRequests));
+    }
+    let license = named_license(context, request, method.param("license_id").is_some()).await?;
+    if !context.limits.admits_license(license.id.0) {
+        return Err(WireError::of(ErrorType::TooManyRequests));
+    }
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
+    let pairs = pairs.map_err(|error| WireError::validation(format!("the query: {error}")))?;
+    let payload = query_payload(method, &pairs)?;
+    in_time(context, context.requests.handle_open(&license, method, &payload)).await
+}
+
+async fn in_time(
+    context: &EdgeContext,
+    work: impl Future<Output = Result<String, WireError>>,
+) -> Result<String, WireError> {
     tokio::time::timeout(context.settings.request_timeout, work)
         .await
         .unwrap_or_else(|_| Err(WireError::of(ErrorType::RequestTimeout)))

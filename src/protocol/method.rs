@@ -29,6 +29,18 @@ pub struct Method {
     pub pushes: &'static [&'static str],
 }
 
+impl Method {
+    /// Must the caller show a token? What customers' pages read before they have one is all that is called by GET.
+    pub fn needs_token(&self) -> bool {
+        self.surface == Surface::Agent || self.http == HttpMethod::Post
+    }
+
+    /// The parameter of that name.
+    pub fn param(&self, name: &str) -> Option<&'static Param> {
+        self.params.iter().find(|param| param.name == name)
+    }
+}
+
 /// The verb of a web call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are HTTP's")]

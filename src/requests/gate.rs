@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::domain::id::OrganizationId;
+use crate::domain::id::{LicenseId, OrganizationId};
 use crate::domain::license::License;
 use crate::domain::time::Timestamp;
 use crate::protocol::error::{ErrorType, WireError};
+use crate::store::StoreError;
 use crate::tenants::{
     AgentIdentity, AuthError, CustomerAuthError, CustomerIdentity, CustomerTokens, Licenses, Tokens,
 };
@@ -54,8 +55,23 @@ impl Gate {
         })
     }
 
-    /// The license of an organization, if there is one.
-    pub async fn license_of(&self, organization: OrganizationId) -> Option<Arc<License>> {
-        self.licenses.get_by_organization(organization).await.ok().flatten()
+    /// The license of an organization.
+    ///
+    /// # Errors
+    /// `license_not_found`, or the store's.
+    pub async fn license_of(&self, organization: OrganizationId) -> Result<Arc<License>, WireError> {
+        found(self.licenses.get_by_organization(organization).await)
     }
+
+    /// The license of a number.
+    ///
+    /// # Errors
+    /// `license_not_found`, or the store's.
+    pub async fn license(&self, id: LicenseId) -> Result<Arc<License>, WireError> {
+        found(self.licenses.get(id).await)
+    }
+}
+
+fn found(read: Result<Option<Arc<License>>, StoreError>) -> Result<Arc<License>, WireError> {
+    read.map_err(|error| of_store(&error))?.ok_or_else(|| WireError::of(ErrorType::LicenseNotFound))
 }

@@ -19,6 +19,7 @@ mod start;
 mod uploads;
 mod url_info;
 mod visits;
+mod widget;
 
 pub use caller::{Identity, Requester};
 pub use customers::Customers;

@@ -111,6 +111,8 @@ impl Requests {
             Request::RequestWelcomeMessage { id, group } => {
                 Box::pin(self.request_welcome_message(&call, id, group)).await
             }
+            Request::Widget(request) => Box::pin(self.widget(&call.who.license, request)).await,
+            Request::GetForm { group, kind } => self.get_form(&call, group, kind),
             Request::GetUrlInfo(url) => Box::pin(self.get_url_info(&call, url)).await,
             Request::UpdateCustomerPage(page) => Box::pin(self.update_customer_page(&call, page)).await,
             Request::StartChat(open) => Box::pin(self.start_chat(&call, open)).await,

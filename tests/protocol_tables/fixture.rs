@@ -95,7 +95,7 @@ pub(crate) fn license() -> License {
         ]),
         groups: BTreeMap::from([(
             GroupId(1),
-            Group { name: "Sales".to_owned(), routing: Default::default() },
+            Group { name: "Sales".to_owned(), routing: Default::default(), widget: Default::default() },
         )]),
         clients: BTreeMap::new(),
         settings: Settings::default(),

@@ -68,6 +68,12 @@ const CUSTOMER: &[&str] = &[
     "update_customer_page",
     "get_url_info",
     "request_welcome_message",
+    "get_dynamic_configuration",
+    "get_configuration",
+    "get_localization",
+    "list_license_properties",
+    "list_group_properties",
+    "get_form",
     "upload_file",
     "send_rich_message_postback",
     "set_customer_session_fields",
@@ -177,12 +183,13 @@ fn kind_name(kind: ParamKind) -> String {
 
 /// The tables' words for a type, as ours.
 fn documented_kind<'t>(name: &str, text: &'t str) -> &'t str {
-    match text {
+    // In a query string all is text; what it stands for is told.
+    match text.trim_end_matches(" (query)") {
         "[]object" if name == "session_fields" => "SessionFields",
         "any" => "Any",
         "binary" | "binary (multipart/form-data part)" => "Binary",
         "string" => "String",
-        "int" | "number" => "Int",
+        "int" | "integer" | "number" => "Int",
         // A null filter is an absent one.
         "bool" | "bool or null" => "Bool",
         "object" | "Properties" | "Access" | "object: namespace -> string[] of names" => "Object",

@@ -50,6 +50,7 @@ const EXCEPTIONS: &[(&str, &str, Fault, &str)] = &[
     ("customer", "get_predicted_agent.agent.job_title", Fault::Missing, "not every agent has one"),
     ("customer", "request_welcome_message.predicted_agent.*", Fault::Missing, "not every agent has them"),
     ("customer", "get_url_info.*", Fault::Missing, "not every page says it or has a picture"),
+    ("customer", "Form.fields.options.group_id", Fault::Missing, "group_chooser only, by its rule"),
     ("customer", "get_customer.omnichannel", Fault::Missing, "optional in the structure"),
 ];
 
@@ -405,7 +406,7 @@ fn inline(description: &str) -> Shape {
         }
         let entry = part.trim_start_matches('{').trim().to_owned();
         part.clear();
-        let end = entry.find([':', ' ']).unwrap_or(entry.len());
+        let end = entry.find([':', ' ', '(']).unwrap_or(entry.len());
         let (name, rest) = entry.split_at(end);
         let rest = rest.trim_start_matches([':', ' ']);
         let field = Field { required: !is_optional(rest), shape: shape(name, rest) };

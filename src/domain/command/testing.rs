@@ -115,7 +115,12 @@ pub(crate) fn demo_license() -> License {
         an_agent("brown", &[2], AgentKind::Human),
         an_agent("bot", &[], AgentKind::Bot),
     ];
-    let group = |id, name: &str| (GroupId(id), Group { name: name.to_owned(), routing: Default::default() });
+    let group = |id, name: &str| {
+        (
+            GroupId(id),
+            Group { name: name.to_owned(), routing: Default::default(), widget: Default::default() },
+        )
+    };
     License {
         id: LicenseId(1001),
         organization_id: OrganizationId(Uuid::nil()),

@@ -62,9 +62,10 @@ fn operation(method: &'static Method) -> Value {
     match method.surface {
         Surface::Agent => operation["security"] = json!([{ "bearer": [] }, { "personal_access_token": [] }]),
         Surface::Customer => {
-            operation["security"] = json!([{ "bearer": [] }]);
+            operation["security"] = if method.needs_token() { json!([{ "bearer": [] }]) } else { json!([]) };
+            let is_required = method.param("organization_id").is_none_or(|param| param.required);
             parameters.push(json!({
-                "name": "organization_id", "in": "query", "required": true,
+                "name": "organization_id", "in": "query", "required": is_required,
                 "schema": { "type": "string", "format": "uuid" },
             }));
         }

@@ -16,9 +16,11 @@ mod members;
 mod multicast;
 mod open_thread;
 mod properties;
+mod query;
 mod threads;
 mod value;
 mod visitors;
+mod widget;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -33,6 +35,8 @@ pub use listing::{
 pub use login::{Application, Login, PushSelection};
 pub use multicast::Multicast;
 pub use open_thread::OpenThread;
+pub use query::query_payload;
+pub use widget::WidgetRequest;
 
 use super::error::WireError;
 use super::method::Method;
@@ -46,6 +50,7 @@ use crate::domain::properties::{Properties, PropertyNames};
 use crate::domain::push::{Pressed, Thought};
 use crate::domain::time::Timestamp;
 use crate::domain::visit::NewPage;
+use crate::domain::widget::FormKind;
 
 /// What a client asks for; a variant a method, the four families of properties apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,6 +182,12 @@ pub enum Request {
     },
     UpdateCustomerPage(NewPage),
     GetUrlInfo(String),
+    /// What needs no token.
+    Widget(WidgetRequest),
+    GetForm {
+        group: GroupId,
+        kind: FormKind,
+    },
     RequestWelcomeMessage {
         id: Option<String>,
         group: Option<GroupId>,
@@ -274,6 +285,12 @@ pub fn decode(method: &'static Method, payload: Option<&RawValue>) -> Result<Req
         "update_session" => login::update_session(payload),
         "update_customer_page" => visitors::update_customer_page(payload),
         "request_welcome_message" => members::request_welcome_message(payload),
+        "get_dynamic_configuration" => widget::get_dynamic_configuration(payload),
+        "get_configuration" => widget::get_configuration(payload),
+        "get_localization" => widget::get_localization(payload),
+        "list_license_properties" => widget::list_license_properties(payload),
+        "list_group_properties" => widget::list_group_properties(payload),
+        "get_form" => widget::get_form(payload),
         "get_url_info" => visitors::get_url_info(payload),
         "subscribe_customers" => visitors::subscribe_customers(payload),
         "unsubscribe_customers" => visitors::unsubscribe_customers(payload),

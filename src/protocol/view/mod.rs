@@ -13,6 +13,7 @@ mod properties;
 mod push;
 mod thread;
 mod user;
+mod widget;
 
 use std::borrow::Cow;
 
@@ -22,6 +23,7 @@ use sha2::Sha256;
 
 pub use push::PUSHES;
 pub use thread::ThreadParts;
+pub use widget::Moment;
 
 use super::version::Surface;
 use crate::domain::event::{Event, Visibility};
@@ -73,9 +75,7 @@ impl<'a> View<'a> {
         key[..16].copy_from_slice(&self.license.pseudonym_key);
         let mut hash = Hmac::<Sha256>::new(&key.into());
         hash.update(id.as_bytes());
-        let hash = hash.finalize().into_bytes();
-        let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-        hash[..16].iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        hex(&hash.finalize().into_bytes()[..16])
     }
 
     fn is_for_customers(&self) -> bool {
@@ -86,6 +86,12 @@ impl<'a> View<'a> {
     pub fn shows(&self, event: &Event) -> bool {
         !self.is_for_customers() || (event.visibility == Visibility::All && !event.deleted)
     }
+}
+
+/// Bytes as hex digits.
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The JSON of a value of this room. All keys are texts and no writer fails, so there is always one.

@@ -18,6 +18,7 @@ mod tokens;
 mod url_info;
 mod views;
 mod visitors;
+mod widget;
 
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! Bad payloads, made from the good one by the method's own table.
 
 use serde_json::{Value, json};
-use switchboard::protocol::method::{Method, Param, ParamKind};
+use switchboard::protocol::method::{HttpMethod, Method, Param, ParamKind};
 
 /// A payload that has to be refused with `validation`, naming the parameter.
 pub(super) struct Bad {
@@ -20,7 +20,9 @@ pub(super) fn of(method: &Method, good: &Value) -> Vec<Bad> {
         {
             all.push(Bad { payload, param: param.name, what: "missing" });
         }
-        if let Some(wrong) = wrong(param.kind)
+        // In a query all is text.
+        let is_text = method.http == HttpMethod::Get && param.kind == ParamKind::String;
+        if let Some(wrong) = wrong(param.kind).filter(|_| !is_text)
             && let Some(payload) = changed(good, param, Some(wrong))
         {
             all.push(Bad { payload, param: param.name, what: "of a wrong type" });
@@ -32,7 +34,10 @@ pub(super) fn of(method: &Method, good: &Value) -> Vec<Bad> {
 /// Where the payload names a chat: dotted path.
 pub(super) fn chat_path(method: &Method) -> Option<&'static str> {
     let names = ["chat_id", "chat.id", "id"];
-    names.into_iter().find(|name| method.params.iter().any(|param| param.name == *name && param.required))
+    let is_chat = |name: &&str| {
+        method.param(name).is_some_and(|param| param.required && param.kind == ParamKind::String)
+    };
+    names.into_iter().find(is_chat)
 }
 
 /// The payload with another chat.
@@ -40,6 +45,15 @@ pub(super) fn with_chat(good: &Value, path: &str, chat: &str) -> Value {
     let mut payload = good.clone();
     let pointer = format!("/{}", path.replace('.', "/"));
     *payload.pointer_mut(&pointer).expect("the good payload names a chat") = json!(chat);
+    payload
+}
+
+/// The payload with other values of some parameters.
+pub(super) fn with(good: &Value, others: &Value) -> Value {
+    let mut payload = good.clone();
+    for (name, value) in others.as_object().into_iter().flatten() {
+        payload[name] = value.clone();
+    }
     payload
 }
 
@@ -69,7 +83,7 @@ fn wrong(kind: ParamKind) -> Option<Value> {
     Some(match kind {
         ParamKind::Any | ParamKind::Binary => return None,
         ParamKind::String => json!(7),
-        ParamKind::Int | ParamKind::Bool => json!("7"),
+        ParamKind::Int | ParamKind::Bool => json!("seven"),
         ParamKind::Object | ParamKind::StringMap | ParamKind::Event => json!([]),
         ParamKind::ObjectOrObjects
         | ParamKind::Strings

@@ -125,6 +125,19 @@ impl Play<'_> {
             expect("not_found", "in somebody else's chat", answer);
         }
         let (_, web) = caller(method, world, &self.scene);
+        if !method.needs_token() {
+            let answer = web.with_token("Bearer nonsense").ask(action, good.clone()).await;
+            let stranger = serde_json::json!({ "organization_id": uuid::Uuid::nil().to_string() });
+            let strange = web.ask(action, bad::with(good, &stranger)).await;
+            if answer.is_err() {
+                problems.push(self.told("without a token", good, &answer));
+            }
+            match &strange {
+                Err(error) if error.kind == "license_not_found" => seen.bad += 1,
+                _ => problems.push(self.told("of nobody's organization", good, &strange)),
+            }
+            return;
+        }
         let answer = match (self.transport, method.surface) {
             (Transport::Web, _) => web.with_token("Bearer nonsense").ask(action, good.clone()).await,
             (Transport::Rtm, Surface::Agent) => {

@@ -128,6 +128,23 @@ pub(super) async fn good(method: &Method, world: &World, scene: &Scene) -> Value
             world.other_agent.call("set_routing_status", json!({ "status": "accepting_chats" })).await;
             json!({ "id": "welcome1", "group_id": 0 })
         }
+        "get_dynamic_configuration" => json!({
+            "organization_id": world.license.organization(), "license_id": world.license.number(), "group_id": 1,
+            "url": "https://shop.example/a?b=c", "channel_type": "code", "test": true,
+        }),
+        "get_configuration" => {
+            json!({ "organization_id": world.license.organization(), "group_id": 0, "version": "any" })
+        }
+        "get_localization" => json!({
+            "organization_id": world.license.organization(), "group_id": 2, "language": "en", "version": "any",
+        }),
+        "list_license_properties" => json!({
+            "organization_id": world.license.organization(), "namespace": "test", "name": "string_property",
+        }),
+        "list_group_properties" => json!({
+            "organization_id": world.license.organization(), "id": 1, "namespace": "test", "name": "string_property",
+        }),
+        "get_form" => json!({ "group_id": 0, "type": "prechat" }),
         "get_url_info" => json!({ "url": format!("{}/widget", world.license.link.base()) }),
         "update_customer_page" => json!({ "url": "https://shop.example/b", "title": "B" }),
         "update_customer" if agent_side => json!({

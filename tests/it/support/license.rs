@@ -49,6 +49,16 @@ impl TestLicense {
         self.prepared.credentials.organization_id.to_string()
     }
 
+    /// Its number.
+    pub(crate) fn number(&self) -> i64 {
+        self.prepared.credentials.license_id.0
+    }
+
+    /// A page that has no token yet, and names the license itself.
+    pub(crate) fn page(&self) -> Web {
+        Web::new("customer", self.link.clone(), String::new(), None)
+    }
+
     /// The client id of its customers' pages.
     pub(crate) fn client_id(&self) -> String {
         self.prepared.credentials.client_id.to_string()

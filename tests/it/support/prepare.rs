@@ -79,9 +79,14 @@ async fn license(tenants: &Tenants, plan: &Plan) -> Prepared {
     let change = |license: &mut switchboard::domain::license::License| {
         for (group, members) in plan.groups {
             let group = GroupId(*group);
-            license
-                .groups
-                .insert(group, Group { name: format!("Group {}", group.0), routing: Default::default() });
+            license.groups.insert(
+                group,
+                Group {
+                    name: format!("Group {}", group.0),
+                    routing: Default::default(),
+                    widget: Default::default(),
+                },
+            );
             for member in *members {
                 if let Some(agent) = license.agents.get_mut(&agent_id(*member)) {
                     let groups: &mut BTreeMap<_, _> = &mut agent.groups;

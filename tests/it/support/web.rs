@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use switchboard::protocol::method::{self, HttpMethod};
+use switchboard::protocol::version::Surface;
 
 use super::answer::{Answer, ApiError, tables};
 use super::node::NodeLink;
@@ -42,9 +44,23 @@ impl Web {
 
     /// Calls a method.
     pub(crate) async fn ask(&self, action: &str, payload: Value) -> Answer {
+        let surface = if self.surface == "agent" { Surface::Agent } else { Surface::Customer };
+        let is_get = |method: &method::Method| method.http == HttpMethod::Get;
+        if method::find(surface, action).is_some_and(is_get) {
+            return self.get(action, &payload).await;
+        }
         let request = self.client.post(self.url(action)).header("Authorization", &self.authorization);
         let request = request.header("Content-Type", "application/json").body(payload.to_string());
         self.answer_of(action, request).await
+    }
+
+    /// The payload stands in the query.
+    async fn get(&self, action: &str, payload: &Value) -> Answer {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let pairs = payload.as_object().into_iter().flatten().map(|(name, value)| (name, text(value)));
+        let url = format!("{}/v3.6/{}/action/{action}", self.link.base(), self.surface);
+        let url = reqwest::Url::parse_with_params(&url, pairs).expect("a URL");
+        self.answer_of(action, self.client.get(url).header("Authorization", &self.authorization)).await
     }
 
     /// Uploads a file as this part of the form.

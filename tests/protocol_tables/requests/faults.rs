@@ -120,6 +120,20 @@ fn full_payloads(method: &Method) -> Vec<Value> {
         (_, "subscribe_customers") => vec![json!({"group_ids": [0], "limit": 5})],
         (_, "unsubscribe_customers") => vec![json!({"subscription_id": "S"})],
         (_, "request_welcome_message") => vec![json!({"id": "W", "group_id": 1})],
+        (_, "get_dynamic_configuration") => vec![json!({
+            "organization_id": "O", "license_id": 1, "group_id": 1, "url": "u", "channel_type": "c", "test": true,
+        })],
+        (_, "get_configuration") => vec![json!({"organization_id": "O", "group_id": 1, "version": "v"})],
+        (_, "get_localization") => {
+            vec![json!({"organization_id": "O", "group_id": 1, "language": "en", "version": "v"})]
+        }
+        (_, "list_license_properties") => {
+            vec![json!({"organization_id": "O", "namespace": "n", "name": "p"})]
+        }
+        (_, "list_group_properties") => {
+            vec![json!({"organization_id": "O", "id": 1, "namespace": "n", "name": "p"})]
+        }
+        (_, "get_form") => vec![json!({"group_id": 1, "type": "prechat"})],
         (_, "get_url_info") => vec![json!({"url": "https://a.example"})],
         (_, "update_customer_page") => vec![json!({"url": "u", "title": "t"})],
         (_, "update_session") => vec![json!({"token": "Bearer x"})],
