@@ -8,7 +8,7 @@ use switchboard::protocol::method::{self, Method, Scopes};
 use switchboard::protocol::version::Surface;
 
 use super::world::{Scene, Transport, World, ask, caller};
-use super::{bad, payloads};
+use super::{bad, past, payloads};
 use crate::support::{Answer, Plan, TestNode};
 
 /// What was seen of a method by one way.
@@ -42,6 +42,17 @@ async fn every_method_answers_good_and_bad_calls_on_both_transports() {
     assert_eq!(matrix.len(), methods().flat_map(transports).count());
 }
 
+/// Events name their own parts.
+fn is_past(bad: &bad::Bad, kind: &str, message: &str) -> bool {
+    let parts = ["event.text", "event.elements", "event.elements.buttons"];
+    let names_it = match kind {
+        "limit_reached" => message.contains("session fields"),
+        "validation" => parts.iter().any(|part| message.contains(part)),
+        _ => false,
+    };
+    bad.what == past::WHAT && names_it
+}
+
 /// All but those of connections, which are told of in `sessions`, and of uploads, which `files` tells of.
 fn methods() -> impl Iterator<Item = &'static Method> {
     method::all().filter(|method| !["login", "logout", "ping", "upload_file"].contains(&method.action))
@@ -65,11 +76,13 @@ impl Play<'_> {
     async fn play(&self, problems: &mut Vec<String>) -> Seen {
         let mut seen = Seen::default();
         let good = payloads::good(self.method, self.world, &self.scene).await;
-        for bad in bad::of(self.method, &good) {
+        for bad in bad::of(self.method, &good).into_iter().chain(past::of(self.method, &good)) {
             let what = format!("{} {}", bad.param, bad.what);
             let name = bad.param.rsplit('.').next().unwrap_or(bad.param);
             match self.call(&bad.payload).await {
                 Err(error) if error.kind == "validation" && error.message.contains(name) => seen.bad += 1,
+                // A limit may be refused as what it is, or where it is in the event.
+                Err(error) if is_past(&bad, &error.kind, &error.message) => seen.bad += 1,
                 answer => problems.push(self.told(&what, &bad.payload, &answer)),
             }
         }

@@ -4,6 +4,7 @@ mod bad;
 mod described;
 mod examples;
 mod matrix;
+mod past;
 mod payloads;
 mod web;
 mod world;
