@@ -36,6 +36,10 @@ struct Stage {
 enum Before {
     Active,
     Closed,
+    /// `W` has subscribed to the customers of group 0.
+    Watched,
+    /// `W` has, and has given it up again.
+    Unwatched,
 }
 
 struct Case {
@@ -401,6 +405,64 @@ const CASES: &[Case] = &[
         ],
     ),
     case(
+        "a customer opens a page",
+        'C',
+        "update_customer_page",
+        |_| json!({ "url": "https://shop.example/b", "title": "B" }),
+        &[("customer_page_updated", "RMF"), ("customer_statistics_updated", "RMF")],
+    ),
+    Case {
+        before: Before::Watched,
+        ..case(
+            "a watched customer opens a page",
+            'C',
+            "update_customer_page",
+            |_| json!({ "url": "https://shop.example/b", "title": "B" }),
+            &[("customer_page_updated", "RMFW"), ("customer_statistics_updated", "RMFW")],
+        )
+    },
+    Case {
+        before: Before::Unwatched,
+        ..case(
+            "a customer who was watched opens a page",
+            'C',
+            "update_customer_page",
+            |_| json!({ "url": "https://shop.example/b", "title": "B" }),
+            &[("customer_page_updated", "RMF"), ("customer_statistics_updated", "RMF")],
+        )
+    },
+    Case {
+        before: Before::Watched,
+        ..case(
+            "a watched customer's profile",
+            'C',
+            "update_customer",
+            |_| json!({ "name": "Ann" }),
+            &[("customer_updated", "RMFWCc")],
+        )
+    },
+    Case {
+        before: Before::Watched,
+        ..case(
+            "an agent changes a watched customer who chats with nobody",
+            'R',
+            "update_customer",
+            |on| json!({ "id": on.other_customer.id(), "name": "Ann" }),
+            &[("customer_updated", "WD")],
+        )
+    },
+    Case {
+        before: Before::Watched,
+        ..case(
+            "a watched customer is banned",
+            'R',
+            "ban_customer",
+            |on| json!({ "id": on.other_customer.id(), "ban": { "days": 1 } }),
+            &[("customer_banned", "W"), ("customer_disconnected", "D")],
+        )
+    },
+    case("a subscription begins", 'W', "subscribe_customers", |_| json!({ "group_ids": [0] }), &[]),
+    case(
         "news for every agent",
         'R',
         "multicast",
@@ -490,6 +552,14 @@ async fn play(case: &Case) -> Result<(), String> {
         on.customer.deactivates(&on.chat).await;
     }
     let barrier = on.session('R');
+    if matches!(case.before, Before::Watched | Before::Unwatched) {
+        let watcher = on.session('W');
+        let answer = watcher.call("subscribe_customers", json!({ "group_ids": [0] })).await;
+        if case.before == Before::Unwatched {
+            let subscription = json!({ "subscription_id": answer["subscription_id"] });
+            watcher.call("unsubscribe_customers", subscription).await;
+        }
+    }
     barrier.call("get_chat", json!({ "chat_id": on.chat.id })).await;
     for (_, session) in on.sessions() {
         session.forget_pushes().await;
