@@ -3,6 +3,10 @@
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
+import { writeFile, mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { Server } from "../harness/server.mjs";
 
@@ -10,21 +14,66 @@ const { Agent, Customer } = createRequire(import.meta.url)("@livechat/lc-sdk-js"
 const VERSION = "3.6";
 const PUSH_WITHIN_MS = 10_000;
 
+// What the SDK offers and the server does not answer, each with a call and the reason.
+const KINDS = { "Agent.RTM": Agent.RTM, "Agent.Web": Agent.Web, "Customer.RTM": Customer.RTM, "Customer.Web": Customer.Web };
+const NOT_OF_3_6 = "not a method of version 3.6";
+const NOT_THERE = "needs greetings, goals or mail, which the server has not";
+const NOT_SERVED = [
+  ["Agent.RTM", "changePushNotifications", [{}], NOT_OF_3_6],
+  ...["Agent.RTM", "Agent.Web"].flatMap((kind) => [
+    [kind, "listCustomers", [], NOT_OF_3_6],
+    [kind, "createCustomer", [{ name: "Ann" }], NOT_OF_3_6],
+    [kind, "followCustomer", ["somebody"], NOT_OF_3_6],
+    [kind, "unfollowCustomer", ["somebody"], NOT_OF_3_6],
+  ]),
+  ["Customer.RTM", "listLicenseProperties", [], "over HTTP alone"],
+  ["Customer.RTM", "listGroupProperties", [0], "over HTTP alone"],
+  ...["Customer.RTM", "Customer.Web"].flatMap((kind) => [
+    [kind, "checkGoals", [[{ cart: "3" }], 0, "https://shop.example/"], NOT_THERE],
+    [kind, "acceptGreeting", [1, "one"], NOT_THERE],
+    [kind, "cancelGreeting", ["one"], NOT_THERE],
+  ]),
+  ["Customer.Web", "requestEmailVerification", ["https://shop.example/"], NOT_THERE],
+];
+// They send no token, and no https:// before the address; files are told of by the Rust tests.
+const BROKEN_IN_THE_SDK = ["Agent.Web.uploadFile", "Customer.Web.uploadFile"];
+
+/** Names of what was called and answered. */
+const called = new Set();
+for (const [kind, { prototype }] of Object.entries(KINDS)) {
+  for (const name of Object.getOwnPropertyNames(prototype).filter((name) => name !== "constructor" && name !== "on")) {
+    const original = prototype[name];
+    prototype[name] = async function (...parameters) {
+      const answer = await original.apply(this, parameters);
+      called.add(`${kind}.${name}`);
+      return answer;
+    };
+  }
+}
+
 describe("the public SDK", { timeout: 120_000 }, () => {
   let server;
   let apiUrl;
   let organizationID;
   let smith; // the first demo agent
+  let folder;
   let open = [];
 
   before(async () => {
-    server = await Server.start({ flags: ["--tls-cert", process.env.TEST_TLS_CERT, "--tls-key", process.env.TEST_TLS_KEY] });
+    folder = await mkdtemp(join(tmpdir(), "switchboard-sdk-config-"));
+    const config = join(folder, "switchboard.toml");
+    await writeFile(config, "[outgoing]\nallow_private = true\n");
+    const tls = ["--tls-cert", process.env.TEST_TLS_CERT, "--tls-key", process.env.TEST_TLS_KEY];
+    server = await Server.start({ flags: [...tls, "--config", config] });
     assert.match(server.baseUrl, /^https:/);
     apiUrl = new URL(server.baseUrl).host;
     organizationID = server.credentials.organization_id;
     [smith] = server.credentials.agents;
   });
-  after(() => server.stop());
+  after(async () => {
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
   afterEach(() => {
     for (const rtm of open) {
       clearInterval(rtm.heartbeatInterval);
@@ -245,5 +294,220 @@ describe("the public SDK", { timeout: 120_000 }, () => {
     await assert.rejects(other.sendEvent(chatId, { type: "message", text: "mine" }), (error) => error.type === "not_found");
     assert.deepEqual((await other.listChats()).chats_summary, []);
     await one.rtm.deactivateChat(chatId);
+  });
+
+  /** A chat of a new customer with an agent in it, who is there over both transports. */
+  const scene = async () => {
+    const agent = await agentRtm();
+    const customer = await customerRtm();
+    const started = await customer.rtm.startChat();
+    return { agent: agent.rtm, customer, webAgent: web(Agent.Web, smith.token), ...started };
+  };
+
+  /** Sets, reads and deletes properties of a chat, its thread and an event. */
+  const properties = async (api, read, chatId, threadId, eventId) => {
+    const values = (number) => ({ test: { int_property: number } });
+    const names = { test: ["int_property"] };
+    await api.updateChatProperties(chatId, values(1));
+    await api.updateThreadProperties(chatId, threadId, values(2));
+    await api.updateEventProperties(chatId, threadId, eventId, values(3));
+    const whole = await read.getChat(chatId);
+    const event = whole.thread.events.find(({ id }) => id === eventId);
+    const set = [whole, whole.thread, event].map((one) => one.properties.test.int_property);
+    assert.deepEqual(set, [1, 2, 3]);
+    await api.deleteChatProperties(chatId, names);
+    await api.deleteThreadProperties(chatId, threadId, names);
+    await api.deleteEventProperties(chatId, threadId, eventId, names);
+    const bare = await read.getChat(chatId);
+    assert.equal(bare.properties?.test, undefined);
+    assert.equal(bare.thread.properties?.test, undefined);
+  };
+
+  const RICH = {
+    type: "rich_message",
+    template_id: "cards",
+    elements: [{ title: "Sure?", buttons: [{ text: "Yes", type: "message", value: "Yes", postback_id: "yes", user_ids: [] }] }],
+  };
+
+  it("properties of chats, threads and events, by everybody over both transports", async () => {
+    const { agent, customer, webAgent, chat_id: chatId, thread_id: threadId } = await scene();
+    const { event_id: eventId } = await customer.rtm.sendEvent(chatId, { type: "message", text: "hello" });
+    for (const api of [agent, webAgent, customer.rtm]) await properties(api, agent, chatId, threadId, eventId);
+    await agent.deactivateChat(chatId);
+    const own = web(Customer.Web, (await customerToken()).access_token);
+    const { chat_id: ownId, thread_id: ownThread } = await own.startChat();
+    const { event_id: ownEvent } = await own.sendEvent(ownId, { type: "message", text: "hello" });
+    await properties(own, own, ownId, ownThread, ownEvent);
+    await own.deactivateChat(ownId);
+  });
+
+  it("buttons, sneak peeks, seen marks and typing", async () => {
+    const { agent, customer, webAgent, chat_id: chatId, thread_id: threadId } = await scene();
+    const pressed = listen(agent, "incoming_rich_message_postback");
+    const peeked = listen(agent, "incoming_sneak_peek");
+    const typed = listen(customer.rtm, "incoming_typing_indicator");
+    const seen = listen(agent, "events_marked_as_seen");
+    const { event_id: eventId } = await agent.sendEvent(chatId, RICH);
+    const press = (toggled) => ({ chat_id: chatId, thread_id: threadId, event_id: eventId, postback: { id: "yes", toggled } });
+    await customer.rtm.sendRichMessagePostback(press(true));
+    await pressed.next((push) => push.event_id === eventId && push.postback.toggled);
+    await agent.sendRichMessagePostback(press(true));
+    await webAgent.sendRichMessagePostback(press(false));
+    await customer.rtm.sendSneakPeek(chatId, "I wou");
+    assert.equal((await peeked.next()).sneak_peek.text, "I wou");
+    await webAgent.sendTypingIndicator(chatId, false, "all");
+    await typed.next((push) => !push.typing_indicator.is_typing);
+    const { thread } = await customer.rtm.getChat(chatId);
+    const { created_at: createdAt } = thread.events.find(({ id }) => id === eventId);
+    await customer.rtm.markEventsAsSeen(chatId, createdAt);
+    await seen.next((push) => push.seen_up_to === createdAt);
+    await webAgent.markEventsAsSeen(chatId, createdAt);
+    await agent.deactivateChat(chatId);
+
+    const own = web(Customer.Web, (await customerToken()).access_token);
+    const { chat_id: ownId, thread_id: ownThread } = await own.startChat();
+    const { event_id: ownEvent } = await webAgent.sendEvent(ownId, RICH);
+    await own.sendRichMessagePostback({ chat_id: ownId, thread_id: ownThread, event_id: ownEvent, postback: { id: "yes", toggled: true } });
+    await own.sendSneakPeek(ownId, "hel");
+    await peeked.next((push) => push.sneak_peek.text === "hel");
+    const whole = await own.getChat(ownId);
+    await own.markEventsAsSeen(ownId, whole.thread.events.at(-1).created_at);
+    await own.deactivateChat(ownId);
+    assert.notEqual((await own.resumeChat(ownId)).thread_id, ownThread);
+    await webAgent.deactivateChat(ownId);
+    await webAgent.resumeChat(ownId);
+    await own.deactivateChat(ownId);
+  });
+
+  it("customers tell of themselves, agents look them up, change and ban them", async () => {
+    const { agent, customer, webAgent, chat_id: chatId } = await scene();
+    await customer.rtm.setCustomerSessionFields([{ cart: "3" }]);
+    const own = web(Customer.Web, (await customerToken()).access_token);
+    await own.updateCustomer({ name: "Trinity" });
+    await own.setCustomerSessionFields([{ cart: "4" }]);
+    const self = await own.getCustomer();
+    assert.deepEqual([self.name, self.session_fields], ["Trinity", [{ cart: "4" }]]);
+    await agent.updateCustomer(customer.id, { name: "Neo" });
+    assert.equal((await agent.getCustomer(customer.id)).name, "Neo");
+    await webAgent.updateCustomer(customer.id, { email: "neo@example.com" });
+    const found = await webAgent.getCustomer(customer.id);
+    assert.deepEqual([found.name, found.email, found.session_fields], ["Neo", "neo@example.com", [{ cart: "3" }]]);
+    const closed = listen(agent, "chat_deactivated");
+    await agent.banCustomer(customer.id, 1);
+    await closed.next((push) => push.chat_id === chatId);
+    await webAgent.banCustomer(self.id, 1);
+    await assert.rejects(own.getCustomer(), (error) => error.type === "customer_banned");
+  });
+
+  it("agents tag, search, start, follow, hand on and tell each other", async () => {
+    const [, second] = server.credentials.agents;
+    const { agent, webAgent, chat_id: chatId, thread_id: threadId } = await scene();
+    const other = await agentRtm(second);
+    await agent.tagThread(chatId, threadId, "good");
+    await webAgent.tagThread(chatId, threadId, "better");
+    await agent.untagThread(chatId, threadId, "good");
+    assert.deepEqual((await agent.getChat(chatId)).thread.tags, ["better"]);
+    for (const api of [agent, webAgent]) {
+      const { chats } = await api.listArchives({ filters: { tags: { values: ["better"] } } });
+      assert.ok(chats.some(({ id }) => id === chatId));
+    }
+    await webAgent.untagThread(chatId, threadId, "better");
+    for (const api of [agent, webAgent]) {
+      const heirs = await api.listAgentsForTransfer(chatId);
+      assert.ok(heirs.some(({ agent_id: id }) => id === second.id));
+    }
+    const told = listen(other.rtm, "incoming_multicast");
+    await agent.multicast({ agents: { ids: [second.id] } }, { text: "by RTM" }, "news");
+    await webAgent.multicast({ agents: { all: true } }, { text: "by Web" });
+    await told.next((push) => push.content.text === "by RTM" && push.type === "news");
+    await told.next((push) => push.content.text === "by Web");
+    const otherWeb = web(Agent.Web, second.token);
+    await other.rtm.followChat(chatId);
+    await other.rtm.unfollowChat(chatId);
+    await otherWeb.followChat(chatId);
+    await otherWeb.unfollowChat(chatId);
+    await webAgent.transferChat(chatId, { target: { type: "agent", ids: [second.id] }, ignore_agents_availability: true });
+    await webAgent.addUserToChat(chatId, smith.id, "agent", "all", true);
+    await webAgent.removeUserFromChat(chatId, second.id, true);
+    assert.ok((await webAgent.listThreads(chatId)).threads.some(({ id }) => id === threadId));
+    await agent.deactivateChat(chatId, true);
+    assert.notEqual((await agent.resumeChat(chatId)).thread_id, threadId);
+    await webAgent.deactivateChat(chatId, true);
+    const { chat_id: started } = await agent.startChat();
+    await agent.deactivateChat(started, true);
+    const { chat_id: byWeb } = await webAgent.startChat();
+    await webAgent.deactivateChat(byWeb, true);
+  });
+
+  it("agents come and go", async () => {
+    const [, , third] = server.credentials.agents;
+    const { rtm } = await agentRtm(third);
+    const api = web(Agent.Web, third.token);
+    const status = async (list) => (await list.listRoutingStatuses()).find(({ agent_id: id }) => id === third.id)?.status;
+    await rtm.setRoutingStatus("not_accepting_chats", third.id);
+    assert.equal(await status(rtm), "not_accepting_chats");
+    await api.setRoutingStatus("accepting_chats", third.id);
+    assert.equal(await status(api), "accepting_chats");
+    await rtm.setAwayStatus(true);
+    assert.equal(await status(rtm), "not_accepting_chats");
+    await rtm.setAwayStatus(false);
+    assert.deepEqual(await rtm.logout(), {});
+  });
+
+  it("customers learn who is there, and about a page", async () => {
+    await agentRtm();
+    const { rtm } = await customerRtm();
+    const own = web(Customer.Web, (await customerToken()).access_token);
+    const page = createServer((_, response) => {
+      response.setHeader("Content-Type", "text/html");
+      response.end("<title>A page</title>");
+    });
+    await new Promise((listening) => page.listen(0, "127.0.0.1", listening));
+    try {
+      for (const api of [rtm, own]) {
+        assert.equal((await api.listGroupStatuses(true)).groups_status["0"], "online");
+        assert.deepEqual(await api.listGroupStatuses([0]), { groups_status: { 0: "online" } });
+        assert.equal((await api.getPredictedAgent()).agent.name, smith.name);
+        assert.deepEqual(await api.getForm(0, "prechat"), { enabled: false });
+        assert.equal((await api.getURLInfo(`http://127.0.0.1:${page.address().port}/`)).title, "A page");
+      }
+    } finally {
+      page.close();
+    }
+  });
+
+  it("a page reads its configuration", async () => {
+    await agentRtm();
+    const api = web(Customer.Web, (await customerToken()).access_token);
+    const { livechat } = await api.getDynamicConfiguration({ group_id: 0, url: server.baseUrl });
+    assert.deepEqual([livechat.domain_allowed, livechat.language, livechat.online_group_ids.includes(0)], [true, "en", true]);
+    const configuration = await api.getConfiguration("0", livechat.config_version);
+    assert.deepEqual(configuration.properties, { group: {}, license: {} });
+    assert.deepEqual(await api.getLocalization("0", livechat.language, livechat.localization_version), {});
+    assert.deepEqual(await api.listLicenseProperties("test", "int_property"), {});
+    assert.deepEqual(await api.listGroupProperties(0), {});
+  });
+
+  it("what is not served is refused in the protocol's shape", async () => {
+    const apis = {
+      "Agent.RTM": (await agentRtm()).rtm,
+      "Agent.Web": web(Agent.Web, smith.token),
+      "Customer.RTM": (await customerRtm()).rtm,
+      "Customer.Web": web(Customer.Web, (await customerToken()).access_token),
+    };
+    for (const [kind, name, parameters, reason] of NOT_SERVED) {
+      const expected = kind.endsWith("RTM") ? "validation" : "not_found";
+      const isRefused = (error) => (error.error ?? error).type === expected;
+      await assert.rejects(apis[kind][name](...parameters), isRefused, `${kind}.${name}: ${reason}`);
+    }
+  });
+
+  it("all that the SDK offers was called", () => {
+    const left = new Set([...NOT_SERVED.map(([kind, name]) => `${kind}.${name}`), ...BROKEN_IN_THE_SDK]);
+    const offered = Object.entries(KINDS).flatMap(([kind, { prototype }]) =>
+      Object.getOwnPropertyNames(prototype).filter((name) => name !== "constructor" && name !== "on").map((name) => `${kind}.${name}`),
+    );
+    assert.ok(offered.length > 120, `only ${offered.length} methods were found`);
+    assert.deepEqual(offered.filter((name) => called.has(name) === left.has(name)), []);
   });
 });
