@@ -135,7 +135,7 @@ RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-it
 
 section "Rust tests"
 # The cluster's torture is bounded here; `switchboard torture` runs it for as long as you like.
-SWITCHBOARD_TEST_TORTURE_SECONDS=${SWITCHBOARD_TEST_TORTURE_SECONDS:-300} tests cargo test --workspace --locked
+SWITCHBOARD_TEST_TORTURE_SECONDS=${SWITCHBOARD_TEST_TORTURE_SECONDS:-300} tests cargo test --workspace --locked --no-fail-fast
 
 if [[ -n ${SWITCHBOARD_TEST_EXAMPLES:-} ]]; then
   section "the vendor's example payloads"
