@@ -4,6 +4,7 @@
 //! only. Live sessions listen ([`Revocations::listen`]); [`CustomerTokens`](super::CustomerTokens) also asks
 //! before it accepts a token, since a customer's token proves itself and is stored nowhere.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -149,8 +150,12 @@ impl Revocations {
         known.tokens.retain(|_, expires_at| !is_past(*expires_at, now));
         let looked_at = known.looked_at.load(Ordering::Relaxed);
         let since = Timestamp(looked_at.saturating_sub(i64::try_from(OVERLAP.as_micros()).unwrap_or(0)));
-        for revocation in self.read(license, Some(moment(since)), now).await? {
-            self.tell(&known, &revocation);
+        // The last word about a token counts: a customer who is banned again was banned before.
+        let found = self.read(license, Some(moment(since)), now).await?;
+        let newest: HashMap<Revoked, Option<Timestamp>> =
+            found.into_iter().map(|revocation| (revocation.token, revocation.expires_at)).collect();
+        for (token, expires_at) in newest {
+            self.tell(&known, &Revocation { token, expires_at });
         }
         known.looked_at.store(now.0, Ordering::Relaxed);
         Ok(())
@@ -188,7 +193,7 @@ impl Revocations {
     }
 
     fn tell(&self, known: &Known, revocation: &Revocation) {
-        if known.tokens.insert(revocation.token, revocation.expires_at).is_none() {
+        if known.tokens.insert(revocation.token, revocation.expires_at) != Some(revocation.expires_at) {
             // Nobody may be listening yet, which is no fault.
             let _ = self.told.send(revocation.token);
         }

@@ -248,6 +248,29 @@ async fn revoked_tokens_are_refused_on_every_node() {
 }
 
 #[actix_rt::test]
+async fn a_second_ban_is_told_on_every_node_as_the_first_was() {
+    let test = TestTenants::new();
+    let demo = test.demo().await;
+    let token = Page::new(&test).grant(by_cookie(&demo)).await.expect("granted").access_token;
+    let other = test.other_node();
+    let customer = other.customer_tokens.verify(None, &token, test.now()).await.expect("good").customer;
+    let mut there = other.tokens.revoked();
+    for _ in 0..2 {
+        let until = test.now().after(Duration::from_secs(60));
+        let tokens = &test.tenants.customer_tokens;
+        tokens.ban(demo.license_id, &customer, until, test.now()).await.expect("banned");
+        for _ in 0..2 {
+            other.refresh().await.expect("looked");
+        }
+        assert!(matches!(there.try_recv(), Ok(Revoked::Banned(..))), "their sessions end");
+        assert!(there.try_recv().is_err(), "once");
+        // The first has just ended, and is still on record.
+        test.pass(Duration::from_secs(61));
+        assert!(other.customer_tokens.verify(None, &token, test.now()).await.is_ok());
+    }
+}
+
+#[actix_rt::test]
 async fn a_token_dies_with_its_client() {
     let test = TestTenants::new();
     let demo = test.demo().await;
