@@ -204,26 +204,38 @@ impl Actors {
     }
 
     /// Hands a job to the chat's actor, which is started if need be. Never waits.
-    fn post(self: &Arc<Self>, job: Job, shard: Shard, epoch: Epoch) -> Result<(), AskError> {
+    fn post(self: &Arc<Self>, job: Job, shard: Shard, epoch: Epoch) -> Result<(), Refused> {
         let mut job = job;
+        let is_ours = || self.parts.ownership.epoch(shard) == Some(epoch);
+        if !is_ours() {
+            return Err(Refused::Moved(Box::new(job.call)));
+        }
         // An actor that stopped is replaced; twice is enough, since the second try starts a fresh one.
         for _ in 0..2 {
             let key = job.call.key.clone();
             let (address, on_the_way) = self.find(&key, shard, epoch);
+            // Counted first, then looked again: either whoever gives the shard away sees that something is on its way, or
+            // this sees that the shard takes nothing new.
+            if !is_ours() {
+                on_the_way.fetch_sub(1, Ordering::SeqCst);
+                // It may have been started just now, after all others of its shard had left.
+                address.do_send(Retire);
+                return Err(Refused::Moved(Box::new(job.call)));
+            }
             match address.try_send(job) {
                 Ok(()) => return Ok(()),
                 Err(actix::prelude::SendError::Full(_)) => {
-                    on_the_way.fetch_sub(1, Ordering::AcqRel);
-                    return Err(AskError::Busy);
+                    on_the_way.fetch_sub(1, Ordering::SeqCst);
+                    return Err(AskError::Busy.into());
                 }
                 Err(actix::prelude::SendError::Closed(back)) => {
-                    on_the_way.fetch_sub(1, Ordering::AcqRel);
+                    on_the_way.fetch_sub(1, Ordering::SeqCst);
                     self.chats.remove_if(&key, |_, resident| resident.address == address);
                     job = back;
                 }
             }
         }
-        Err(AskError::Stopped)
+        Err(AskError::Stopped.into())
     }
 
     /// The address of the chat's actor, counted as written to. One of an earlier term of ours is replaced.
@@ -236,7 +248,7 @@ impl Actors {
         if let Some(resident) = self.chats.get(key)
             && resident.epoch == epoch
         {
-            resident.on_the_way.fetch_add(1, Ordering::AcqRel);
+            resident.on_the_way.fetch_add(1, Ordering::SeqCst);
             return (resident.address.clone(), resident.on_the_way.clone());
         }
         let start = || {
@@ -250,7 +262,7 @@ impl Actors {
             let before = std::mem::replace(&mut *resident, start());
             retire(&before.address);
         }
-        resident.on_the_way.fetch_add(1, Ordering::AcqRel);
+        resident.on_the_way.fetch_add(1, Ordering::SeqCst);
         (resident.address.clone(), resident.on_the_way.clone())
     }
 
@@ -296,12 +308,13 @@ impl Actors {
 
     /// Waits until no chat of the shard has a turn under way, nor work on its way to it.
     pub(super) async fn is_quiet(&self, shard: Shard) -> bool {
-        let residents: Vec<Addr<ChatActor>> = self
-            .chats
-            .iter()
-            .filter(|entry| entry.shard == shard)
-            .map(|entry| entry.address.clone())
-            .collect();
+        let mut residents = Vec::new();
+        for entry in self.chats.iter().filter(|entry| entry.shard == shard) {
+            if entry.on_the_way.load(Ordering::SeqCst) > 0 {
+                return false;
+            }
+            residents.push(entry.address.clone());
+        }
         for address in residents {
             // An actor that is gone has nothing under way.
             if address.send(AskQuiet).await.is_ok_and(|quiet| !quiet) {

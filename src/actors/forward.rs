@@ -21,6 +21,8 @@ use crate::domain::id::LicenseId;
 const PARKED_FOR: Duration = Duration::from_secs(3);
 /// Pieces of work that wait so at once.
 const PARKED: usize = 4_096;
+/// How long another node's work waits for a chat that is on its way. Short: whoever asks may hear of the owner sooner.
+const HELD_FOR: Duration = Duration::from_millis(300);
 /// Wrong guesses, each answered with the right owner, before work waits for the tables to settle.
 const GUESSES: u32 = 2;
 /// How often what waits looks for another owner.
@@ -140,16 +142,28 @@ impl Actors {
         }
     }
 
-    /// Carries out what another node asks of a chat of ours. Never a second hop.
+    /// Carries out what another node asks of a chat of ours. Never a second hop. A chat that is on its way is waited for, for a
+    /// moment: then the asker needs not guess when it has arrived, here or elsewhere.
     ///
     /// # Errors
     /// [`Refused::Moved`] where the chat is not ours.
     pub async fn serve(self: &Arc<Self>, call: ChatCall, within: Duration) -> Result<Answer, Refused> {
-        let until = Instant::now() + within;
+        let began = Instant::now();
         let shard = self.parts.ownership.shard_of(call.key.license.0, call.key.chat.as_str());
-        match self.owner(shard) {
-            Owner::Here(epoch) => self.give_here(call, (shard, epoch), until).await,
-            _ => Err(Refused::Moved(Box::new(call))),
+        let mut call = call;
+        let mut wait = Wait::new(self, shard, began + HELD_FOR.min(within / 2));
+        loop {
+            match self.owner(shard) {
+                Owner::Here(epoch) => match self.give_here(call, (shard, epoch), began + within).await {
+                    Err(Refused::Moved(back)) => call = *back,
+                    done => return done,
+                },
+                Owner::There(_) => return Err(Refused::Moved(Box::new(call))),
+                Owner::Unknown => {}
+            }
+            if wait.for_news(AskError::NotOwner).await.is_err() {
+                return Err(Refused::Moved(Box::new(call)));
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Shards come and go. Of one that came, the open chats are found and loaded, so that their timers run and the routers know
 //! them; the chats of one that went leave memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,40 +10,54 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use switchboard_cluster::{Epoch, Occupant, Shard, ShardEvent};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::chat::OPEN_CHATS_DAYS;
-use super::{Actors, ChatKey, period};
+use super::{Actors, AskError, ChatKey, period};
 use crate::domain::id::{ChatId, LicenseId};
-use crate::store::{IndexScan, IndexTable, Order, StoreError};
+use crate::store::{IndexTable, StoreError};
 
 /// Chats loaded at once.
 const AT_ONCE: usize = 64;
 /// Shards whose open chats are listed at once.
 const SHARDS_AT_ONCE: usize = 16;
-/// Index rows fetched at once.
-const PAGE: usize = 1_000;
+/// Changes of shards that come together are seen together.
+const GATHER: Duration = Duration::from_millis(1);
 /// Before a step that the store refused is tried again.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Before a chat that cannot be loaded is tried again, at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// Chats that were asked for while their shard was given away have this long to finish.
 const VACATE_LOOK: Duration = Duration::from_millis(5);
 
-/// Enters the shards that this node has now, loads their open chats, and says how many there were.
+/// Enters the shards that this node has now, follows those that come and go from then on until the node ends, loads the
+/// open chats of the first ones, and says how many there were.
 ///
 /// # Errors
-/// The store's, if the open chats could not even be listed. A chat that cannot be loaded is logged and left out; it
-/// is loaded again when somebody asks for it.
-pub async fn recover(actors: &Arc<Actors>) -> Result<usize, StoreError> {
+/// The store's, if waiting does not mend it. What it cannot do now is tried again.
+pub async fn start(actors: &Arc<Actors>) -> Result<usize, StoreError> {
     let owned = actors.shards().owned();
-    enter(actors, &owned).await?;
-    recover_shards(actors, &owned).await
+    until_entered(actors, &owned).await;
+    actix_rt::spawn(follow(actors.clone()));
+    loop {
+        match recover_shards(actors, &owned).await {
+            Err(error) if is_passing(&error) => {
+                tracing::warn!(%error, "open chats are not loaded yet");
+                tokio::time::sleep(PAUSE).await;
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Follows what shards come and go, until the node ends.
-pub async fn follow(actors: Arc<Actors>) {
+async fn follow(actors: Arc<Actors>) {
     let mut events = actors.shards().events();
     let mut held: HashMap<Shard, Epoch> = HashMap::new();
     let mut owners: HashMap<Shard, Epoch> = HashMap::new();
+    // One at a time: what comes meanwhile shares the next reading of the table.
+    let mut entering: Option<JoinHandle<()>> = None;
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     actix_rt::spawn(bring_back(actors.clone()));
@@ -59,22 +73,35 @@ pub async fn follow(actors: Arc<Actors>) {
         let gained: Vec<(Shard, Epoch)> =
             now.iter().filter(is_new).map(|(shard, term)| (*shard, *term)).collect();
         held = now;
-        if !gained.is_empty() {
+        if entering.is_none() && !gained.is_empty() {
             let actors = actors.clone();
-            actix_rt::spawn(async move { take_over(&actors, gained).await });
+            entering = Some(actix_rt::spawn(async move {
+                until_entered(&actors, &gained).await;
+                actix_rt::spawn(async move { until_recovered(&actors, &gained).await });
+            }));
         }
         tell_routers(&actors, &mut owners);
         tokio::select! {
             event = events.recv() => match event {
                 // They come in hundreds: the others are seen with this one.
                 Ok(ShardEvent::Gained(..) | ShardEvent::Lost(..)) | Err(RecvError::Lagged(_)) => {
-                    tokio::time::sleep(VACATE_LOOK).await;
+                    tokio::time::sleep(GATHER).await;
                     while events.try_recv().is_ok() {}
                 }
                 Err(RecvError::Closed) => return,
             },
+            () = ended(&mut entering) => entering = None,
             _ = look.tick() => {}
         }
+    }
+}
+
+/// Waits for the end of a task; for ever if there is none.
+async fn ended(task: &mut Option<JoinHandle<()>>) {
+    match task {
+        // One that panicked left its shards unentered: they are tried again.
+        Some(task) => drop(task.await),
+        None => std::future::pending().await,
     }
 }
 
@@ -109,25 +136,23 @@ fn tell_routers(actors: &Arc<Actors>, owners: &mut HashMap<Shard, Epoch>) {
     }
 }
 
-/// Shards that were gained: entered, then recovered, however often the store has to be asked.
-async fn take_over(actors: &Arc<Actors>, gained: Vec<(Shard, Epoch)>) {
-    let still = |gained: &[(Shard, Epoch)]| -> Vec<(Shard, Epoch)> {
-        let ownership = actors.shards();
-        gained.iter().copied().filter(|(shard, term)| ownership.epoch(*shard) == Some(*term)).collect()
-    };
-    while let Err(error) = enter(actors, &gained).await {
-        tracing::warn!(%error, "shards that were gained are not worked for yet");
-        tokio::time::sleep(PAUSE).await;
-    }
+/// Shards that were entered are recovered, however often the store has to be asked.
+async fn until_recovered(actors: &Arc<Actors>, gained: &[(Shard, Epoch)]) {
     loop {
-        let ours = still(&gained);
-        match recover_shards(actors, &ours).await {
+        match recover_shards(actors, gained).await {
             Ok(chats) => {
-                tracing::info!(shards = ours.len(), chats, "shards were taken over");
+                tracing::info!(shards = gained.len(), chats, "shards were taken over");
                 return;
             }
             Err(error) => tracing::warn!(%error, "open chats of shards that were gained are not loaded yet"),
         }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn until_entered(actors: &Arc<Actors>, shards: &[(Shard, Epoch)]) {
+    while let Err(error) = enter(actors, shards).await {
+        tracing::warn!(%error, "shards of this node are not worked for yet");
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -151,12 +176,16 @@ fn leave(actors: &Arc<Actors>, shard: Shard) {
     actors.reports.forget(shard);
 }
 
+/// Loads the open chats of shards, as far as they are still ours and that was not done.
 async fn recover_shards(actors: &Arc<Actors>, shards: &[(Shard, Epoch)]) -> Result<usize, StoreError> {
     let now = actors.clock().now();
     let days: Vec<String> =
         (0..=OPEN_CHATS_DAYS).map(|day| period::day(period::days_before(now, day))).collect();
+    let left = shards.iter().filter(|(shard, term)| {
+        actors.shards().epoch(*shard) == Some(*term) && !actors.shards.is_recovered(*shard, *term)
+    });
     let mut found = 0;
-    let each = shards.iter().map(|(shard, term)| recover_shard(actors, *shard, *term, &days));
+    let each = left.map(|(shard, term)| recover_shard(actors, *shard, *term, &days));
     let mut recovering = stream::iter(each).buffer_unordered(SHARDS_AT_ONCE);
     while let Some(chats) = recovering.next().await {
         found += chats?;
@@ -170,41 +199,47 @@ async fn recover_shard(
     term: Epoch,
     days: &[String],
 ) -> Result<usize, StoreError> {
-    let mut found = 0;
-    for day in days {
-        let chats = open_chats(actors, shard, day).await?;
-        found += chats.len();
-        stream::iter(chats).for_each_concurrent(AT_ONCE, |key| load(actors, key)).await;
-    }
+    let rows = actors.store().scan_buckets(IndexTable::OpenChats, i64::from(shard.0), days).await?;
+    // A chat that stays open for long is entered again on a later day.
+    let chats: HashSet<ChatKey> = rows
+        .into_iter()
+        .map(|row| ChatKey { license: LicenseId(row.position), chat: ChatId::new(row.id) })
+        .collect();
+    let found = chats.len();
+    stream::iter(chats).for_each_concurrent(AT_ONCE, |key| load(actors, key, (shard, term))).await;
+    // One that went meanwhile is not missed: its next owner recovers it, under another term.
     actors.shards.recovered(shard, term);
     Ok(found)
 }
 
-async fn open_chats(actors: &Arc<Actors>, shard: Shard, day: &str) -> Result<Vec<ChatKey>, StoreError> {
-    let mut chats = Vec::new();
-    let mut after = None;
-    loop {
-        let owner = i64::from(shard.0);
-        let mut scan = IndexScan::bucket(IndexTable::OpenChats, owner, day, Order::Ascending, PAGE);
-        scan.after = after;
-        let rows = actors.store().scan_index(scan).await?;
-        let full = rows.len() == PAGE;
-        after = rows.last().map(|row| (row.position, row.id.clone()));
-        chats.extend(
-            rows.into_iter()
-                .map(|row| ChatKey { license: LicenseId(row.position), chat: ChatId::new(row.id) }),
-        );
-        if !full {
-            return Ok(chats);
+/// Loads a chat, which reports itself to its router's book, for as long as its shard is ours under this term. Trying goes on
+/// until it is there: a router that did not hear of an open chat would give its agents more than they may have.
+async fn load(actors: &Arc<Actors>, key: ChatKey, (shard, term): (Shard, Epoch)) {
+    let mut pause = PAUSE;
+    while actors.shards().epoch(shard) == Some(term) {
+        match actors.inspect(&key).await {
+            Ok(_) => return,
+            Err(error) if is_lost(&error) => {
+                tracing::error!(license.id = %key.license, chat.id = %key.chat, %error, "an open chat is left out");
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(license.id = %key.license, chat.id = %key.chat, %error, "an open chat is not loaded yet");
+            }
         }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-/// Loads a chat, which reports itself to its router's book.
-async fn load(actors: &Arc<Actors>, key: ChatKey) {
-    if let Err(error) = actors.inspect(&key).await {
-        tracing::error!(license.id = %key.license, chat.id = %key.chat, %error, "an open chat was not loaded");
-    }
+/// Whether nobody can ever work in a chat, so that it takes no agent's time.
+fn is_lost(error: &AskError) -> bool {
+    matches!(error, AskError::NoLicense | AskError::Store(StoreError::Corrupt { .. }))
+}
+
+/// Whether what the store did not do may be done later.
+fn is_passing(error: &StoreError) -> bool {
+    error.is_retryable() || matches!(error, StoreError::OutcomeUnknown(_))
 }
 
 /// The actors as those who work for shards.

@@ -239,11 +239,10 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
     let _admin = admin::serve(&socket, services)?;
     background(&config, &context, &tenants, &registry);
     let recovered = tokio::select! {
-        recovered = recovery::recover(&actors) => Some(recovered?),
+        recovered = recovery::start(&actors) => Some(recovered?),
         () = signals.come() => None,
     };
     if let Some(chats) = recovered {
-        actix_rt::spawn(recovery::follow(actors.clone()));
         tracing::info!(chats, "open chats are loaded");
         announce(&config, &server, &context, is_tls);
     }

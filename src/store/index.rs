@@ -148,6 +148,14 @@ pub trait Indexes: Send + Sync {
     /// Rows of a bucket that are not gone, by (position, id) in the order of the scan.
     async fn scan_index(&self, scan: IndexScan) -> Result<Vec<IndexRow>, StoreError>;
 
+    /// All rows that are not gone of several small buckets of one owner, in no particular order; one question to the store.
+    async fn scan_buckets(
+        &self,
+        table: IndexTable,
+        owner: i64,
+        buckets: &[String],
+    ) -> Result<Vec<IndexRow>, StoreError>;
+
     /// Lets go of a bucket that nobody will read or write again (minutes that have passed). The embedded store frees
     /// its space now; on CQL the tables of timers and decisions expire by themselves and nothing is done.
     async fn retire_bucket(&self, table: IndexTable, owner: i64, bucket: &str) -> Result<(), StoreError>;

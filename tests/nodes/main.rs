@@ -1,6 +1,7 @@
 //! Two nodes in one process over one store: what one node's chats tell reaches the sessions of the other, once and in
 //! order, whatever happens to the link between them.
 
+mod reluctant;
 mod world;
 
 use std::time::Duration;
@@ -104,4 +105,23 @@ async fn a_customer_is_found_on_whichever_node_they_are_connected_to() {
     assert_eq!(world.here.connections(&world.customer).await, 2);
     world.cut();
     assert_eq!(world.here.connections(&world.customer).await, 1, "who does not answer has nobody");
+}
+
+#[actix_rt::test]
+async fn no_router_is_answered_for_a_shard_as_long_as_one_of_its_open_chats_is_not_loaded() {
+    let world = World::new().await;
+    let chat = world.start_chat().await;
+    world.store.keep(Some(chat.clone()));
+    let next = world.next_run().await;
+    let recover = async {
+        next.recover().await;
+        assert_eq!(next.answer_to_router(&chat).await.map(|known| known.contains(&chat)), Some(true));
+    };
+    let look = async {
+        // The second time was after the first failed.
+        world.store.refused(2).await;
+        assert_eq!(next.answer_to_router(&chat).await, None, "the chat is not known yet");
+        world.store.keep(None);
+    };
+    tokio::join!(recover, look);
 }

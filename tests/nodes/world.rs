@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_rt::Arbiter;
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use switchboard::actors::barrier::RebuildCall;
 use switchboard::actors::{ActorSettings, Actors, ActorsParts, ChatKey, recovery};
 use switchboard::clock::SystemClock;
 use switchboard::domain::command::{Caller, Command, NewThread, Reply, SendEvent, StartChat};
@@ -24,10 +25,9 @@ use switchboard::store::embedded::{EmbeddedOptions, EmbeddedStore};
 use switchboard::tenants::{NewLicense, Tenants};
 use switchboard_cluster::link::Peer;
 use switchboard_cluster::link::memory::Network;
-use switchboard_cluster::{
-    Claim, ClaimOutcome, Incarnation, Layout, Member, NodeName, Ownership, OwnershipOptions, OwnershipTables,
-    Shard, ShardCount, ShardRow, TableError,
-};
+use switchboard_cluster::{Epoch, Incarnation, NodeName, Ownership, OwnershipOptions, ShardCount};
+
+use crate::reluctant::Reluctant;
 
 /// How long something may take; only a failing test, or one on a starved machine, ever waits that long.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -38,6 +38,7 @@ pub(crate) struct World {
     /// Has sessions only.
     pub(crate) there: Node,
     network: Network,
+    pub(crate) store: Arc<Reluctant>,
     license: LicenseId,
     pub(crate) customer: CustomerId,
     _folder: tempfile::TempDir,
@@ -84,57 +85,6 @@ impl Sessions for Heard {
     }
 }
 
-/// The tables of a store that another node uses as well, though it is in this process.
-struct SharedTables(Arc<dyn Store>);
-
-#[async_trait]
-impl OwnershipTables for SharedTables {
-    async fn agree_layout(&self, wanted: Layout) -> Result<Layout, TableError> {
-        self.0.agree_layout(wanted).await
-    }
-
-    async fn members(&self) -> Result<Vec<Member>, TableError> {
-        self.0.members().await
-    }
-
-    async fn join(&self, member: Member) -> Result<(), TableError> {
-        self.0.join(member).await
-    }
-
-    async fn vote(
-        &self,
-        accused: Incarnation,
-        voter: Incarnation,
-        against: bool,
-    ) -> Result<Vec<Incarnation>, TableError> {
-        self.0.vote(accused, voter, against).await
-    }
-
-    async fn fence(&self, incarnation: Incarnation) -> Result<(), TableError> {
-        self.0.fence(incarnation).await
-    }
-
-    async fn forget(&self, incarnation: Incarnation) -> Result<(), TableError> {
-        self.0.forget(incarnation).await
-    }
-
-    async fn is_valid(&self, incarnation: Incarnation) -> Result<bool, TableError> {
-        self.0.is_valid(incarnation).await
-    }
-
-    async fn shards(&self) -> Result<Vec<(Shard, ShardRow)>, TableError> {
-        self.0.shards().await
-    }
-
-    async fn shard_rows(&self, shards: &[Shard]) -> Result<Vec<(Shard, ShardRow)>, TableError> {
-        self.0.shard_rows(shards).await
-    }
-
-    async fn claim(&self, claims: &[Claim]) -> Result<Vec<ClaimOutcome>, TableError> {
-        self.0.claim(claims).await
-    }
-}
-
 impl World {
     /// Two nodes that know of each other's sessions.
     pub(crate) async fn new() -> Self {
@@ -158,9 +108,10 @@ impl World {
 
     async fn without_sessions() -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
-        let store: Arc<dyn Store> = Arc::new(
-            EmbeddedStore::open(&EmbeddedOptions::new(folder.path().join("store"))).expect("the store opens"),
-        );
+        let options = EmbeddedOptions::new(folder.path().join("store"));
+        let embedded = EmbeddedStore::open(&options).expect("the store opens");
+        let reluctant = Arc::new(Reluctant::new(Arc::new(embedded)));
+        let store: Arc<dyn Store> = reluctant.clone();
         let network = Network::default();
         let tenants = Tenants::new(store.clone(), Arc::new(SystemClock), Arc::new(OsIds));
         let now = tenants.clock.now();
@@ -172,6 +123,7 @@ impl World {
             here,
             there,
             network,
+            store: reluctant,
             license,
             _folder: folder,
         }
@@ -218,6 +170,12 @@ impl World {
         self.here.actors.ask(&key, command, caller, None).await.expect("the chat answers")
     }
 
+    /// Another run of the node that has the chats, which does not work for them yet.
+    pub(crate) async fn next_run(&self) -> Node {
+        let store: Arc<dyn Store> = self.store.clone();
+        Node::enter("here", &store, &self.network, self.license).await
+    }
+
     pub(crate) fn cut_of_agent(&self) -> Cut {
         Cut { whose: Whose::Customer(self.license, self.customer.clone()), reason: "logged_out_remotely" }
     }
@@ -248,6 +206,13 @@ impl Node {
     }
 
     async fn start(name: &str, store: &Arc<dyn Store>, network: &Network, license: LicenseId) -> Self {
+        let node = Self::enter(name, store, network, license).await;
+        recovery::start(&node.actors).await.expect("the shards are recovered");
+        node
+    }
+
+    /// Takes its shards, and does not work for them yet.
+    async fn enter(name: &str, store: &Arc<dyn Store>, network: &Network, license: LicenseId) -> Self {
         let incarnation = Incarnation(OsIds.uuid());
         let node = NodeName::new(name);
         let options = OwnershipOptions {
@@ -258,8 +223,7 @@ impl Node {
             shards: ShardCount::new(256).expect("a power of two"),
             clock: Arc::new(|| SystemClock.now().0),
         };
-        let tables = Arc::new(SharedTables(store.clone()));
-        let ownership = Ownership::start(tables, options).await.expect("a place in the cluster");
+        let ownership = Ownership::start(store.clone(), options).await.expect("a place in the cluster");
         let link = network.join(Peer { incarnation, node, address: String::new() });
         let tenants = Tenants::new(store.clone(), Arc::new(SystemClock), Arc::new(OsIds));
         let told = Arc::new(Heard::default());
@@ -283,9 +247,22 @@ impl Node {
             arbiters: vec![Arbiter::new().handle()],
         });
         nodes.serve(actors.clone());
-        recovery::recover(&actors).await.expect("the shards are recovered");
         tenants.licenses.get(license).await.expect("the license is read");
         Self { incarnation, nodes, actors, tenants, told, license }
+    }
+
+    /// Begins to work; ends once all open chats are known.
+    pub(crate) async fn recover(&self) {
+        recovery::start(&self.actors).await.expect("the shards are recovered");
+    }
+
+    /// The open chats that this node can tell a router of, if it answers for the shard of a chat.
+    pub(crate) async fn answer_to_router(&self, chat: &ChatId) -> Option<Vec<ChatId>> {
+        let shard = self.actors.shards().shard_of(self.license.0, chat.as_str());
+        let call = RebuildCall { license: self.license, term: Epoch(1) };
+        let answer = self.actors.serve_rebuild(&call).await.expect("the node may speak");
+        let is_answered = answer.shards.iter().any(|(answered, _)| *answered == shard);
+        is_answered.then(|| answer.reports.into_iter().map(|report| report.chat).collect())
     }
 
     /// The events that its sessions were told, in order: by themselves, or with a chat that they gained.

@@ -331,7 +331,7 @@ impl Handler<Job> for ChatActor {
     type Result = ();
 
     fn handle(&mut self, job: Job, ctx: &mut Self::Context) {
-        self.on_the_way.fetch_sub(1, Ordering::AcqRel);
+        self.on_the_way.fetch_sub(1, Ordering::SeqCst);
         if self.is_retired {
             job.give_back();
             return;

@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use scylla::client::pager::QueryPager;
 use switchboard_cluster::Epoch;
 
 use super::error::{pager_error, shape_error, write_error};
@@ -44,28 +45,43 @@ impl Indexes for CqlStore {
             }
             None => session.execute_iter(statement, (owner, bucket, position, id)).await,
         };
-        let mut stream =
-            pager.map_err(pager_error)?.rows_stream::<(i64, String, Bytes)>().map_err(shape_error)?;
-        let mut rows = Vec::new();
-        while rows.len() < scan.limit {
-            let Some((position, id, mut body)) = stream.try_next().await.map_err(next_row_error)? else {
-                break;
-            };
-            if body.len() < VERSION {
-                return Err(StoreError::corrupt("an index row"));
-            }
-            let body = body.split_off(VERSION);
-            if !body.is_empty() {
-                rows.push(IndexRow { position, id, body });
-            }
-        }
-        Ok(rows)
+        rows_of(pager.map_err(pager_error)?, scan.limit).await
+    }
+
+    async fn scan_buckets(
+        &self,
+        table: IndexTable,
+        owner: i64,
+        buckets: &[String],
+    ) -> Result<Vec<IndexRow>, StoreError> {
+        let statement = self.inner.statements.indexes(table).buckets.clone();
+        let pager = self.inner.session.execute_iter(statement, (owner, buckets)).await;
+        rows_of(pager.map_err(pager_error)?, usize::MAX).await
     }
 
     /// Timers and decisions expire by the table's time to live: deleting them would only add tombstones.
     async fn retire_bucket(&self, _table: IndexTable, _owner: i64, _bucket: &str) -> Result<(), StoreError> {
         Ok(())
     }
+}
+
+/// The rows that are not gone, at most so many.
+async fn rows_of(pager: QueryPager, limit: usize) -> Result<Vec<IndexRow>, StoreError> {
+    let mut stream = pager.rows_stream::<(i64, String, Bytes)>().map_err(shape_error)?;
+    let mut rows = Vec::new();
+    while rows.len() < limit {
+        let Some((position, id, mut body)) = stream.try_next().await.map_err(next_row_error)? else {
+            break;
+        };
+        if body.len() < VERSION {
+            return Err(StoreError::corrupt("an index row"));
+        }
+        let body = body.split_off(VERSION);
+        if !body.is_empty() {
+            rows.push(IndexRow { position, id, body });
+        }
+    }
+    Ok(rows)
 }
 
 impl Inner {

@@ -103,8 +103,10 @@ impl OwnershipTables for CqlStore {
     }
 
     async fn shard_rows(&self, shards: &[Shard]) -> Result<Vec<(Shard, ShardRow)>, TableError> {
+        // What was finished before is at a quorum: nothing has to be settled.
+        let statement = &self.inner.statements.ownership.shard;
         let reads = shards.iter().map(|shard| async {
-            let row = self.inner.read_shard(shard.0 as i32).await?;
+            let row = self.inner.read_shard(statement, shard.0 as i32).await?;
             Ok::<_, StoreError>(row.map(|row| (*shard, row)))
         });
         // Collected first: a stream over borrowing closures would tie the future to their lifetimes.
@@ -144,7 +146,7 @@ impl Inner {
             let stands = match sent {
                 Sent::Answered(answer) if answer.applied => return Ok(ClaimOutcome::Won),
                 Sent::Answered(answer) => standing(&answer)?,
-                Sent::Unknown(_) => self.settle(|| self.read_shard(shard)).await?,
+                Sent::Unknown(_) => self.settle(|| self.read_shard(&statements.shard_serial, shard)).await?,
             };
             attempt += 1;
             // A row names its claimer, so a claim whose answer was lost is recognised as one's own.
@@ -160,8 +162,11 @@ impl Inner {
         }
     }
 
-    async fn read_shard(&self, shard: i32) -> Result<Option<ShardRow>, StoreError> {
-        let statement = &self.statements.ownership.read_shard;
+    async fn read_shard(
+        &self,
+        statement: &PreparedStatement,
+        shard: i32,
+    ) -> Result<Option<ShardRow>, StoreError> {
         let result = self.session.execute_unpaged(statement, (shard,)).await.map_err(read_error)?;
         let rows = result.into_rows_result().map_err(shape_error)?;
         let row = rows.maybe_first_row::<(Uuid, i64)>().map_err(shape_error)?;

@@ -46,6 +46,8 @@ pub(super) struct CellStatements {
 /// Of one index table.
 pub(super) struct IndexStatements {
     pub(super) write: PreparedStatement,
+    /// Whole buckets, in no order.
+    pub(super) buckets: PreparedStatement,
     ascending: Scans,
     descending: Scans,
 }
@@ -80,7 +82,8 @@ pub(super) struct OwnershipStatements {
     pub(super) forget: PreparedStatement,
     pub(super) is_fenced: PreparedStatement,
     pub(super) shards: PreparedStatement,
-    pub(super) read_shard: PreparedStatement,
+    pub(super) shard: PreparedStatement,
+    pub(super) shard_serial: PreparedStatement,
     pub(super) claim_new: PreparedStatement,
     pub(super) claim: PreparedStatement,
 }
@@ -227,8 +230,11 @@ impl<'a> Preparer<'a> {
                  AND ({position}, {id}) >= (?, ?){upper} ORDER BY {position} {order}, {id} {order}"
             )
         };
+        let buckets =
+            format!("SELECT {position}, {id}, state FROM {{}}.{name} WHERE {owner} = ? AND {bucket} IN ?");
         Ok(IndexStatements {
             write: self.write(&write).await?,
+            buckets: self.read(&buckets, SMALL_PAGE).await?,
             ascending: Scans {
                 bounded: self.read(&scan(true, "ASC"), SMALL_PAGE).await?,
                 open: self.read(&scan(false, "ASC"), SMALL_PAGE).await?,
@@ -280,7 +286,8 @@ impl<'a> Preparer<'a> {
                 .await?,
             is_fenced: self.read("SELECT fenced FROM {}.incarnations WHERE incarnation = ?", 1).await?,
             shards: self.read("SELECT shard, owner, epoch FROM {}.shards", SMALL_PAGE).await?,
-            read_shard: self.read_serial(shard).await?,
+            shard: self.read(shard, 1).await?,
+            shard_serial: self.read_serial(shard).await?,
             claim_new: self
                 .conditional("INSERT INTO {}.shards (shard, owner, epoch) VALUES (?, ?, ?) IF NOT EXISTS")
                 .await?,

@@ -53,7 +53,7 @@ use self::transaction::Transaction;
 use self::writer::{Gauges, Job};
 use super::{
     Append, AppendError, Cas, CasTables, Cell, CellKey, CellTable, EventLog, Failure, Health, IndexRow,
-    IndexScan, IndexTable, IndexWrite, Indexes, LogKey, Pulse, Row, StoreError,
+    IndexScan, IndexTable, IndexWrite, Indexes, LogKey, Order, Pulse, Row, StoreError,
 };
 use crate::domain::id::LicenseId;
 
@@ -224,6 +224,24 @@ impl Indexes for EmbeddedStore {
 
     async fn scan_index(&self, scan: IndexScan) -> Result<Vec<IndexRow>, StoreError> {
         self.read_blocking(move |data| reads::scan(data, &scan)).await
+    }
+
+    async fn scan_buckets(
+        &self,
+        table: IndexTable,
+        owner: i64,
+        buckets: &[String],
+    ) -> Result<Vec<IndexRow>, StoreError> {
+        let whole = |bucket: &String| IndexScan::bucket(table, owner, bucket, Order::Ascending, usize::MAX);
+        let scans: Vec<IndexScan> = buckets.iter().map(whole).collect();
+        self.read_blocking(move |data| {
+            let mut rows = Vec::new();
+            for scan in &scans {
+                rows.extend(reads::scan(data, scan)?);
+            }
+            Ok(rows)
+        })
+        .await
     }
 
     async fn retire_bucket(&self, table: IndexTable, owner: i64, bucket: &str) -> Result<(), StoreError> {

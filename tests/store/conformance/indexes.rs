@@ -53,6 +53,21 @@ async fn fill(s: &Setting) {
     put(s, EPOCH, writes).await;
 }
 
+pub(super) async fn several_buckets_are_read_at_once(s: Setting) {
+    fill(&s).await;
+    let gone = IndexWrite { body: Bytes::new(), ..write(&s, "c", 2, "gone", 2, "") };
+    put(&s, EPOCH, vec![write(&s, "c", 1, "a", 1, "x"), gone, write(&s, "d", 1, "a", 1, "x")]).await;
+    let buckets = ["b", "c", "empty"].map(str::to_owned);
+    let rows = s.store.scan_buckets(TABLE, s.license.0, &buckets).await.expect("a scan");
+    let mut found: Vec<(i64, String)> = rows.into_iter().map(|row| (row.position, row.id)).collect();
+    found.sort_unstable();
+    let mut wanted = owned(&PLACES);
+    wanted.push((1, "a".to_owned()));
+    wanted.sort_unstable();
+    assert_eq!(found, wanted);
+    assert!(s.store.scan_buckets(TABLE, s.license.0, &[]).await.expect("a scan").is_empty());
+}
+
 pub(super) async fn rows_are_scanned_in_both_orders(s: Setting) {
     fill(&s).await;
     let mut wanted = owned(&PLACES);

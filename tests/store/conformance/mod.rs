@@ -60,6 +60,7 @@ cases! {
     cells::cells_are_listed_in_byte_order_by_pages,
     cells::tables_and_licenses_do_not_mix,
     indexes::rows_are_scanned_in_both_orders,
+    indexes::several_buckets_are_read_at_once,
     indexes::a_scan_is_bounded_by_positions_and_goes_on_after_a_row,
     indexes::gone_rows_are_skipped_and_do_not_count,
     indexes::the_later_version_stands_whatever_arrives_last,

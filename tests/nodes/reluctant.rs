@@ -1,0 +1,180 @@
+//! A store that several nodes of this process use, and that does not read one chat for as long as it is told so.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use switchboard::domain::id::{ChatId, LicenseId};
+use switchboard::store::{
+    Append, AppendError, Cas, CasTables, Cell, CellKey, CellTable, EventLog, Failure, Health, IndexRow,
+    IndexScan, IndexTable, IndexWrite, Indexes, LogKey, Pulse, Row, Store, StoreError,
+};
+use switchboard_cluster::{
+    Claim, ClaimOutcome, Epoch, Incarnation, Layout, Member, OwnershipTables, Shard, ShardRow, TableError,
+};
+use tokio::sync::watch;
+
+/// Passes everything on, but for the reading of the chat that it keeps to itself, and that its tables are in memory:
+/// other nodes change them.
+pub(crate) struct Reluctant {
+    store: Arc<dyn Store>,
+    kept: Mutex<Option<ChatId>>,
+    refusals: watch::Sender<u64>,
+}
+
+impl Reluctant {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, kept: Mutex::default(), refusals: watch::Sender::default() }
+    }
+
+    /// Which chat cannot be read from now on.
+    pub(crate) fn keep(&self, chat: Option<ChatId>) {
+        *self.kept.lock() = chat;
+    }
+
+    /// Waits until the chat was asked for, and refused, so often.
+    pub(crate) async fn refused(&self, times: u64) {
+        let mut refusals = self.refusals.subscribe();
+        refusals.wait_for(|refusals| *refusals >= times).await.expect("the store is there");
+    }
+}
+
+#[async_trait]
+impl EventLog for Reluctant {
+    async fn append(&self, append: Append) -> Result<(), AppendError> {
+        self.store.append(append).await
+    }
+
+    async fn read(
+        &self,
+        log: &LogKey,
+        from: u64,
+        to: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.store.read(log, from, to, limit).await
+    }
+
+    async fn tail(&self, log: &LogKey, max_rows: usize) -> Result<Vec<Row>, StoreError> {
+        self.store.tail(log, max_rows).await
+    }
+}
+
+#[async_trait]
+impl CasTables for Reluctant {
+    async fn read_cell(&self, key: &CellKey) -> Result<Option<Bytes>, StoreError> {
+        let is_kept = self.kept.lock().as_ref().is_some_and(|chat| chat.as_str() == key.id);
+        if key.table == CellTable::Chats && is_kept {
+            self.refusals.send_modify(|refusals| *refusals += 1);
+            return Err(StoreError::Unavailable(Arc::new(std::io::Error::other("kept"))));
+        }
+        self.store.read_cell(key).await
+    }
+
+    async fn cas(
+        &self,
+        key: &CellKey,
+        expected: Option<Bytes>,
+        new: Option<Bytes>,
+    ) -> Result<Cas, StoreError> {
+        self.store.cas(key, expected, new).await
+    }
+
+    async fn list_cells(
+        &self,
+        table: CellTable,
+        license: LicenseId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Cell>, StoreError> {
+        self.store.list_cells(table, license, after, limit).await
+    }
+}
+
+#[async_trait]
+impl Indexes for Reluctant {
+    async fn write_index(&self, epoch: Epoch, writes: Vec<IndexWrite>) -> Result<(), StoreError> {
+        self.store.write_index(epoch, writes).await
+    }
+
+    async fn scan_index(&self, scan: IndexScan) -> Result<Vec<IndexRow>, StoreError> {
+        self.store.scan_index(scan).await
+    }
+
+    async fn scan_buckets(
+        &self,
+        table: IndexTable,
+        owner: i64,
+        buckets: &[String],
+    ) -> Result<Vec<IndexRow>, StoreError> {
+        self.store.scan_buckets(table, owner, buckets).await
+    }
+
+    async fn retire_bucket(&self, table: IndexTable, owner: i64, bucket: &str) -> Result<(), StoreError> {
+        self.store.retire_bucket(table, owner, bucket).await
+    }
+}
+
+#[async_trait]
+impl Health for Reluctant {
+    async fn check(&self) -> Result<(), StoreError> {
+        self.store.check().await
+    }
+
+    fn failed(&self) -> watch::Receiver<Option<Failure>> {
+        self.store.failed()
+    }
+
+    fn pulse(&self) -> Pulse {
+        self.store.pulse()
+    }
+}
+
+#[async_trait]
+impl OwnershipTables for Reluctant {
+    async fn agree_layout(&self, wanted: Layout) -> Result<Layout, TableError> {
+        self.store.agree_layout(wanted).await
+    }
+
+    async fn members(&self) -> Result<Vec<Member>, TableError> {
+        self.store.members().await
+    }
+
+    async fn join(&self, member: Member) -> Result<(), TableError> {
+        self.store.join(member).await
+    }
+
+    async fn vote(
+        &self,
+        accused: Incarnation,
+        voter: Incarnation,
+        against: bool,
+    ) -> Result<Vec<Incarnation>, TableError> {
+        self.store.vote(accused, voter, against).await
+    }
+
+    async fn fence(&self, incarnation: Incarnation) -> Result<(), TableError> {
+        self.store.fence(incarnation).await
+    }
+
+    async fn forget(&self, incarnation: Incarnation) -> Result<(), TableError> {
+        self.store.forget(incarnation).await
+    }
+
+    async fn is_valid(&self, incarnation: Incarnation) -> Result<bool, TableError> {
+        self.store.is_valid(incarnation).await
+    }
+
+    async fn shards(&self) -> Result<Vec<(Shard, ShardRow)>, TableError> {
+        self.store.shards().await
+    }
+
+    async fn shard_rows(&self, shards: &[Shard]) -> Result<Vec<(Shard, ShardRow)>, TableError> {
+        self.store.shard_rows(shards).await
+    }
+
+    async fn claim(&self, claims: &[Claim]) -> Result<Vec<ClaimOutcome>, TableError> {
+        self.store.claim(claims).await
+    }
+}
