@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use rustix::process::Signal;
 
-use super::fleet::{Fleet, send};
+use super::database::Database;
+use super::fleet::Fleet;
 use crate::bench::dice::Dice;
 use crate::bench::error::BenchError;
 
@@ -32,6 +33,9 @@ pub(super) enum Fault {
     Freeze,
     /// SIGTERM; started again at once.
     Drain,
+    /// All its shards go to others while it goes on serving its clients; started again when that is over. No client has a
+    /// reason to come again, so what is seen is what moving a chat costs.
+    HandOver,
     /// SIGKILL in the middle of a drain.
     KillDuringDrain,
     /// SIGKILL of one node, and a stop of another while it takes over.
@@ -42,6 +46,8 @@ pub(super) enum Fault {
     OneWay,
     /// A process of the store stands still for some seconds.
     FreezeStore,
+    /// SIGKILL of one of the store's processes, of which there are enough; started again as it was started before.
+    KillStore,
 }
 
 impl Fault {
@@ -51,27 +57,38 @@ impl Fault {
             Self::Kill => "kill",
             Self::Freeze => "freeze and thaw",
             Self::Drain => "drain",
+            Self::HandOver => "hand-over of all shards",
             Self::KillDuringDrain => "kill during a drain",
             Self::StopNewOwner => "stop of the new owner",
             Self::Partition => "partition of a node",
             Self::OneWay => "partition one way",
             Self::FreezeStore => "freeze of the store",
+            Self::KillStore => "kill of a store's node",
         }
     }
 
     /// The kinds that can be done here.
-    pub(super) fn all(has_store: bool) -> Vec<Self> {
-        let all = Self::value_variants().iter().copied();
-        all.filter(|fault| has_store || *fault != Self::FreezeStore).collect()
+    pub(super) fn all(database: &Database) -> Vec<Self> {
+        Self::value_variants().iter().copied().filter(|fault| fault.can_be(database)).collect()
+    }
+
+    /// Whether there is what it is inflicted on.
+    pub(super) fn can_be(self, database: &Database) -> bool {
+        match self {
+            Self::FreezeStore => database.len() > 0,
+            Self::KillStore => database.outlives_one(),
+            _ => true,
+        }
     }
 
     /// Does it, waits as long as it takes, and heals; the cluster may still be recovering afterwards.
     pub(super) async fn inflict(
         self,
         fleet: &mut Fleet,
-        store: &[u32],
+        database: &mut Database,
         dice: &mut Dice,
-    ) -> Result<(), BenchError> {
+    ) -> Result<Deed, BenchError> {
+        let mut deed = Deed::default();
         let victim = pick(dice, fleet.len());
         let other = (victim + 1 + pick(dice, fleet.len() - 1)) % fleet.len();
         tracing::info!(fault = self.name(), node = fleet.name(victim), "a fault begins");
@@ -93,6 +110,10 @@ impl Fault {
                 if !status.success() {
                     return Err(BenchError::Start(format!("a drain ended with {status}")));
                 }
+            }
+            Self::HandOver => {
+                deed.seen = fleet.give_away(victim).await?;
+                deed.idle = Some(victim);
             }
             Self::KillDuringDrain => {
                 fleet.signal(victim, Signal::TERM)?;
@@ -119,14 +140,28 @@ impl Fault {
                 fleet.wires.heal();
             }
             Self::FreezeStore => {
-                let process = store[pick(dice, store.len())];
-                send(process, Signal::STOP)?;
+                let process = pick(dice, database.len());
+                database.signal(process, Signal::STOP)?;
                 tokio::time::sleep(STORE_FREEZE).await;
-                send(process, Signal::CONT)?;
+                database.signal(process, Signal::CONT)?;
+                deed.seen = u64::from(database.outlives_one());
+            }
+            Self::KillStore => {
+                database.kill(pick(dice, database.len()), AWAY).await?;
+                deed.seen = 1;
             }
         }
-        Ok(())
+        Ok(deed)
     }
+}
+
+/// What a fault did that no client may feel.
+#[derive(Default)]
+pub(super) struct Deed {
+    /// Shards that were given away, or processes of the store that were away while others went on.
+    pub(super) seen: u64,
+    /// The node that has no shards any more, and takes none until it is started again.
+    pub(super) idle: Option<usize>,
 }
 
 /// One of so many.
@@ -142,6 +177,8 @@ pub(super) struct Inflicted {
     pub(super) until: Instant,
     /// Requests that got no good answer meanwhile.
     pub(super) disturbed: u64,
+    /// What was seen of it though no client may feel it; see [`Deed`].
+    pub(super) seen: u64,
 }
 
 impl Inflicted {

@@ -175,6 +175,35 @@ impl Fleet {
         }
     }
 
+    /// Has a node give all its shards away, as an operator would, and waits until they are gone. Gives their number.
+    pub(super) async fn give_away(&self, number: usize) -> Result<u64, BenchError> {
+        let node = &self.nodes[number];
+        let shards = async || figure(node.port, "switchboard_cluster_shards").await;
+        let before = shards().await?;
+        self.operate(&node.folder, &["cluster", "drain", &node.name]).await?;
+        let until = Instant::now() + END;
+        while shards().await? > 0 {
+            if Instant::now() > until {
+                return Err(BenchError::Start(format!(
+                    "{} did not give its shards away in {END:?}",
+                    node.name
+                )));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(before)
+    }
+
+    /// Ends a node in order, and starts it again.
+    pub(super) async fn restart(&mut self, number: usize) -> Result<(), BenchError> {
+        self.signal(number, Signal::TERM)?;
+        let status = self.ended(number).await?;
+        if !status.success() {
+            return Err(BenchError::Start(format!("{} ended with {status}", self.name(number))));
+        }
+        self.wait_until_ready().await
+    }
+
     /// Starts again what ended by itself, as an operator's supervisor would.
     pub(super) fn supervise(&mut self) -> Result<(), BenchError> {
         for number in 0..self.nodes.len() {
@@ -292,6 +321,17 @@ async fn is_ready(port: u16) -> bool {
     let Ok(client) = client else { return false };
     let answer = client.get(format!("http://127.0.0.1:{port}/readyz")).send().await;
     answer.is_ok_and(|answer| answer.status().is_success())
+}
+
+/// A figure of a node's `/metrics`.
+async fn figure(port: u16, name: &str) -> Result<u64, BenchError> {
+    let answer = reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await;
+    let text = match answer {
+        Ok(answer) => answer.text().await.unwrap_or_default(),
+        Err(_) => String::new(),
+    };
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.ok_or_else(|| BenchError::Start(format!("/metrics has no {name}")))
 }
 
 /// The last lines of a log.

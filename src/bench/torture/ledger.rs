@@ -20,6 +20,8 @@ pub(super) struct Effect {
     pub(super) times: u64,
     /// Requests without a good answer while it lasted.
     pub(super) disturbed: u64,
+    /// What was seen of it though no client may feel it: shards that were given away, processes of the store that were away.
+    pub(super) seen: u64,
     /// The longest silence of each chat, each time.
     pub(super) gaps: Vec<Duration>,
 }
@@ -65,7 +67,7 @@ impl Ledger {
         if a_minute < FEWEST_A_MINUTE {
             faults.push(format!("only {a_minute:.0} messages a minute were acknowledged"));
         }
-        let is_felt = |effect: &Effect| effect.disturbed > 0 || effect.gap(1.0) >= FELT;
+        let is_felt = |effect: &Effect| effect.disturbed > 0 || effect.seen > 0 || effect.gap(1.0) >= FELT;
         let silent = self.effects.iter().filter(|(_, effect)| !is_felt(effect));
         faults.extend(silent.map(|(fault, _)| format!("{} had no effect that was seen", fault.name())));
         if self.effects.is_empty() {
@@ -92,7 +94,7 @@ impl fmt::Display for Ledger {
         )?;
         writeln!(f, "{:<24}{:>6}{:>12}{:>26}", "fault", "times", "disturbed", "silence p50 / p99 / max s")?;
         for (fault, effect) in &self.effects {
-            let gaps = format!("{:.1} / {:.1} / {:.1}", effect.gap(0.5), effect.gap(0.99), effect.gap(1.0));
+            let gaps = format!("{:.2} / {:.2} / {:.2}", effect.gap(0.5), effect.gap(0.99), effect.gap(1.0));
             writeln!(f, "{:<24}{:>6}{:>12}{gaps:>26}", fault.name(), effect.times, effect.disturbed)?;
         }
         Ok(())
@@ -104,7 +106,8 @@ mod tests {
     use super::*;
 
     fn good() -> Ledger {
-        let effect = Effect { times: 1, disturbed: 3, gaps: vec![Duration::from_secs(2)] };
+        let effect =
+            Effect { times: 1, disturbed: 3, gaps: vec![Duration::from_secs(2)], ..Effect::default() };
         Ledger {
             time: Duration::from_secs(60),
             findings: Findings { acknowledged: 5_000, stored: 5_000, ..Findings::default() },

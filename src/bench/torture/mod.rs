@@ -4,6 +4,7 @@
 //! acknowledged; faults come one after the other. In the end `judge` compares what senders and listeners were told with
 //! what the public API shows, and the `ledger` says what it came to. Nothing here knows the server's inside.
 
+mod database;
 mod fault;
 mod fleet;
 mod judge;
@@ -27,7 +28,8 @@ use super::dice::Dice;
 use super::error::BenchError;
 use super::talk::stored;
 use super::target::Target;
-use fault::{Inflicted, pick};
+use database::Database;
+use fault::{Fault, Inflicted, pick};
 use fleet::Fleet;
 use judge::judge;
 use ledger::Ledger;
@@ -78,6 +80,9 @@ async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
     let folder = args.scratch.clone().unwrap_or_else(std::env::temp_dir).join(&keyspace);
     std::fs::create_dir_all(&folder).map_err(BenchError::file(&folder))?;
     let scratch = Scratch(folder, args.keep);
+    let mut database =
+        Database::new(&args.store_pids, &args.contact_points, args.replication_factor, &scratch.0);
+    let faults = faults(args, &database)?;
     let (mut fleet, credentials) = Fleet::start(program, args, &scratch.0, keyspace).await?;
     let target = Arc::new(Target::new(fleet.urls(), credentials, None)?);
     let tally = Arc::new(Tally::default());
@@ -90,7 +95,7 @@ async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
         talking.spawn(pair.talk(is_over.clone()));
     }
     let begin = Instant::now();
-    let inflicted = inflict(&mut fleet, args, seed, &logs, &tally).await;
+    let inflicted = inflict(&mut fleet, &mut database, &faults, (args.time(), seed), &logs, &tally).await;
     let time = begin.elapsed();
     is_over.store(true, Ordering::Release);
     let pairs = talking.join_all().await;
@@ -113,11 +118,22 @@ async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
     Ok(ledger)
 }
 
+/// The kinds of faults that are inflicted: those that were chosen, else all that can be.
+fn faults(args: &TortureArgs, database: &Database) -> Result<Vec<Fault>, BenchError> {
+    if args.faults.iter().any(|fault| !fault.can_be(database)) {
+        return Err(BenchError::Usage(
+            "faults of the store need --store-pids; its kill needs three, and --replication-factor 3",
+        ));
+    }
+    Ok(if args.faults.is_empty() { Fault::all(database) } else { args.faults.clone() })
+}
+
 /// Faults, each after the last one was healed, until the time is over; each kind once before any comes again.
 async fn inflict(
     fleet: &mut Fleet,
-    args: &TortureArgs,
-    seed: u64,
+    database: &mut Database,
+    faults: &[Fault],
+    (time, seed): (Duration, u64),
     logs: &[Arc<PairLog>],
     tally: &Tally,
 ) -> Result<Vec<Inflicted>, BenchError> {
@@ -125,19 +141,22 @@ async fn inflict(
     let begin = Instant::now();
     let mut inflicted = Vec::new();
     let mut left = Vec::new();
-    while begin.elapsed() < args.time() {
+    while begin.elapsed() < time {
         tokio::time::sleep(CALM).await;
         if left.is_empty() {
-            left = args.faults();
+            left.extend_from_slice(faults);
         }
         let fault = left.swap_remove(pick(&mut dice, left.len()));
         let (from, before) = (Instant::now(), tally.disturbed.load(Ordering::Relaxed));
-        fault.inflict(fleet, &args.store_pids, &mut dice).await?;
+        let deed = fault.inflict(fleet, database, &mut dice).await?;
         let healed = Instant::now();
         fleet.wait_until_ready().await?;
         go_on(logs, healed).await?;
         let disturbed = tally.disturbed.load(Ordering::Relaxed) - before;
-        inflicted.push(Inflicted { fault, from, until: Instant::now(), disturbed });
+        inflicted.push(Inflicted { fault, from, until: Instant::now(), disturbed, seen: deed.seen });
+        if let Some(node) = deed.idle {
+            fleet.restart(node).await?;
+        }
     }
     Ok(inflicted)
 }
@@ -195,5 +214,6 @@ fn enter(ledger: &mut Ledger, inflicted: &[Inflicted], logs: &[Arc<PairLog>]) {
         let effect = ledger.effects.entry(one.fault).or_default();
         effect.times += 1;
         effect.disturbed += one.disturbed;
+        effect.seen += one.seen;
     }
 }

@@ -36,11 +36,12 @@ pub struct TortureArgs {
     pub(super) seed: Option<u64>,
     /// Kinds of faults [default: all that can be done]
     #[arg(long, value_enum, value_delimiter = ',')]
-    faults: Vec<Fault>,
+    pub(super) faults: Vec<Fault>,
     /// Clients come through HAProxy (the program `haproxy` has to be there), not to a node each in turn
     #[arg(long)]
     pub(super) haproxy: bool,
-    /// Processes of the CQL store that may be frozen for some seconds, one at a time
+    /// Processes of the CQL store that may be frozen for some seconds, one at a time. If there are three or more, with as
+    /// many copies, one may also be killed; it is started again as it was, and then ends with this program
     #[arg(long, value_name = "PID", value_delimiter = ',')]
     pub(super) store_pids: Vec<u32>,
     /// Setting of the nodes, as chat.passivate_after=1s
@@ -55,14 +56,6 @@ pub struct TortureArgs {
 }
 
 impl TortureArgs {
-    /// The kinds of faults that are inflicted.
-    pub(super) fn faults(&self) -> Vec<Fault> {
-        match self.faults.is_empty() {
-            true => Fault::all(!self.store_pids.is_empty()),
-            false => self.faults.clone(),
-        }
-    }
-
     /// How long faults go on.
     pub(super) fn time(&self) -> Duration {
         Duration::from_secs(self.seconds)
