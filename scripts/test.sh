@@ -60,6 +60,7 @@ needed=(
   "openssl openssl"
   "strace strace"
   "haproxy haproxy"
+  "nginx nginx-light"
   "ip iproute2"
 )
 missing=()

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::harness::{Cluster, LONG, Server, until};
 
@@ -14,15 +16,15 @@ use crate::harness::{Cluster, LONG, Server, until};
 const CHATS: usize = 8;
 
 /// Somebody who uses the Web API of any node.
-struct Agent {
+pub(crate) struct Agent {
     pat: String,
     token: String,
 }
 
 impl Agent {
     /// The answer of a method; the error's body where it is refused.
-    async fn tries(&self, server: &Server, action: &str, body: &Value) -> Result<Value, Value> {
-        let url = format!("{}/v3.6/agent/action/{action}", server.url);
+    pub(crate) async fn tries(&self, url: &str, action: &str, body: &Value) -> Result<Value, Value> {
+        let url = format!("{url}/v3.6/agent/action/{action}");
         let request = reqwest::Client::new().post(url).header("Authorization", format!("Basic {}", self.pat));
         let answer =
             request.json(body).send().await.map_err(|error| json!({ "transport": error.to_string() }))?;
@@ -31,20 +33,25 @@ impl Agent {
         if is_fine { Ok(body) } else { Err(body) }
     }
 
-    async fn does(&self, server: &Server, action: &str, body: Value) -> Value {
-        let done = self.tries(server, action, &body).await;
-        done.unwrap_or_else(|error| panic!("{action} on {}: {error}", server.name))
+    pub(crate) async fn does(&self, url: &str, action: &str, body: Value) -> Value {
+        let done = self.tries(url, action, &body).await;
+        done.unwrap_or_else(|error| panic!("{action} on {url}: {error}"))
+    }
+
+    pub(crate) fn login(&self) -> Message {
+        let login = json!({ "action": "login", "payload": { "token": format!("Bearer {}", self.token) } });
+        Message::text(login.to_string())
     }
 
     async fn sends(&self, server: &Server, chat: &str, text: &str) -> String {
         let event = json!({ "type": "message", "text": text, "custom_id": text });
-        let sent = self.does(server, "send_event", json!({ "chat_id": chat, "event": event })).await;
+        let sent = self.does(&server.url, "send_event", json!({ "chat_id": chat, "event": event })).await;
         sent["event_id"].as_str().expect("an id").to_owned()
     }
 
     /// The texts of a chat's messages with their ids, in order.
     async fn reads(&self, server: &Server, chat: &str) -> Vec<(String, String)> {
-        let found = self.does(server, "get_chat", json!({ "chat_id": chat })).await;
+        let found = self.does(&server.url, "get_chat", json!({ "chat_id": chat })).await;
         messages(&found["thread"]["events"])
     }
 }
@@ -55,7 +62,7 @@ fn messages(events: &Value) -> Vec<(String, String)> {
     messages.map(|event| (text(event, "id"), text(event, "text"))).collect()
 }
 
-async fn agent_of(cluster: &Cluster) -> Agent {
+pub(crate) async fn agent_of(cluster: &Cluster) -> Agent {
     let made = cluster.operates(&["license", "create", "--agents", "1"]).await;
     let text = |key: &str| made["agents"][0][key].as_str().expect("a text").to_owned();
     Agent { pat: text("pat"), token: text("token") }
@@ -70,15 +77,12 @@ async fn a_chat_is_the_same_from_every_node_and_survives_the_death_of_its_own() 
     let agent = agent_of(&cluster).await;
 
     // The agent is connected to one node, and hears of their chats on both.
-    let url = a.url.replacen("http", "ws", 1);
-    let (mut socket, _) =
-        tokio_tungstenite::connect_async(format!("{url}/v3.6/agent/rtm/ws")).await.expect("a socket");
-    let login = json!({ "action": "login", "payload": { "token": format!("Bearer {}", agent.token) } });
+    let mut socket = connect(&a.url).await.expect("a socket");
     // Shards may still be on their way; a client tries again.
     let began = Instant::now();
     loop {
-        socket.send(Message::text(login.to_string())).await.expect("sent");
-        let answer = next(&mut socket).await;
+        socket.send(agent.login()).await.expect("sent");
+        let answer = next(&mut socket).await.expect("an answer");
         if answer["success"] == true {
             break;
         }
@@ -89,7 +93,7 @@ async fn a_chat_is_the_same_from_every_node_and_survives_the_death_of_its_own() 
     let mut chats = Vec::new();
     for number in 0..CHATS {
         let node = if number % 2 == 0 { &a } else { &b };
-        let started = agent.does(node, "start_chat", json!({ "active": true })).await;
+        let started = agent.does(&node.url, "start_chat", json!({ "active": true })).await;
         chats.push(started["chat_id"].as_str().expect("an id").to_owned());
     }
     let mut sent = BTreeSet::new();
@@ -104,7 +108,7 @@ async fn a_chat_is_the_same_from_every_node_and_survives_the_death_of_its_own() 
     }
     let mut heard: Vec<String> = Vec::new();
     while heard.len() < sent.len() {
-        let push = next(&mut socket).await;
+        let push = next(&mut socket).await.expect("a push");
         if push["action"] == "incoming_event" && push["payload"]["event"]["type"] == "message" {
             heard.push(push["payload"]["event"]["id"].as_str().expect("an id").to_owned());
         }
@@ -117,21 +121,27 @@ async fn a_chat_is_the_same_from_every_node_and_survives_the_death_of_its_own() 
     for chat in &chats {
         let event = json!({ "type": "message", "text": "after", "custom_id": "after" });
         let send = json!({ "chat_id": chat, "event": event });
-        until("the chat answers again", async || agent.tries(&a, "send_event", &send).await.is_ok()).await;
+        until("the chat answers again", async || agent.tries(&a.url, "send_event", &send).await.is_ok())
+            .await;
         let texts: Vec<String> = agent.reads(&a, chat).await.into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts, ["from a", "from b", "after"]);
     }
 }
 
-async fn next(
-    socket: &mut (
-             impl futures_util::Stream<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin
-         ),
-) -> Value {
+/// A connection to the agents' side.
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+pub(crate) async fn connect(url: &str) -> Result<Socket, Error> {
+    let url = url.replacen("http", "ws", 1);
+    Ok(tokio_tungstenite::connect_async(format!("{url}/v3.6/agent/rtm/ws")).await?.0)
+}
+
+/// The next message; none if the connection is over.
+pub(crate) async fn next(socket: &mut Socket) -> Option<Value> {
     let text = async {
         loop {
-            if let Message::Text(text) = socket.next().await.expect("a frame").expect("a good frame") {
-                return serde_json::from_str(&text).expect("JSON");
+            if let Message::Text(text) = socket.next().await?.ok()? {
+                return Some(serde_json::from_str(&text).expect("JSON"));
             }
         }
     };

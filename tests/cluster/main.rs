@@ -1,9 +1,10 @@
 //! Several real servers on one real Cassandra: who owns the shards when one of them dies, is frozen, or leaves; chats whose
-//! people are on different nodes.
+//! people are on different nodes; nginx before them.
 
 #[path = "../cassandra/mod.rs"]
 mod cassandra;
 mod chats;
 mod harness;
+mod nginx;
 mod orders;
 mod ownership;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::Arbiter;
-use async_trait::async_trait;
 use parking_lot::Mutex;
 use switchboard::actors::barrier::RebuildCall;
 use switchboard::actors::{ActorSettings, Actors, ActorsParts, ChatKey, recovery};
