@@ -219,7 +219,7 @@ impl Actors {
             if !is_ours() {
                 on_the_way.fetch_sub(1, Ordering::SeqCst);
                 // It may have been started just now, after all others of its shard had left.
-                address.do_send(Retire);
+                retire(&address);
                 return Err(Refused::Moved(Box::new(job.call)));
             }
             match address.try_send(job) {
