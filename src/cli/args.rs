@@ -84,7 +84,7 @@ A running server follows the change at once, other nodes within license.poll_eve
 Examples:
   switchboard license set --set chats.queue.limit=50 --set chat.thread_inactivity_timeout=10m
   switchboard license set --set chats.queue.limit=
-  switchboard license set --set 'widget.prechat_form={\"fields\":[{\"type\":\"name\",\"label\":\"Your name\"}]}'
+  switchboard license set --set widget.prechat_form=off --set widget.language=pl
   switchboard license set --new-client --origins https://shop.example
   switchboard license set --client 0123456789abcdef0123456789abcdef --origins https://shop.example
   switchboard license set --remove-client 0123456789abcdef0123456789abcdef";
