@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use switchboard_cluster::Incarnation;
 
-use super::heads::{Entry, Stripe};
+use super::heads::Entry;
 use super::message::{Head, Pushes, Told};
 use super::{Asker, Nodes};
 use crate::actors::chat::missed::{self, Since};
@@ -41,6 +41,31 @@ impl Healing {
         if place > self.to.1 {
             self.to = (thread.clone(), place);
         }
+    }
+}
+
+impl Entry {
+    /// The chat was read up to a place and told that far. Tells what waited as far as it follows; says from where on
+    /// something is missing still, which is behind all that was told by now.
+    fn healed(&mut self, to: (ThreadId, Place), tell: impl Fn(&[Push])) -> Option<Place> {
+        let healing = self.healing.as_mut()?;
+        (self.thread, self.place) = to;
+        while let Some((mark, pushes)) = healing.waiting.pop_front() {
+            match fit(self.place, &mark) {
+                Fit::Known => {}
+                Fit::Passing => tell(&pushes),
+                Fit::Next => {
+                    tell(&pushes);
+                    (self.thread, self.place) = (mark.thread, mark.to);
+                }
+                Fit::Gap => healing.reach(&mark.thread, mark.to),
+            }
+        }
+        if healing.to.1 > self.place {
+            return Some(self.place);
+        }
+        self.healing = None;
+        None
     }
 }
 
@@ -218,41 +243,14 @@ impl Nodes {
                 return;
             };
             let mut stripe = self.heads.stripe(license, &chat);
+            let Some(entry) = stripe.get_mut(&key) else { return };
             self.parts.sessions.deliver(&tenant, &pushes, None);
-            since = Since::Place(to.1);
-            if self.follow_up(&mut stripe, &key, &tenant, to) {
-                return;
+            let tell = |pushes: &[Push]| self.parts.sessions.deliver(&tenant, pushes, None);
+            match entry.healed(to, tell) {
+                Some(place) => since = Since::Place(place),
+                None => return,
             }
         }
-    }
-
-    /// The chat was read up to a place. Tells what waited as far as it follows; true if nothing is missing any more.
-    fn follow_up(
-        &self,
-        stripe: &mut Stripe,
-        key: &(LicenseId, ChatId),
-        license: &Arc<License>,
-        to: (ThreadId, Place),
-    ) -> bool {
-        let Some(entry) = stripe.get_mut(key) else { return true };
-        let Some(healing) = &mut entry.healing else { return true };
-        (entry.thread, entry.place) = to;
-        while let Some((mark, pushes)) = healing.waiting.pop_front() {
-            match fit(entry.place, &mark) {
-                Fit::Known => {}
-                Fit::Passing => self.parts.sessions.deliver(license, &pushes, None),
-                Fit::Next => {
-                    self.parts.sessions.deliver(license, &pushes, None);
-                    (entry.thread, entry.place) = (mark.thread, mark.to);
-                }
-                Fit::Gap => healing.reach(&mark.thread, mark.to),
-            }
-        }
-        if healing.to.1 > entry.place {
-            return false;
-        }
-        entry.healing = None;
-        true
     }
 
     /// Remembers agents' statuses, for a router that takes over.
@@ -269,5 +267,43 @@ impl Nodes {
         if let Some(actors) = self.actors.get() {
             actors.spawn(work);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    const fn place(row: u64) -> Place {
+        Place(1, row)
+    }
+
+    fn mark(from: u64, to: u64) -> Mark {
+        Mark { chat: ChatId::new("chat"), thread: ThreadId::new("thread"), from: place(from), to: place(to) }
+    }
+
+    #[test]
+    fn what_waited_and_was_told_is_not_read_again() {
+        let thread = ThreadId::new("thread");
+        let waiting = [mark(2, 3), mark(5, 6), mark(6, 7), mark(9, 10), mark(10, 11)];
+        let healing = Healing {
+            to: (thread.clone(), place(5)),
+            waiting: waiting.into_iter().map(|mark| (mark, Vec::new())).collect(),
+        };
+        let mut entry = Entry {
+            thread: thread.clone(),
+            place: place(1),
+            at: Timestamp(0),
+            healing: Some(Box::new(healing)),
+        };
+        let told = Cell::new(0);
+        let tell = |_: &[Push]| told.set(told.get() + 1);
+        assert_eq!(entry.healed((thread.clone(), place(5)), tell), Some(place(7)), "8 and 9 are missing");
+        assert_eq!(told.get(), 2, "5 to 7; the others are known, or behind the gap");
+        assert_eq!(entry.healing.as_ref().map(|healing| healing.to.1), Some(place(11)));
+        assert_eq!(entry.healed((thread, place(11)), tell), None);
+        assert!(entry.healing.is_none() && entry.place == place(11));
     }
 }
