@@ -51,8 +51,8 @@ pub(super) struct Turn {
     events: usize,
     /// To be told once it is stored.
     held: Vec<Held>,
-    /// The last of the router's decisions that was settled before the turn; none if the chat was just loaded, when it
-    /// reports whatever it is.
+    /// The last of the router's decisions that was settled before the turn; none while the chat is being loaded, after which
+    /// it reports whatever it is.
     settled: Option<DecisionId>,
     /// What the router knows: the chat as it was before the first change that can matter to it. None if there was none.
     routing: Option<RoutingView>,
@@ -141,9 +141,11 @@ impl Turn {
         };
         if fresh {
             self.loaded(&state);
-        } else {
-            self.settled = Some(state.settled);
+            // Before anybody is answered: whoever loads a shard's chats takes an answer for a sign that the router's book
+            // has the chat.
+            self.report(&state);
         }
+        self.settled = Some(state.settled);
         self.misses_customer = fresh && self.is_restart();
         if self.misses_customer && Box::pin(self.miss_customer(&mut state)).await.is_err() {
             fail(jobs.into_iter().map(|job| job.reply), &AskError::Stopped);
