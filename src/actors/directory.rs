@@ -476,7 +476,8 @@ impl Actors {
 }
 
 /// Ends a chat's actor. Beside the mailbox's bound, which would refuse it when the actor has the most to give back: one
-/// message in the life of an actor, so the mailbox is bounded all the same.
+/// message in the life of an actor, and one for each call that met a shard that was just closed, of which sessions have a
+/// bounded number under way.
 fn retire(actor: &Addr<ChatActor>) {
     actor.do_send(Retire);
 }

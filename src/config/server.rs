@@ -25,6 +25,7 @@ const CREDENTIALS_FILE: Key<Maybe<FilePath>> = key("server.credentials_file", ""
 const WORKERS: Key<Whole<u32>> = key("server.workers", "0", Whole { min: 0, max: 1_024 });
 const SHARDS: Key<PowerOfTwo> = key("server.shards", "1024", PowerOfTwo { min: 256, max: 4_096 });
 const DRAIN_TIMEOUT: Key<super::kind::Span> = key("server.drain_timeout", "30s", span(0, 3_600_000));
+const KEEP_ALIVE: Key<super::kind::Span> = key("server.keep_alive", "75s", span(1_000, 3_600_000));
 const TLS_CERT: Key<Maybe<FilePath>> = key("tls.cert", "", Maybe(FilePath));
 const TLS_KEY: Key<Maybe<FilePath>> = key("tls.key", "", Maybe(FilePath));
 const NODE_LISTEN: Key<Maybe<Address>> = key("node.listen", "", Maybe(Address));
@@ -78,6 +79,9 @@ pub struct Server {
     pub shards: u32,
     /// How long a stop waits for what is in flight. Too short and requests are cut. Default 30 s.
     pub drain_timeout: Duration,
+    /// How long a connection without a request is kept for the next one. Shorter than a load balancer keeps its own, and
+    /// requests meet a connection that is being closed. Default 75 s: most balancers' is 60 s.
+    pub keep_alive: Duration,
 }
 
 /// `[tls]`
@@ -121,6 +125,7 @@ impl Server {
             workers: workers(reader.get(&WORKERS)),
             shards: reader.get(&SHARDS),
             drain_timeout: reader.get(&DRAIN_TIMEOUT),
+            keep_alive: reader.get(&KEEP_ALIVE),
         }
     }
 

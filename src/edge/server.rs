@@ -62,6 +62,8 @@ pub struct EdgeSettings {
     pub request_timeout: Duration,
     /// A client that takes longer to send a request's head, or its body, is dropped.
     pub head_timeout: Duration,
+    /// How long a connection without a request is kept.
+    pub keep_alive: Duration,
     /// A file that takes longer to come is not taken.
     pub upload_timeout: Duration,
     /// Worker threads.
@@ -124,6 +126,7 @@ where
     let slot: Arc<std::sync::OnceLock<Arc<EdgeContext>>> = Arc::new(std::sync::OnceLock::new());
     let workers = settings.workers;
     let (max_body, head_timeout) = (settings.max_body, settings.head_timeout);
+    let keep_alive = settings.keep_alive;
     let (drain, connections) = (settings.drain_timeout, settings.max_connections);
     let context = slot.clone();
     let factory = move || {
@@ -142,6 +145,7 @@ where
         .workers(workers)
         .max_connections(connections)
         .client_request_timeout(head_timeout)
+        .keep_alive(keep_alive)
         .shutdown_timeout(drain.as_secs())
         .disable_signals()
         .on_connect(on_connect);

@@ -255,6 +255,7 @@ fn edge_settings(config: &Config) -> EdgeSettings {
         max_body: MAX_BODY,
         request_timeout: config.rtm.request_timeout,
         head_timeout: HEAD_TIMEOUT,
+        keep_alive: config.server.keep_alive,
         upload_timeout: UPLOAD_TIMEOUT,
         workers: config.server.workers.unwrap_or_else(cores),
         max_connections: MAX_CONNECTIONS,
