@@ -346,6 +346,11 @@ impl LicenseChange {
         for (name, text) in &self.settings {
             set_override(&mut license.settings, name, text)?;
         }
+        if self.settings.contains_key("auto_access")
+            && let Some(group) = license.unknown_auto_access()
+        {
+            return Err(OperationError::NoGroup(group.0));
+        }
         match &self.client {
             None => {}
             Some(ClientChange::Add { origins, loopback }) => {

@@ -8,6 +8,7 @@
 mod args;
 mod check_config;
 mod cluster;
+mod examples;
 mod license;
 mod migrate;
 mod operate;

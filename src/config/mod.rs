@@ -9,6 +9,7 @@
 //! - A file a section: `server`, `store`, `log`, `chat`, `routing`, `rtm`, `outgoing`.
 //! - `rules` lays a license's own settings over the server's; `overrides` writes them.
 
+mod auto_access;
 mod chat;
 mod fault;
 mod file;

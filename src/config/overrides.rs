@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::auto_access::{AUTO_ACCESS, set_auto_access, shown_auto_access};
 use super::kind::{Key, Kind};
 use super::widget::{set_of_widget, shown_of_widget};
 use super::{chat, routing, units};
@@ -113,6 +114,7 @@ pub fn override_names() -> impl Iterator<Item = &'static str> {
 pub fn set_override(settings: &mut Settings, name: &str, text: &str) -> Result<(), OverrideError> {
     match OVERRIDES.iter().find(|one| one.name == name) {
         Some(found) => (found.write)(settings, text),
+        None if name == AUTO_ACCESS => set_auto_access(settings, text),
         None => set_of_widget(&mut settings.widget, Location::License, name, text)
             .unwrap_or_else(|| Err(OverrideError::Unknown(name.to_owned()))),
     }
@@ -121,7 +123,7 @@ pub fn set_override(settings: &mut Settings, name: &str, text: &str) -> Result<(
 /// What a license has of its own: name and text.
 pub fn shown_overrides(settings: &Settings) -> Vec<(&'static str, String)> {
     let own = OVERRIDES.iter().filter_map(|one| Some((one.name, (one.show)(settings)?)));
-    own.chain(shown_of_widget(&settings.widget)).collect()
+    own.chain(shown_auto_access(settings)).chain(shown_of_widget(&settings.widget)).collect()
 }
 
 fn value<K: Kind>(key: &Key<K>, text: &str) -> Result<Option<K::Value>, OverrideError> {

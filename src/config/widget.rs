@@ -8,7 +8,7 @@ use crate::domain::property_definitions::{Location, Side, check_set};
 use crate::domain::widget::{Form, FormKind, Widget, buttons_fault, is_language, phrases_fault};
 
 /// Bytes of one value: a license is stored as one record.
-const MAX_VALUE: usize = 64 * 1024;
+pub(super) const MAX_VALUE: usize = 64 * 1024;
 
 /// What can be set of a license and of a group alike. The empty text takes it away: a group then follows its license.
 pub const WIDGET_SETTINGS: &[(&str, &str)] = &[
@@ -98,7 +98,8 @@ fn set(widget: &mut Widget, location: Location, name: &str, text: &str) -> Resul
     Ok(())
 }
 
-fn json<T: DeserializeOwned>(name: &str, text: &str, example: &str) -> Result<T, OverrideError> {
+/// A value given as JSON.
+pub(super) fn json<T: DeserializeOwned>(name: &str, text: &str, example: &str) -> Result<T, OverrideError> {
     serde_json::from_str(text)
         .map_err(|error| OverrideError::wrong(name, text, &format!("{example} ({error})")))
 }

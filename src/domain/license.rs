@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::auto_access::AutoAccess;
 use super::event::EventLimits;
 use super::id::{AccountId, AgentId, ClientId, GroupId, LicenseId, OrganizationId};
 use super::routing::GroupSettings;
@@ -258,6 +259,9 @@ pub struct Settings {
     /// `file.max_size`, bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_max_size: Option<u64>,
+    /// Where customers' chats go by the pages that they are on; the first rule that fits counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub auto_access: Vec<AutoAccess>,
     /// What customers' pages show.
     #[serde(skip_serializing_if = "Widget::is_empty")]
     pub widget: Widget,

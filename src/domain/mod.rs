@@ -12,6 +12,7 @@
 //! Everything outside depends on this room; this room depends on nobody (serde's derives aside).
 
 pub mod access;
+pub mod auto_access;
 pub mod change;
 pub mod chat;
 pub mod command;

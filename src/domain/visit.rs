@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::customer::CustomerProfile;
 use super::id::{CustomerId, GroupId};
+use super::license::License;
 use super::time::Timestamp;
 
 /// Who comes back sooner goes on with their visit.
@@ -32,6 +33,9 @@ pub struct CustomerVisits {
     /// The group whose widget they use.
     #[serde(default)]
     pub group: GroupId,
+    /// Where their next chat goes, by the page that they were on when it was last told; empty: nothing says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub auto_access: Vec<GroupId>,
 }
 
 /// One visit.
@@ -123,7 +127,7 @@ pub struct Visitor {
 
 impl CustomerVisits {
     /// A connection logs in.
-    pub fn arrive(&mut self, arrival: &Arrival, at: Timestamp) -> VisitNews {
+    pub fn arrive(&mut self, arrival: &Arrival, license: &License, at: Timestamp) -> VisitNews {
         let moved = arrival.group.is_some_and(|group| group != self.group);
         self.group = arrival.group.unwrap_or(self.group);
         let cut = |text: &Option<String>| text.as_deref().map(|text| cut_off(text, MAX_ADDRESS));
@@ -141,7 +145,7 @@ impl CustomerVisits {
             user_agent: cut(&arrival.user_agent).or(visit.user_agent),
             ..visit
         });
-        let opened = arrival.page.as_ref().is_some_and(|page| self.open_page(page, at));
+        let opened = arrival.page.as_ref().is_some_and(|page| self.open_page(page, license, at));
         match (was_there, moved) {
             (false, _) => VisitNews::Came,
             (true, true) => VisitNews::Moved,
@@ -151,7 +155,8 @@ impl CustomerVisits {
     }
 
     /// They are on a page; true if it is another than before. The same page told again counts once.
-    pub fn open_page(&mut self, page: &NewPage, at: Timestamp) -> bool {
+    pub fn open_page(&mut self, page: &NewPage, license: &License, at: Timestamp) -> bool {
+        self.auto_access = license.auto_access(&page.url);
         let Some(visit) = &mut self.visit else { return false };
         visit.active_at = at;
         let url = cut_off(&page.url, MAX_ADDRESS);
@@ -192,6 +197,7 @@ fn cut_off(text: &str, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::command::testing::demo_license as license;
 
     const START: Timestamp = Timestamp(1_000_000_000);
 
@@ -210,15 +216,15 @@ mod tests {
     #[test]
     fn a_visit_goes_on_for_who_comes_back_soon_and_begins_anew_for_others() {
         let mut visits = CustomerVisits::default();
-        assert_eq!(visits.arrive(&on("/a"), START), VisitNews::Came);
+        assert_eq!(visits.arrive(&on("/a"), &license(), START), VisitNews::Came);
         let another = |url| Arrival { is_another: true, ..on(url) };
-        assert_eq!(visits.arrive(&another("/a"), minutes(1)), VisitNews::Nothing, "a second tab");
-        assert_eq!(visits.arrive(&another("/b"), minutes(2)), VisitNews::PageOpened);
+        assert_eq!(visits.arrive(&another("/a"), &license(), minutes(1)), VisitNews::Nothing, "a second tab");
+        assert_eq!(visits.arrive(&another("/b"), &license(), minutes(2)), VisitNews::PageOpened);
         visits.leave(minutes(3));
-        assert_eq!(visits.arrive(&on("/b"), minutes(32)), VisitNews::Came);
+        assert_eq!(visits.arrive(&on("/b"), &license(), minutes(32)), VisitNews::Came);
         assert_eq!((visits.visits_count, visits.page_views_count), (1, 2));
         visits.leave(minutes(33));
-        assert_eq!(visits.arrive(&on("/b"), minutes(63)), VisitNews::Came);
+        assert_eq!(visits.arrive(&on("/b"), &license(), minutes(63)), VisitNews::Came);
         assert_eq!((visits.visits_count, visits.page_views_count), (2, 3));
         assert_eq!(visits.visit.as_ref().map(|visit| visit.started_at), Some(minutes(63)));
     }
@@ -231,27 +237,48 @@ mod tests {
             is_another: group != 1,
             ..Arrival::default()
         };
-        assert_eq!(visits.arrive(&of(1), START), VisitNews::Came);
+        assert_eq!(visits.arrive(&of(1), &license(), START), VisitNews::Came);
         let more = Arrival { is_another: true, ..Arrival::default() };
-        assert_eq!(visits.arrive(&more, START), VisitNews::Nothing);
-        assert_eq!(visits.arrive(&of(2), START), VisitNews::Moved);
+        assert_eq!(visits.arrive(&more, &license(), START), VisitNews::Nothing);
+        assert_eq!(visits.arrive(&of(2), &license(), START), VisitNews::Moved);
         assert_eq!(visits.group, GroupId(2));
     }
 
     #[test]
     fn pages_and_texts_are_bounded() {
         let mut visits = CustomerVisits::default();
-        visits.arrive(&Arrival::default(), START);
+        visits.arrive(&Arrival::default(), &license(), START);
         for number in 0..3 * LAST_PAGES {
-            assert!(visits.open_page(&page(&format!("/{number}")), START));
+            assert!(visits.open_page(&page(&format!("/{number}")), &license(), START));
         }
         let long = NewPage { url: "ż".repeat(5_000), title: Some("ż".repeat(5_000)) };
-        assert!(visits.open_page(&long, START));
-        assert!(!visits.open_page(&long, START), "the same page told again");
+        assert!(visits.open_page(&long, &license(), START));
+        assert!(!visits.open_page(&long, &license(), START), "the same page told again");
         let pages = &visits.visit.as_ref().expect("a visit").last_pages;
         assert_eq!(pages.len(), LAST_PAGES);
         let last = pages.last().expect("a page");
         assert_eq!((last.url.len(), last.title.len()), (MAX_ADDRESS, MAX_TITLE));
         assert_eq!(visits.page_views_count as usize, 3 * LAST_PAGES + 1);
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_the_page_told_last_says_where_the_next_chat_goes() {
+        let mut license = license();
+        let rule = |groups: &str, url: &str| {
+            format!(
+                r#"{{"access":{{"groups":{groups}}},"conditions":{{"url":{{"values":[{{"value":"{url}"}}]}}}}}}"#
+            )
+        };
+        let rules = format!("[{},{},{}]", rule("[99]", "/gone"), rule("[1]", "/sales"), rule("[0]", "/"));
+        license.settings.auto_access = serde_json::from_str(&rules).expect("rules");
+        let mut visits = CustomerVisits::default();
+        visits.arrive(&on("https://shop.example/sales"), &license, START);
+        assert_eq!(visits.auto_access, [GroupId(1)]);
+        visits.arrive(&Arrival::default(), &license, START);
+        assert_eq!(visits.auto_access, [GroupId(1)], "no page was told");
+        for (url, groups) in [("/about", vec![GroupId::ALL]), ("/gone", vec![]), ("else", vec![])] {
+            visits.open_page(&page(url), &license, START);
+            assert_eq!(visits.auto_access, groups, "{url}");
+        }
     }
 }

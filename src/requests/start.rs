@@ -3,6 +3,7 @@
 use super::error::of_store;
 use super::pipeline::{Call, Requests, payload};
 use crate::actors::ChatKey;
+use crate::domain::access::Access;
 use crate::domain::command::{
     AddUserToChat, Caller, Command, NewThread, NewUser, Reply, ResumeChat, StartChat,
 };
@@ -144,15 +145,33 @@ impl Requests {
         for event in &mut open.events {
             Box::pin(self.settle_file(call.who, event)).await?;
         }
+        let access = match open.access {
+            None => self.auto_access(call).await?,
+            given => given,
+        };
         Ok(NewThread {
             chat_properties: open.properties,
-            access: open.access,
+            access,
             users,
             events: open.events,
             thread_properties: open.thread_properties,
             active: open.active,
             continuous: open.continuous,
         })
+    }
+
+    /// Where a customer's chat goes by the page that they are on.
+    async fn auto_access(&self, call: &Call<'_>) -> Result<Option<Access>, WireError> {
+        let license = &call.who.license;
+        let Identity::Customer { id } = &call.who.identity else { return Ok(None) };
+        if license.settings.auto_access.is_empty() {
+            return Ok(None);
+        }
+        let visits = self.parts.customers.visits(license.id, id).await.map_err(|error| of_store(&error))?;
+        // A group may have been removed since.
+        let group_ids: Vec<_> =
+            visits.auto_access.into_iter().filter(|group| license.has_group(*group)).collect();
+        Ok((!group_ids.is_empty()).then_some(Access { group_ids }))
     }
 
     /// A user named by id; only such as exist in the license.

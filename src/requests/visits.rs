@@ -41,7 +41,7 @@ impl Requests {
         arrival: &Arrival,
     ) -> Result<CustomerVisits, WireError> {
         let now = self.parts.actors.clock().now();
-        let change = |visits: &mut CustomerVisits| visits.arrive(arrival, now);
+        let change = |visits: &mut CustomerVisits| visits.arrive(arrival, license, now);
         let changed = self.parts.customers.change_visits(license.id, customer, change).await;
         let (visits, news) = changed.map_err(|error| of_store(&error))?;
         let news = news.unwrap_or(VisitNews::Nothing);
@@ -78,7 +78,7 @@ impl Requests {
         let id = customer_id(call.who)?;
         let license = &call.who.license;
         let now = self.parts.actors.clock().now();
-        let change = |visits: &mut CustomerVisits| visits.open_page(&page, now);
+        let change = |visits: &mut CustomerVisits| visits.open_page(&page, license, now);
         let changed = self.parts.customers.change_visits(license.id, id, change).await;
         let (visits, opened) = changed.map_err(|error| of_store(&error))?;
         if opened == Some(true) {

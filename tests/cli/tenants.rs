@@ -7,6 +7,9 @@ fn mode(operator: &Operator, file: &str) -> u32 {
     fs::metadata(operator.path().join(file)).expect("a file").permissions().mode() & 0o777
 }
 
+const NOWHERE: &str =
+    r#"auto_access=[{"access":{"groups":[9]},"conditions":{"url":{"values":[{"value":"/"}]}}}]"#;
+
 #[test]
 fn licenses_and_tokens_are_made_without_a_server() {
     let operator = Operator::new();
@@ -88,6 +91,7 @@ fn licenses_are_changed_and_shown() {
             vec!["license", "set", "--license", "1001", "--set", "server.listen=x"],
             "a license has no such setting",
         ),
+        (vec!["license", "set", "--license", "1001", "--set", NOWHERE], "the license has no group 9"),
         (vec!["license", "create", "--origins", "shop.example"], "shop.example is no origin"),
         (
             vec!["token", "create", "--license", "1001", "--agent", "x@example.com"],

@@ -496,7 +496,7 @@ fn visitors_are_told_to_agents_alone() {
         user_agent: Some("Mozilla".to_owned()),
         is_another: false,
     };
-    visits.arrive(&arrival, AT);
+    visits.arrive(&arrival, &fixture::license(), AT);
     let customer = CustomerId::from(CUSTOMER);
     let profile = fixture::profile();
     let visitor = Box::new(Visitor { id: customer.clone(), profile, visits, is_chatting: true });

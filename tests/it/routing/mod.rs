@@ -1,6 +1,7 @@
 //! Who gets a chat, through the real server: clocks, leaving, the queue, explanations.
 
 mod assignment;
+mod auto_access;
 mod clocks;
 mod explain;
 mod figures;
