@@ -126,7 +126,7 @@ impl Writer {
             }
         }
         for (license, (term, at, keep)) in begun {
-            if let Err(error) = forget(&*self.store, license, term, before(at, keep)).await {
+            if let Err(error) = forget(&*self.store, license, term, at.before(keep)).await {
                 tracing::warn!(license.id = %license, %error, "old decisions are kept for another hour");
             }
         }
@@ -178,7 +178,7 @@ pub async fn explain(
     keep: Duration,
     now: Timestamp,
 ) -> Result<Vec<DecisionRecord>, StoreError> {
-    let from = before(now, keep);
+    let from = now.before(keep);
     let hours = (start_of_hour(from)..=now.0).step_by(HOUR_US);
     let reads: Vec<_> = hours
         .map(|hour| {
@@ -205,10 +205,6 @@ const HOUR_US: usize = 60 * period::MINUTE_US as usize;
 
 fn start_of_hour(at: Timestamp) -> i64 {
     at.0 - at.0.rem_euclid(HOUR_US as i64)
-}
-
-fn before(now: Timestamp, keep: Duration) -> Timestamp {
-    Timestamp(now.0.saturating_sub(i64::try_from(keep.as_micros()).unwrap_or(i64::MAX)))
 }
 
 fn of_chat(at: Timestamp, chat: &ChatId) -> String {

@@ -13,6 +13,7 @@ use switchboard_cluster::{Epoch, Incarnation, Ownership, Shard};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::changed::Changed;
 use super::chat::{Answer, AskQuiet, ChatActor, Job, Refused, Retire, Snapshot, Work};
 use super::decisions::Decisions;
 use super::delivery::Delivery;
@@ -92,6 +93,7 @@ pub struct Actors {
     pub(super) reports: Reports,
     pub(super) roll: Roll,
     pub(super) decisions: Decisions,
+    pub(super) changed: Changed,
     /// Where work waits for an owner to be known.
     pub(super) parking: Parking,
     /// Events stored since somebody last asked.
@@ -125,6 +127,7 @@ impl Actors {
             reports: Reports::default(),
             roll: Roll::default(),
             decisions,
+            changed: Changed::default(),
             parking: Parking::default(),
             events: AtomicUsize::new(0),
             thrown_out: Mutex::default(),
@@ -447,6 +450,11 @@ impl Actors {
     /// Wall time.
     pub fn clock(&self) -> &dyn Clock {
         &*self.parts.clock
+    }
+
+    /// The same, to be kept.
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        self.parts.clock.clone()
     }
 
     /// New ids.

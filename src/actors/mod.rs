@@ -13,6 +13,8 @@
 //! answers and pushes. Any other outcome than success stops the actor; the next command starts it from the log.
 
 pub mod barrier;
+pub mod catching_up;
+mod changed;
 pub mod chat;
 pub mod decisions;
 pub mod delivery;

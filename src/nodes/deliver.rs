@@ -15,7 +15,7 @@ impl Delivery for Nodes {
         let asker = self.asker(cause);
         if !self.has_peers() {
             self.notice(license, pushes);
-            self.parts.sessions.deliver(license, pushes, asker);
+            self.parts.sessions.deliver(license, pushes, cause.mark, asker);
             return;
         }
         self.place(license, pushes, cause.mark, asker);

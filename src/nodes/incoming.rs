@@ -14,20 +14,18 @@ use switchboard_cluster::Incarnation;
 use super::heads::Entry;
 use super::message::{Head, Pushes, Told};
 use super::{Asker, Nodes};
-use crate::actors::chat::missed::{self, Since};
+use crate::actors::catching_up::SKEW;
+use crate::actors::chat::missed::{self, Since, Stretch};
 use crate::actors::delivery::{Mark, Place};
 use crate::actors::router::Status;
 use crate::domain::id::{ChatId, LicenseId, ThreadId};
 use crate::domain::license::{AgentKind, License};
 use crate::domain::push::{Push, PushBody};
-use crate::domain::time::Timestamp;
 
 /// What waits for a chat that is being healed; more, and it is read from the log, too.
 const WAITING: usize = 256;
 /// Before a log that could not be read is read again.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How far the clocks of two nodes may differ.
-const SKEW: Duration = Duration::from_secs(5);
 
 /// A chat that is being healed.
 pub(super) struct Healing {
@@ -47,15 +45,15 @@ impl Healing {
 impl Entry {
     /// The chat was read up to a place and told that far. Tells what waited as far as it follows; says from where on
     /// something is missing still, which is behind all that was told by now.
-    fn healed(&mut self, to: (ThreadId, Place), tell: impl Fn(&[Push])) -> Option<Place> {
+    fn healed(&mut self, to: (ThreadId, Place), tell: impl Fn(&Mark, &[Push])) -> Option<Place> {
         let healing = self.healing.as_mut()?;
         (self.thread, self.place) = to;
         while let Some((mark, pushes)) = healing.waiting.pop_front() {
             match fit(self.place, &mark) {
                 Fit::Known => {}
-                Fit::Passing => tell(&pushes),
+                Fit::Passing => tell(&mark, &pushes),
                 Fit::Next => {
-                    tell(&pushes);
+                    tell(&mark, &pushes);
                     (self.thread, self.place) = (mark.thread, mark.to);
                 }
                 Fit::Gap => healing.reach(&mark.thread, mark.to),
@@ -134,7 +132,7 @@ impl Nodes {
     ) {
         self.notice(license, pushes);
         let Some(mark) = mark else {
-            self.parts.sessions.deliver(license, pushes, asker);
+            self.parts.sessions.deliver(license, pushes, None, asker);
             return;
         };
         let mut stripe = self.heads.stripe(license.id, &mark.chat);
@@ -158,11 +156,11 @@ impl Nodes {
         }
         match fit(entry.place, mark) {
             Fit::Known => {}
-            Fit::Passing => self.parts.sessions.deliver(license, pushes, asker),
+            Fit::Passing => self.parts.sessions.deliver(license, pushes, Some(mark), asker),
             Fit::Next => {
                 entry.place = mark.to;
                 entry.thread = mark.thread.clone();
-                self.parts.sessions.deliver(license, pushes, asker);
+                self.parts.sessions.deliver(license, pushes, Some(mark), asker);
             }
             Fit::Gap => {
                 let since = Since::Place(entry.place);
@@ -193,7 +191,7 @@ impl Nodes {
                     stripe.insert(key, Entry { at: self.parts.clock.now(), ..entry });
                     return;
                 }
-                let since = Since::Moment(Timestamp(horizon.0 - SKEW.as_micros() as i64));
+                let since = Since::Moment(horizon.before(SKEW));
                 let entry = stripe.entry(key).or_insert(entry);
                 self.begin_healing(entry, license, &head.chat, since, to);
             }
@@ -228,9 +226,9 @@ impl Nodes {
                     None => return,
                 }
             };
-            let read = missed::read(&*self.parts.store, license, &chat, &to.0, since, to.1).await;
-            let pushes = match read {
-                Ok(pushes) => pushes,
+            let stretch = Stretch { license, chat: &chat, thread: &to.0, since, to: to.1 };
+            let told = match missed::read(&*self.parts.store, stretch, usize::MAX).await {
+                Ok(told) => told.unwrap_or_default(),
                 Err(error) => {
                     tracing::warn!(license.id = %license, chat.id = %chat, %error, "a log is read again later");
                     tokio::time::sleep(PAUSE).await;
@@ -244,8 +242,9 @@ impl Nodes {
             };
             let mut stripe = self.heads.stripe(license, &chat);
             let Some(entry) = stripe.get_mut(&key) else { return };
-            self.parts.sessions.deliver(&tenant, &pushes, None);
-            let tell = |pushes: &[Push]| self.parts.sessions.deliver(&tenant, pushes, None);
+            let tell =
+                |mark: &Mark, pushes: &[Push]| self.parts.sessions.deliver(&tenant, pushes, Some(mark), None);
+            told.rows.iter().for_each(|row| tell(&row.mark, &row.pushes));
             match entry.healed(to, tell) {
                 Some(place) => since = Since::Place(place),
                 None => return,
@@ -275,6 +274,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::domain::time::Timestamp;
 
     const fn place(row: u64) -> Place {
         Place(1, row)
@@ -299,7 +299,7 @@ mod tests {
             healing: Some(Box::new(healing)),
         };
         let told = Cell::new(0);
-        let tell = |_: &[Push]| told.set(told.get() + 1);
+        let tell = |_: &Mark, _: &[Push]| told.set(told.get() + 1);
         assert_eq!(entry.healed((thread.clone(), place(5)), tell), Some(place(7)), "8 and 9 are missing");
         assert_eq!(told.get(), 2, "5 to 7; the others are known, or behind the gap");
         assert_eq!(entry.healing.as_ref().map(|healing| healing.to.1), Some(place(11)));

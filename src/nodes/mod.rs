@@ -32,6 +32,7 @@ use dashmap::DashMap;
 use switchboard_cluster::{Incarnation, Link, Ownership};
 
 use crate::actors::Actors;
+use crate::actors::delivery::Mark;
 use crate::domain::id::{AgentId, CustomerId, LicenseId};
 use crate::domain::license::License;
 use crate::domain::push::Push;
@@ -48,9 +49,9 @@ use peers::Peer;
 
 /// The sessions of this node, as other nodes' chats see them.
 pub trait Sessions: Send + Sync {
-    /// Offers pushes to whom they are for, in this order. `origin` is the session, of this node, whose request caused them,
-    /// with the request's id.
-    fn deliver(&self, license: &License, pushes: &[Push], origin: Option<Asker<'_>>);
+    /// Offers pushes to whom they are for, in this order. `mark` is what they tell of a chat's log; `origin` is the session, of
+    /// this node, whose request caused them, with the request's id.
+    fn deliver(&self, license: &License, pushes: &[Push], mark: Option<&Mark>, origin: Option<Asker<'_>>);
 
     /// Has a session write what waits for it.
     fn wake(&self, session: u64);
@@ -136,7 +137,8 @@ impl Nodes {
         self.parts.ownership.incarnation()
     }
 
-    fn has_peers(&self) -> bool {
+    /// Whether there was another node since this one started.
+    pub fn has_peers(&self) -> bool {
         self.has_peers.load(Ordering::Acquire)
     }
 }

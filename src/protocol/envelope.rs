@@ -163,20 +163,18 @@ fn answer(request_id: Option<&str>, action: &str, success: bool, payload_json: &
 
 /// A push.
 pub fn push(version: ApiVersion, action: &str, payload_json: &str) -> String {
-    push_frame(version, None, action, payload_json)
+    push_frame(version, None, None, action, payload_json)
 }
 
-/// A push to the connection whose request caused it.
-pub fn push_with_request_id(
+/// A push to one connection: with the id of its own request that caused it, and with the token by which it may be resumed
+/// (beyond the protocol).
+pub fn push_frame(
     version: ApiVersion,
-    request_id: &str,
+    request_id: Option<&str>,
+    resume: Option<&str>,
     action: &str,
     payload_json: &str,
 ) -> String {
-    push_frame(version, Some(request_id), action, payload_json)
-}
-
-fn push_frame(version: ApiVersion, request_id: Option<&str>, action: &str, payload_json: &str) -> String {
     let mut frame = String::with_capacity(96 + action.len() + payload_json.len());
     frame.push('{');
     text_field(&mut frame, "version", version.as_str());
@@ -184,6 +182,9 @@ fn push_frame(version: ApiVersion, request_id: Option<&str>, action: &str, paylo
         text_field(&mut frame, "request_id", request_id);
     }
     text_field(&mut frame, "action", action);
+    if let Some(resume) = resume {
+        text_field(&mut frame, "resume", resume);
+    }
     frame.push_str(r#""type":"push""#);
     close(frame, payload_json)
 }
@@ -293,7 +294,7 @@ mod tests {
             r#"{"version":"3.6","action":"chat_unfollowed","type":"push","payload":{}}"#
         );
         assert_eq!(
-            push_with_request_id(ApiVersion::V3_6, "r", "chat_unfollowed", "{}"),
+            push_frame(ApiVersion::V3_6, Some("r"), None, "chat_unfollowed", "{}"),
             r#"{"version":"3.6","request_id":"r","action":"chat_unfollowed","type":"push","payload":{}}"#
         );
     }

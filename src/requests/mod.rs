@@ -12,6 +12,7 @@ mod gate;
 pub mod limits;
 mod page;
 mod pipeline;
+mod missed;
 mod presence;
 mod query;
 mod routing;

@@ -78,6 +78,11 @@ impl Requests {
         &self.parts.customers
     }
 
+    /// Signs what is given to clients and comes back.
+    pub fn pages(&self) -> &PageKey {
+        &self.parts.pages
+    }
+
     /// Carries out one request. The answer is the response's payload as JSON text.
     ///
     /// # Errors

@@ -373,10 +373,11 @@ impl<K: Kind> Session<K> {
         request_id: Option<&str>,
         ctx: &mut ws::WebsocketContext<Self>,
     ) {
-        let LoggedIn { who, payload, expires_in } = logged_in;
+        let LoggedIn { who, payload, missed, expires_in } = logged_in;
         self.login = Login::Done { who: Arc::new(who) };
         self.shared.metrics.login(K::SURFACE);
         ctx.text(envelope::response(request_id, "login", &payload));
+        missed.into_iter().for_each(|frame| ctx.text(frame));
         // What was pushed since the session was registered waits in the outbox until here.
         self.flush(ctx);
         self.expire_after(expires_in, ctx);

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytestring::ByteString;
 use serde_json::value::RawValue;
 
 use super::actor::SessionContext;
 use super::registry::{PushFilter, SessionHandle, SessionUser, Wake};
+use super::resume::{self, Again, access_of};
 use super::{presence, watching};
 use crate::actors::SessionId;
 use crate::domain::id::{ChatId, CustomerId, OrganizationId, UserId};
@@ -26,8 +28,19 @@ pub(super) struct LoggedIn {
     pub(super) who: Requester,
     /// The response's payload.
     pub(super) payload: String,
+    /// What it missed, if it goes on from an earlier one: pushes that come before all others.
+    pub(super) missed: Vec<ByteString>,
     /// How long the token is good for.
     pub(super) expires_in: Option<Duration>,
+}
+
+impl LoggedIn {
+    fn new(who: Requester, payload: String, again: Option<Again>, expires_in: Option<Duration>) -> Self {
+        let Some(Again { answer, frames }) = again else {
+            return Self { who, payload, missed: Vec::new(), expires_in };
+        };
+        Self { who, payload: answer.added_to(payload), missed: frames, expires_in }
+    }
 }
 
 /// What a connection says by itself, before anybody logs in.
@@ -57,8 +70,8 @@ pub(super) async fn log_in(
         return Err(WireError::of(ErrorType::Validation));
     };
     match surface {
-        Surface::Agent => agent(shared, handle, login).await,
-        Surface::Customer => customer(shared, handle, by, login).await,
+        Surface::Agent => agent(shared, handle, *login).await,
+        Surface::Customer => customer(shared, handle, by, *login).await,
     }
 }
 
@@ -87,6 +100,8 @@ async fn agent(
     shared.gate.agent(token, now).await?;
     watching::begin(shared, handle, license.id, &agent.id, login.monitoring_level);
     let user = SessionUser::Agent(license.id, agent.id.clone());
+    let access = access_of(&license, &agent.id, proven.scopes);
+    let resuming = resume::begin(shared, handle, &user, access, login.resume.as_deref());
     if !shared.registry.logged_in(handle, &user) {
         return Err(too_many(handle));
     }
@@ -99,11 +114,16 @@ async fn agent(
         identity: Identity::Agent { id: agent.id.clone(), scopes: proven.scopes },
         session: Some(handle.id),
     };
-    let found = match status {
-        Ok(status) => shared.requests.first_chats(&who).await.map(|chats| (status, chats)),
-        Err(_) => Err(WireError::of(ErrorType::ServiceUnavailable)),
+    let find = async {
+        let status = status.map_err(|_| WireError::of(ErrorType::ServiceUnavailable))?;
+        let chats = shared.requests.first_chats(&who).await?;
+        let again = match resuming {
+            Some(resuming) => Some(resuming.finish(shared, handle, &who).await?),
+            None => None,
+        };
+        Ok((status, chats, again))
     };
-    let (status, chats) = match found {
+    let (status, chats, again) = match find.await {
         Ok(found) => found,
         Err(error) => {
             undo(shared, handle);
@@ -117,7 +137,7 @@ async fn agent(
         view.my_profile(agent, Some(status)),
     );
     let expires_in = proven.expires_at.map(|at| at.since(now));
-    Ok(LoggedIn { who, payload, expires_in })
+    Ok(LoggedIn::new(who, payload, again, expires_in))
 }
 
 /// What the token's scopes unlock of what the session wants.
@@ -149,6 +169,9 @@ pub(super) async fn swap_token(
         return Err(WireError::new(ErrorType::Authentication, "the token is another agent's"));
     }
     handle.set_filter(agents_filter(&proven.scopes, handle.wanted()));
+    if let Some(trail) = handle.trail() {
+        trail.set_access(access_of(&proven.license, &proven.agent, proven.scopes));
+    }
     handle.set_token(proven.token_id.to_string());
     // As at the login: a token that was taken back meanwhile did not find this session.
     shared.gate.agent(&token, now).await?;
@@ -205,6 +228,7 @@ async fn customer(
     let is_another = shared.registry.has_another(license.id, &proven.customer, handle.id);
     handle.set_group(login.group_id.unwrap_or_default());
     let user = SessionUser::Customer(license.id, proven.customer.clone());
+    let resuming = resume::begin(shared, handle, &user, 0, login.resume.as_deref());
     if !shared.registry.logged_in(handle, &user) {
         return Err(too_many(handle));
     }
@@ -233,15 +257,28 @@ async fn customer(
         }
     };
     handle.set_group(visits.group);
+    let who = Requester {
+        license: license.clone(),
+        identity: Identity::Customer { id: proven.customer.clone() },
+        session: Some(handle.id),
+    };
+    let again = match resuming {
+        Some(resuming) => match resuming.finish(shared, handle, &who).await {
+            Ok(again) => Some(again),
+            Err(error) => {
+                undo(shared, handle);
+                return Err(error);
+            }
+        },
+        None => None,
+    };
     presence::tell_chats(shared, license.id, &proven.customer).await;
     let online = actors.router(license.id).online_groups().await.unwrap_or_default();
     let view = View::of_customers(&license);
     let active = chats.iter().any(|(_, _, active)| *active);
     let chats: Vec<(ChatId, bool)> = chats.into_iter().map(|(chat, unread, _)| (chat, unread)).collect();
     let payload = view.customer_login(&proven.customer, &profile, &visits, active, &chats, &online);
-    let who =
-        Requester { license, identity: Identity::Customer { id: proven.customer }, session: Some(handle.id) };
-    Ok(LoggedIn { who, payload, expires_in: Some(proven.expires_at.since(now)) })
+    Ok(LoggedIn::new(who, payload, again, Some(proven.expires_at.since(now))))
 }
 
 /// The customer's chats: has it something unread, is it active.

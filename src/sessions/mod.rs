@@ -4,6 +4,7 @@
 //!   requests to the `requests` room and write what their [`outbox`] holds.
 //! - [`Registry`] knows every session of this node. It encodes a push once a surface and view and offers the bytes
 //!   to each session that is to get it; it never waits.
+//! - [`trail`] knows how far a session that may be resumed was told, [`resume`] tells it what it missed.
 //! - [`heartbeat`] watches all sessions from outside: a session whose socket takes nothing cannot time itself out.
 //!
 //! All use of `actix-web-actors` stays in this room.
@@ -15,6 +16,8 @@ mod login;
 pub mod outbox;
 mod presence;
 mod registry;
+mod resume;
+mod trail;
 mod watching;
 
 pub use actor::{AgentSession, CustomerSession, SessionContext};

@@ -13,6 +13,8 @@ use parking_lot::{Mutex, RwLock};
 
 use super::cut::Cut;
 use super::outbox::{Offered, Outbox};
+use super::trail::{Frame, Trail, print};
+use crate::actors::delivery::Mark;
 use crate::domain::id::{AgentId, CustomerId, GroupId, LicenseId};
 use crate::domain::license::License;
 use crate::domain::push::{Audience, Push, PushBody};
@@ -75,6 +77,8 @@ pub struct SessionHandle {
     /// Of customers: the group whose widget they use.
     group: AtomicI64,
     token: Mutex<Option<String>>,
+    /// Of one that may be resumed: how far it was told.
+    trail: Mutex<Option<Arc<Trail>>>,
     /// From the moment it gets pushes, which is before its login is answered.
     user: Mutex<Option<SessionUser>>,
 }
@@ -139,6 +143,7 @@ impl SessionHandle {
             watching: Mutex::new(Watching::default()),
             group: AtomicI64::new(0),
             token: Mutex::new(None),
+            trail: Mutex::new(None),
             user: Mutex::new(None),
         }
     }
@@ -163,6 +168,16 @@ impl SessionHandle {
     fn hold(&self, frame: ByteString, metrics: &Metrics) {
         if self.outbox.offer(frame, Instant::now()) == Offered::Overflow {
             self.overflowed(metrics);
+        }
+    }
+
+    /// Offers a frame: one that the session will find [without being woken](Asker::before_answer), or any other.
+    pub(super) fn put(&self, frame: ByteString, before_answer: bool, metrics: &Metrics) {
+        metrics.push_sent();
+        if before_answer {
+            self.hold(frame, metrics);
+        } else {
+            self.offer(frame, metrics);
         }
     }
 
@@ -195,6 +210,15 @@ impl SessionHandle {
     /// The token it logged in with.
     pub fn set_token(&self, token: String) {
         *self.token.lock() = Some(token);
+    }
+
+    /// Has it keep account of how far it was told, or not.
+    pub(super) fn set_trail(&self, trail: Option<Arc<Trail>>) {
+        *self.trail.lock() = trail;
+    }
+
+    pub(super) fn trail(&self) -> Option<Arc<Trail>> {
+        self.trail.lock().clone()
     }
 
     /// Looks at what it watches, or changes it.
@@ -439,24 +463,52 @@ struct Fanout<'a> {
     /// For normal agents and customers, and for those who see deleted events whole.
     rendered: [Option<Option<Rendered>>; 2],
     metrics: &'a Metrics,
+    tracked: &'a mut Tracked,
 }
 
 struct Rendered {
     action: &'static str,
-    payload: String,
+    payload: ByteString,
     frame: ByteString,
 }
 
-impl<'a> Fanout<'a> {
-    fn new(push: &'a Push, origin: Option<Asker<'a>>, metrics: &'a Metrics) -> Self {
-        Self { push, origin, rendered: [None, None], metrics }
+/// What one call tells the sessions that may be resumed: each is told all of it at once, so that its tokens are right.
+#[derive(Default)]
+struct Tracked(Vec<(Arc<SessionHandle>, Arc<Trail>, Vec<Frame>)>);
+
+impl Tracked {
+    fn add(&mut self, session: &Arc<SessionHandle>, trail: Arc<Trail>, frame: Frame) {
+        match self.0.iter_mut().find(|(known, ..)| known.id == session.id) {
+            Some((_, _, frames)) => frames.push(frame),
+            None => self.0.push((session.clone(), trail, vec![frame])),
+        }
     }
 
-    fn offer(&mut self, session: &SessionHandle, view: View<'_>) {
+    fn tell(self, mark: Option<&Mark>, metrics: &Metrics) {
+        for (session, trail, frames) in self.0 {
+            trail.tell(&session, mark, frames, metrics);
+        }
+    }
+}
+
+/// What a delivery is about.
+struct Telling<'a> {
+    license: &'a License,
+    origin: Option<Asker<'a>>,
+    tracked: Tracked,
+}
+
+impl<'a> Fanout<'a> {
+    fn new(push: &'a Push, telling: &'a mut Telling<'_>, metrics: &'a Metrics) -> Self {
+        let Telling { origin, tracked, .. } = telling;
+        Self { push, origin: *origin, rendered: [None, None], metrics, tracked }
+    }
+
+    fn offer(&mut self, session: &Arc<SessionHandle>, view: View<'_>) {
         let rendered = self.rendered[usize::from(view.sees_deleted)].get_or_insert_with(|| {
             let (action, payload) = view.push(&self.push.body)?;
             let frame = envelope::push(ApiVersion::V3_6, action, &payload).into();
-            Some(Rendered { action, payload, frame })
+            Some(Rendered { action, payload: payload.into(), frame })
         });
         let Some(rendered) = rendered else { return };
         if !session.wants(rendered.action) {
@@ -465,29 +517,31 @@ impl<'a> Fanout<'a> {
         // The connection whose request caused the push gets it with that request's id, all others without.
         let origin = self.origin.filter(|origin| origin.session == session.id);
         let request_id = origin.and_then(|origin| origin.request_id);
-        let frame = match request_id {
-            Some(id) => {
-                envelope::push_with_request_id(ApiVersion::V3_6, id, rendered.action, &rendered.payload)
-                    .into()
-            }
-            None => rendered.frame.clone(),
-        };
-        self.metrics.push_sent();
-        if origin.is_some_and(|origin| origin.before_answer) {
-            session.hold(frame, self.metrics);
-        } else {
-            session.offer(frame, self.metrics);
+        let before_answer = origin.is_some_and(|origin| origin.before_answer);
+        let Rendered { action, payload, frame } = rendered;
+        if let Some(trail) = session.trail() {
+            let print = print(action, &self.push.body);
+            let (payload, request_id) = (payload.clone(), request_id.map(Into::into));
+            self.tracked.add(session, trail, Frame { action, payload, request_id, before_answer, print });
+            return;
         }
+        let frame = match request_id {
+            Some(_) => envelope::push_frame(ApiVersion::V3_6, request_id, None, action, payload).into(),
+            None => frame.clone(),
+        };
+        session.put(frame, before_answer, self.metrics);
     }
 }
 
 impl nodes::Sessions for Registry {
-    fn deliver(&self, license: &License, pushes: &[Push], origin: Option<Asker<'_>>) {
+    fn deliver(&self, license: &License, pushes: &[Push], mark: Option<&Mark>, origin: Option<Asker<'_>>) {
         let Some(hub) = self.hubs.get(&license.id).map(|hub| hub.clone()) else { return };
+        let mut telling = Telling { license, origin, tracked: Tracked::default() };
         for push in pushes {
-            self.to_agents(&hub, license, push, origin);
-            self.to_customers(&hub, license, push, origin);
+            self.to_agents(&hub, &mut telling, push);
+            self.to_customers(&hub, &mut telling, push);
         }
+        telling.tracked.tell(mark, &self.metrics);
     }
 
     fn wake(&self, session: u64) {
@@ -544,20 +598,15 @@ impl nodes::Sessions for Registry {
 }
 
 impl Registry {
-    fn to_agents(&self, hub: &Hub, license: &License, push: &Push, origin: Option<Asker<'_>>) {
+    fn to_agents(&self, hub: &Hub, telling: &mut Telling<'_>, push: &Push) {
         let Audience { agents, groups, watchers, .. } = &push.to;
         if agents.is_empty() && groups.is_empty() && watchers.is_none() {
             return;
         }
-        let view = View { surface: Surface::Agent, license, sees_deleted: false };
-        let mut fanout = Fanout::new(push, origin, &self.metrics);
-        let reaches = |agent: &AgentId| {
-            let groups = license.agent(agent).map(|agent| agent.groups.keys().copied().collect::<Vec<_>>());
-            push.to.reaches_agent(agent, groups.unwrap_or_default())
-        };
-        // Only a whole chat may hold deleted events, which look different to those who see them whole.
-        let by_role = matches!(push.body, PushBody::IncomingChat { .. });
-        let view_of = |agent: &AgentId| if by_role { View::of_agent(license, agent) } else { view };
+        let license = telling.license;
+        let mut fanout = Fanout::new(push, telling, &self.metrics);
+        let reaches = |agent: &AgentId| reaches_agent(license, agent, push);
+        let view_of = |agent: &AgentId| view_of_agent(license, agent, push);
         let online = hub.agents.read();
         if let Some(watched) = watchers {
             for (agent, sessions) in &*online {
@@ -592,12 +641,12 @@ impl Registry {
         }
     }
 
-    fn to_customers(&self, hub: &Hub, license: &License, push: &Push, origin: Option<Asker<'_>>) {
+    fn to_customers(&self, hub: &Hub, telling: &mut Telling<'_>, push: &Push) {
         if push.to.customers.is_empty() && !push.to.all_customers {
             return;
         }
-        let view = View::of_customers(license);
-        let mut fanout = Fanout::new(push, origin, &self.metrics);
+        let view = View::of_customers(telling.license);
+        let mut fanout = Fanout::new(push, telling, &self.metrics);
         let online = hub.customers.read();
         if push.to.all_customers {
             online.values().flatten().for_each(|session| fanout.offer(session, view));
@@ -606,5 +655,34 @@ impl Registry {
         for sessions in push.to.customers.iter().filter_map(|customer| online.get(customer)) {
             sessions.iter().for_each(|session| fanout.offer(session, view));
         }
+    }
+}
+
+fn reaches_agent(license: &License, agent: &AgentId, push: &Push) -> bool {
+    let groups = license.agent(agent).map(|agent| agent.groups.keys().copied().collect::<Vec<_>>());
+    push.to.reaches_agent(agent, groups.unwrap_or_default())
+}
+
+/// Only a whole chat may hold deleted events, which look different to those who see them whole.
+fn view_of_agent<'a>(license: &'a License, agent: &AgentId, push: &Push) -> View<'a> {
+    match push.body {
+        PushBody::IncomingChat { .. } => View::of_agent(license, agent),
+        _ => View { surface: Surface::Agent, license, sees_deleted: false },
+    }
+}
+
+/// Whether a push is for a user, whom it may name or not; watchers are not looked at.
+pub(super) fn reaches(license: &License, user: &SessionUser, push: &Push) -> bool {
+    match user {
+        SessionUser::Agent(_, agent) => reaches_agent(license, agent, push),
+        SessionUser::Customer(_, customer) => push.to.all_customers || push.to.customers.contains(customer),
+    }
+}
+
+/// How a user sees a push.
+pub(super) fn view_for<'a>(license: &'a License, user: &SessionUser, push: &Push) -> View<'a> {
+    match user {
+        SessionUser::Agent(_, agent) => view_of_agent(license, agent, push),
+        SessionUser::Customer(..) => View::of_customers(license),
     }
 }

@@ -29,11 +29,13 @@ pub enum IndexTable {
     ThreadsByDay,
     /// Owner license, bucket an hour and a chat, position moment (µs), id decision: why chats went where they went.
     Decisions,
+    /// Owner license, bucket day, position beginning of five minutes (µs), id chat: what changed lately.
+    ChangedChats,
 }
 
 impl IndexTable {
     /// Every table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ThreadsByChat,
         Self::ChatsByLicense,
         Self::ChatsByCustomer,
@@ -41,6 +43,7 @@ impl IndexTable {
         Self::Due,
         Self::ThreadsByDay,
         Self::Decisions,
+        Self::ChangedChats,
     ];
 }
 

@@ -4,8 +4,13 @@
 mod reluctant;
 mod world;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use switchboard::actors::catching_up::Known;
+use switchboard::clock::SystemClock;
+use switchboard::domain::id::EventId;
+use switchboard::domain::time::Clock as _;
 use world::World;
 
 #[actix_rt::test]
@@ -74,6 +79,30 @@ async fn a_stream_that_breaks_all_the_time_loses_and_doubles_nothing() {
     let last = world.send(&chat, 101..=101).await;
     world.there.wait_for(&last).await;
     assert_eq!(world.there.events(), world.here.events());
+}
+
+#[actix_rt::test]
+async fn any_node_tells_what_somebody_missed() {
+    let world = World::new().await;
+    let began = Known { since: SystemClock.now(), chats: HashMap::new() };
+    let (one, other) = (world.start_chat().await, world.start_chat().await);
+    let mut sent = world.send(&one, 1..=3).await;
+    sent.extend(world.send(&other, 4..=6).await);
+    sent.extend(world.send(&one, 7..=9).await);
+    let of = |missed: &[(EventId, _)]| missed.iter().map(|(event, _)| event.clone()).collect::<Vec<_>>();
+    let missed = world.there.missed(&began).await;
+    assert_eq!(of(&missed), sent, "in the order in which they were sent");
+    assert_eq!(world.here.missed(&began).await, missed, "whichever node is asked");
+    // Who was told the first of each chat misses the others.
+    let chats = HashMap::from([(one.clone(), missed[0].1), (other, missed[3].1)]);
+    let known = Known { since: began.since, chats };
+    let expected: Vec<EventId> = [1, 2, 4, 5, 6, 7, 8].map(|place: usize| sent[place].clone()).to_vec();
+    assert_eq!(of(&world.there.missed(&known).await), expected);
+    // Who came later knows the rest by the moment.
+    let late = Known { since: SystemClock.now(), chats: HashMap::new() };
+    assert!(world.there.missed(&late).await.is_empty());
+    let after = world.send(&one, 10..=10).await;
+    assert_eq!(of(&world.there.missed(&late).await), after);
 }
 
 #[actix_rt::test]

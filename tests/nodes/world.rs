@@ -7,6 +7,8 @@ use std::time::Duration;
 use actix_rt::Arbiter;
 use parking_lot::Mutex;
 use switchboard::actors::barrier::RebuildCall;
+use switchboard::actors::catching_up::{Among, Known};
+use switchboard::actors::delivery::{Mark, Place};
 use switchboard::actors::{ActorSettings, Actors, ActorsParts, ChatKey, recovery};
 use switchboard::clock::SystemClock;
 use switchboard::domain::command::{Caller, Command, NewThread, Reply, SendEvent, StartChat};
@@ -62,7 +64,7 @@ struct Heard {
 }
 
 impl Sessions for Heard {
-    fn deliver(&self, _: &License, pushes: &[Push], _: Option<Asker<'_>>) {
+    fn deliver(&self, _: &License, pushes: &[Push], _: Option<&Mark>, _: Option<Asker<'_>>) {
         self.pushes.lock().extend_from_slice(pushes);
     }
 
@@ -250,6 +252,21 @@ impl Node {
         nodes.serve(actors.clone());
         tenants.licenses.get(license).await.expect("the license is read");
         Self { incarnation, nodes, actors, tenants, told, license }
+    }
+
+    /// The events that somebody missed who knows this much, as this node finds out, each with the row that tells it.
+    pub(crate) async fn missed(&self, known: &Known) -> Vec<(EventId, Place)> {
+        let missed = self.actors.missed(self.license, known, Among::All).await.expect("the logs are read");
+        let rows = missed.expect("not too much").into_iter();
+        let events = rows.flat_map(|row| {
+            let place = row.mark.to;
+            row.pushes.into_iter().map(move |push| (push.body, place))
+        });
+        let events = events.filter_map(|(body, place)| match body {
+            PushBody::IncomingEvent { event, .. } => Some((event.id.clone(), place)),
+            _ => None,
+        });
+        events.collect()
     }
 
     /// Begins to work; ends once all open chats are known.

@@ -115,6 +115,9 @@ pub struct Snapshot {
     pub chat: Chat,
     /// Rows of its last thread's log that belong to it.
     pub seq: u64,
+    /// No row is younger than this; none if that is not known.
+    #[serde(default)]
+    pub changed_at: Option<Timestamp>,
 }
 
 /// Jobs taken into one turn; more wait for the next.
@@ -131,7 +134,7 @@ impl ChatActor {
         let last_used = actors.parts.clock.now();
         Self {
             actors,
-            writer: LogWriter { key, shard, epoch },
+            writer: LogWriter::new(key, shard, epoch),
             on_the_way,
             queue: VecDeque::new(),
             state: None,

@@ -1,5 +1,6 @@
 //! Builds a chat's state from its log, and makes the log ours.
 
+use super::super::catching_up::SKEW;
 use super::super::delivery::Place;
 use super::super::{Actors, AskError};
 use super::history::History;
@@ -29,6 +30,8 @@ pub(super) struct State {
     pub(super) settled: DecisionId,
     /// When it was last entered among the open chats.
     pub(super) open_since: Timestamp,
+    /// No row is younger than this; none if the log does not say.
+    pub(super) changed_at: Option<Timestamp>,
     /// The last row that was told.
     pub(super) told: Place,
 }
@@ -56,6 +59,7 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
             pointer: None,
             settled: DecisionId::default(),
             open_since: now,
+            changed_at: None,
             told: Place::default(),
         });
     };
@@ -76,7 +80,9 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
         Some(history) => history.chat,
         None => Chat::new(writer.key.chat.clone(), writer.key.license),
     };
+    let changed_at = changed_at(&rows)?;
     let mut state = State {
+        changed_at,
         chat,
         operations,
         seq,
@@ -88,6 +94,12 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
     state.told = state.place(0);
     finish_closing(actors, writer, &mut state).await?;
     Ok(state)
+}
+
+/// What no row is younger than: the moment of the last one, if the clock of an owner before was not ahead.
+fn changed_at(rows: &[Row]) -> Result<Option<Timestamp>, StoreError> {
+    let Some(last) = rows.last() else { return Ok(None) };
+    Ok(record::decode(&last.body)?.at.map(|at| at.after(SKEW)))
 }
 
 /// The recent sends: of the last thread, and of the one before it as far as they still count.

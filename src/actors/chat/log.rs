@@ -1,11 +1,13 @@
 //! Reading and writing the log of a thread under the chat's epoch.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use switchboard_cluster::{Epoch, Shard};
 
-use super::super::{Actors, AskError, ChatKey};
+use super::super::{Actors, AskError, ChatKey, changed};
 use crate::domain::id::ThreadId;
 use crate::store::{Append, AppendError, IndexWrite, LogKey, Row, StoreError};
 
@@ -22,9 +24,15 @@ pub(super) struct LogWriter {
     pub(super) key: ChatKey,
     pub(super) shard: Shard,
     pub(super) epoch: Epoch,
+    /// The last period in which the chat was listed as changed.
+    listed: Arc<AtomicI64>,
 }
 
 impl LogWriter {
+    pub(super) fn new(key: ChatKey, shard: Shard, epoch: Epoch) -> Self {
+        Self { key, shard, epoch, listed: Arc::new(AtomicI64::new(i64::MIN)) }
+    }
+
     pub(super) fn log(&self, thread: &ThreadId) -> LogKey {
         LogKey { license: self.key.license, thread: thread.clone() }
     }
@@ -41,8 +49,13 @@ impl LogWriter {
         thread: &ThreadId,
         first_seq: u64,
         rows: Vec<Bytes>,
-        index: Vec<IndexWrite>,
+        mut index: Vec<IndexWrite>,
     ) -> Result<(), AskError> {
+        let now = actors.parts.clock.now();
+        let is_listed = self.listed.load(Ordering::Relaxed) == changed::period_of(now);
+        if !is_listed {
+            index.push(changed::entry(&self.key, now));
+        }
         let append =
             Append { shard: self.shard, epoch: self.epoch, log: self.log(thread), first_seq, rows, index };
         let mut pause = Duration::from_millis(20);
@@ -66,6 +79,10 @@ impl LogWriter {
                 }
                 error => return Err(AskError::Store(error)),
             }
+        }
+        if !is_listed {
+            self.listed.store(changed::period_of(now), Ordering::Relaxed);
+            changed::listed(actors, self.key.license, now);
         }
         Ok(())
     }

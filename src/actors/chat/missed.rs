@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::history::MAX_EVENTS_IN_PUSH;
-use super::record;
-use crate::actors::delivery::Place;
+use super::record::{self, Record};
+use crate::actors::delivery::{Mark, Place};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
 use crate::domain::event::Event;
@@ -28,23 +28,55 @@ const PAGE: usize = 1_000;
 /// Threads that are walked back at most: a session that missed more has been away for long.
 const THREADS: usize = 100;
 
-/// The pushes for the rows of a chat up to `to`, which lies in `thread`.
+/// A stretch of a chat's log.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch<'a> {
+    /// Whose.
+    pub license: LicenseId,
+    /// The chat.
+    pub chat: &'a ChatId,
+    /// The thread in which it ends.
+    pub thread: &'a ThreadId,
+    /// Where it begins.
+    pub since: Since,
+    /// Its last row.
+    pub to: Place,
+}
+
+/// A row, and what it would have told.
+#[derive(Clone, Debug)]
+pub struct Retold {
+    /// The row.
+    pub mark: Mark,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// In order.
+    pub pushes: Vec<Push>,
+}
+
+/// What a stretch would have told.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// The rows that tell anything, in order.
+    pub rows: Vec<Retold>,
+    /// How many rows were read for it.
+    pub read: usize,
+}
+
+/// What the rows of a stretch would have told; none if more than `most` rows have to be read for that.
 ///
 /// # Errors
 /// The store's.
-pub async fn read(
-    store: &dyn Store,
-    license: LicenseId,
-    chat: &ChatId,
-    thread: &ThreadId,
-    since: Since,
-    to: Place,
-) -> Result<Vec<Push>, StoreError> {
+pub async fn read(store: &dyn Store, stretch: Stretch<'_>, most: usize) -> Result<Option<Told>, StoreError> {
+    let Stretch { license, chat, thread, since, to } = stretch;
+    let mut told = Told::default();
     // The newest thread first.
     let mut threads: Vec<Vec<Row>> = Vec::new();
     let mut next = Some((thread.clone(), Some(to.1)));
     while let Some((thread, last)) = next.take() {
-        let rows = read_log(store, &LogKey { license, thread }, last).await?;
+        let rows = read_log(store, &LogKey { license, thread }, last, most - told.read).await?;
+        let Some(rows) = rows else { return Ok(None) };
+        told.read += rows.len();
         let Some(head) = first_of(&rows)? else { break };
         let Some(opened) = head.thread.as_ref().filter(|_| head.id == *chat) else { break };
         let is_first = match since {
@@ -57,22 +89,25 @@ pub async fn read(
             next = earlier.map(|thread| (thread, None));
         }
     }
-    let mut pushes = Vec::new();
     for rows in threads.iter().rev() {
-        tell(rows, since, &mut pushes)?;
+        tell(rows, since, &mut told.rows)?;
     }
-    Ok(pushes)
+    Ok(Some(told))
 }
 
-/// The pushes of one thread's rows, as far as they are wanted.
-fn tell(rows: &[Row], since: Since, pushes: &mut Vec<Push>) -> Result<(), StoreError> {
+/// What one thread's rows tell, as far as they are wanted.
+fn tell(rows: &[Row], since: Since, told: &mut Vec<Retold>) -> Result<(), StoreError> {
     let Some(opened) = first_of(rows)? else { return Ok(()) };
-    let number = opened.thread.as_ref().map_or(0, |thread| thread.number);
+    let Some((number, thread)) = opened.thread.as_ref().map(|thread| (thread.number, thread.id.clone()))
+    else {
+        return Ok(());
+    };
     // What was before the thread does not matter to what its rows tell.
     let mut chat = Chat::new(opened.id.clone(), opened.license);
     let mut events: Vec<Arc<Event>> = Vec::new();
+    let mut at = Timestamp(i64::MIN);
     for row in rows {
-        let changes = record::decode(&row.body)?.changes;
+        let Record { changes, at: decided_at } = record::decode(&row.body)?;
         let before = chat.clone();
         for change in &changes {
             chat.apply(change);
@@ -80,13 +115,18 @@ fn tell(rows: &[Row], since: Since, pushes: &mut Vec<Push>) -> Result<(), StoreE
                 events.push(event.clone());
             }
         }
+        // The clocks of two owners differ; the order of the rows does not.
+        at = at.max(decided_at.unwrap_or(chat.last_at));
         let is_wanted = match since {
             Since::Place(place) => Place(number, row.seq) > place,
-            Since::Moment(moment) => chat.last_at > moment,
+            Since::Moment(moment) => at > moment,
         };
         if is_wanted {
             let shown = &events[events.len().saturating_sub(MAX_EVENTS_IN_PUSH)..];
-            pushes.extend(retell(&before, &changes, &chat, shown));
+            let pushes = retell(&before, &changes, &chat, shown);
+            let (from, to) = (Place(number, row.seq - 1), Place(number, row.seq));
+            let mark = Mark { chat: chat.id.clone(), thread: thread.clone(), from, to };
+            told.extend((!pushes.is_empty()).then_some(Retold { mark, at, pushes }));
         }
     }
     Ok(())
@@ -100,18 +140,27 @@ fn first_of(rows: &[Row]) -> Result<Option<Chat>, StoreError> {
     }
 }
 
-async fn read_log(store: &dyn Store, log: &LogKey, to: Option<u64>) -> Result<Vec<Row>, StoreError> {
+/// The rows of a log; none if there are more than `most`.
+async fn read_log(
+    store: &dyn Store,
+    log: &LogKey,
+    to: Option<u64>,
+    most: usize,
+) -> Result<Option<Vec<Row>>, StoreError> {
     let mut rows: Vec<Row> = Vec::new();
     loop {
         let from = rows.last().map_or(1, |row| row.seq + 1);
         if to.is_some_and(|to| from > to) {
-            return Ok(rows);
+            return Ok(Some(rows));
         }
         let page = store.read(log, from, to, PAGE).await?;
         let is_full = page.len() == PAGE;
         rows.extend(page);
+        if rows.len() > most {
+            return Ok(None);
+        }
         if !is_full {
-            return Ok(rows);
+            return Ok(Some(rows));
         }
     }
 }

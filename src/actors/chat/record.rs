@@ -4,6 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::change::Change;
+use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 
 const VERSION: u8 = 1;
@@ -13,19 +14,23 @@ const VERSION: u8 = 1;
 pub(super) struct Record {
     /// In the order in which they happened.
     pub(super) changes: Vec<Change>,
+    /// When; rows of the first versions do not say.
+    #[serde(default)]
+    pub(super) at: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
 struct RecordRef<'a> {
     changes: &'a [Change],
+    at: Timestamp,
 }
 
 /// Writes a row.
-pub(super) fn encode(changes: &[Change]) -> Bytes {
+pub(super) fn encode(changes: &[Change], at: Timestamp) -> Bytes {
     let mut buffer = BytesMut::with_capacity(512);
     buffer.put_u8(VERSION);
     let mut writer = buffer.writer();
-    serde_json::to_writer(&mut writer, &RecordRef { changes }).expect("changes have a JSON form");
+    serde_json::to_writer(&mut writer, &RecordRef { changes, at }).expect("changes have a JSON form");
     writer.into_inner().freeze()
 }
 
@@ -46,12 +51,14 @@ pub(super) fn decode(row: &[u8]) -> Result<Record, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::time::Timestamp;
 
     #[test]
     fn a_row_reads_back_as_it_was_written() {
         let changes = vec![Change::Queued(Timestamp(5)), Change::ThreadClosed(Timestamp(6))];
-        assert_eq!(decode(&encode(&changes)).expect("a row").changes, changes);
+        let row = decode(&encode(&changes, Timestamp(7))).expect("a row");
+        assert_eq!((row.changes, row.at), (changes, Some(Timestamp(7))));
+        let first_version = decode(b"\x01{\"changes\":[]}").expect("a row");
+        assert_eq!((first_version.changes, first_version.at), (Vec::new(), None));
     }
 
     #[test]

@@ -229,7 +229,8 @@ impl Turn {
         let Job { call: ChatCall { work, caller, origin, .. }, reply } = job;
         let command = match work {
             Work::Inspect => {
-                let snapshot = Snapshot { chat: state.chat.clone(), seq: state.seq + self.rows.len() as u64 };
+                let seq = state.seq + self.rows.len() as u64;
+                let snapshot = Snapshot { chat: state.chat.clone(), seq, changed_at: state.changed_at };
                 self.hold(state, reply, Answer::Snapshot(Arc::new(snapshot)), Vec::new(), None);
                 return Ok(());
             }
@@ -388,8 +389,12 @@ impl Turn {
         self.flush(state).await
     }
 
+    fn row_of(&self, changes: &[Change]) -> Bytes {
+        record::encode(changes, self.actors.parts.clock.now())
+    }
+
     fn push_row(&mut self, state: &mut State, changes: &[Change]) {
-        let row = record::encode(changes);
+        let row = self.row_of(changes);
         self.bytes += row.len();
         self.rows.push(row);
         self.before.get_or_insert_with(|| Box::new(Before::of(state)));
@@ -426,7 +431,7 @@ impl Turn {
             let rows = self.writer.read_all(&self.actors, &thread).await?;
             self.writer.restamp(&self.actors, &thread, &rows).await?;
             let seq = rows.last().map_or(0, |row| row.seq) + 1;
-            self.append(&thread, seq, vec![record::encode(changes)], Vec::new()).await?;
+            self.append(&thread, seq, vec![self.row_of(changes)], Vec::new()).await?;
             self.apply(state, changes);
             return self.writer.validate(&self.actors).await;
         }
@@ -449,7 +454,7 @@ impl Turn {
         state.open_since = thread.created_at;
         let key = &self.writer.key;
         let index = projections::opened(key, self.writer.shard, &before, &state.chat, 1);
-        self.writer.append(&self.actors, &thread.id, 1, vec![record::encode(changes)], index).await?;
+        self.writer.append(&self.actors, &thread.id, 1, vec![self.row_of(changes)], index).await?;
         state.seq = 1;
         self.writer.validate(&self.actors).await?;
         if state.chat.active_thread().is_none() {
@@ -469,7 +474,7 @@ impl Turn {
         if state.open_since != thread.created_at {
             index.push(gone(state.open_since));
         }
-        self.append(&thread.id, seq, vec![record::encode(changes)], index).await?;
+        self.append(&thread.id, seq, vec![self.row_of(changes)], index).await?;
         self.apply(state, changes);
         state.seq = seq;
         self.writer.validate(&self.actors).await?;
@@ -576,6 +581,7 @@ impl Turn {
         if self.routing.is_none() && changes.iter().any(concerns_router) {
             self.routing = Some(state.chat.routing_view());
         }
+        state.changed_at = Some(self.actors.parts.clock.now());
         for change in changes {
             state.chat.apply(change);
             if let Change::EventAdded(event) = change {

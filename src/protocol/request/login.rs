@@ -16,6 +16,8 @@ use crate::protocol::version::ApiVersion;
 
 /// Tokens of this server are far shorter, bytes.
 const MAX_TOKEN: usize = 8_192;
+/// Bytes of a token to resume by; those of this server are shorter.
+const MAX_RESUME: usize = 16_384;
 
 /// What `login` brings. Whether the token is good is not asked here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Login {
     pub away: bool,
     /// Which program it is.
     pub application: Option<Application>,
+    /// Beyond the protocol: the connection may be resumed; the token of the one that it goes on from, or empty.
+    pub resume: Option<String>,
     /// Which pushes of which version the connection wants; none: all of its own version.
     pub pushes: Option<BTreeMap<ApiVersion, PushSelection>>,
     /// Customers: what to set in the profile; empty for agents.
@@ -80,6 +84,7 @@ struct WireAgent {
     away: Option<bool>,
     customer_monitoring_level: Option<MonitoringLevel>,
     pushes: Option<BTreeMap<String, Vec<String>>>,
+    resume: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +100,7 @@ struct WireLogin {
     referrer: Option<String>,
     application: Option<CustomersApplication>,
     pushes: Option<BTreeMap<String, Vec<String>>>,
+    resume: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -121,6 +127,7 @@ pub(super) fn login(payload: Payload<'_>) -> Result<Request, WireError> {
                 reconnect: wire.reconnect.unwrap_or_default(),
                 away: wire.away.unwrap_or_default(),
                 application: wire.application,
+                resume: wire.resume,
                 pushes: wire.pushes.map(selections).transpose()?,
                 customer: CustomerUpdate::default(),
                 group_id: None,
@@ -138,6 +145,7 @@ pub(super) fn login(payload: Payload<'_>) -> Result<Request, WireError> {
                 application: wire
                     .application
                     .map(|application| Application { name: application.name, version: application.version }),
+                resume: wire.resume,
                 pushes: wire.pushes.map(selections).transpose()?,
                 customer: wire
                     .customer
@@ -156,7 +164,10 @@ pub(super) fn login(payload: Payload<'_>) -> Result<Request, WireError> {
     if login.token.is_empty() || login.token.len() > MAX_TOKEN {
         return Err(WireError::validation("`token` is not a token"));
     }
-    Ok(Request::Login(login))
+    if login.resume.as_ref().is_some_and(|token| token.len() > MAX_RESUME) {
+        return Err(WireError::validation(format!("`resume` must have at most {MAX_RESUME} bytes")));
+    }
+    Ok(Request::Login(Box::new(login)))
 }
 
 /// `update_session`.

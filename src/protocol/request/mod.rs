@@ -56,7 +56,7 @@ use crate::domain::widget::FormKind;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the protocol's")]
 pub enum Request {
-    Login(Login),
+    Login(Box<Login>),
     Logout,
     Ping,
     StartChat(OpenThread),

@@ -126,3 +126,26 @@ impl View<'_> {
         })
     }
 }
+
+/// What a login answers, beyond the protocol, to a session that asked to be resumed (`docs/resume.md`).
+#[derive(Clone, Debug, Serialize)]
+pub struct Resumed {
+    /// `started`, `resumed` or `resync`.
+    pub status: &'static str,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// By which it goes on from here.
+    pub token: String,
+}
+
+impl Resumed {
+    /// Puts it into the payload that answers the login.
+    pub fn added_to(&self, mut payload: String) -> String {
+        payload.pop();
+        payload.push_str(r#","resume":"#);
+        payload.push_str(&json(self));
+        payload.push('}');
+        payload
+    }
+}

@@ -21,6 +21,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use sha2::Sha256;
 
+pub use login::Resumed;
 pub use push::PUSHES;
 pub use thread::ThreadParts;
 pub use widget::Moment;

@@ -62,6 +62,7 @@ migrations! {
     "0020_threads_by_day",
     "0021_decisions",
     "0022_customer_visits",
+    "0023_changed_chats",
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ pub(super) fn index(table: IndexTable) -> IndexSpec {
         IndexTable::Due => ("due_timers", "shard", "minute", "deadline", "chat"),
         IndexTable::ThreadsByDay => ("threads_by_day", "license", "day", "created_at", "thread"),
         IndexTable::Decisions => ("decisions", "license", "bucket", "decided_at", "id"),
+        IndexTable::ChangedChats => ("changed_chats", "license", "day", "changed_at", "chat"),
     };
     IndexSpec { table, owner, bucket, position, id }
 }

@@ -129,6 +129,7 @@ pub(super) fn bucket(table: IndexTable, owner: i64, bucket: &str) -> Result<Vec<
         IndexTable::Due => 5,
         IndexTable::ThreadsByDay => 6,
         IndexTable::Decisions => 7,
+        IndexTable::ChangedChats => 8,
     };
     Ok(Builder::new(INDEX).raw(&[table]).number(owner).text("an index bucket", bucket)?.0)
 }

@@ -6,6 +6,7 @@ mod own;
 mod pings;
 mod push_filter;
 mod request_ids;
+mod resume;
 
 /// Does something before a token ends. A machine that is too busy for that, so that it comes to nothing, does it again with
 /// a token that lives longer.

@@ -24,6 +24,8 @@ pub(crate) struct Push {
     pub(crate) request_id: Option<String>,
     /// What it says.
     pub(crate) payload: Value,
+    /// What a session that goes on from here sends, where there is such a thing.
+    pub(crate) resume: Option<String>,
     /// A test has looked at it.
     pub(crate) taken: bool,
 }
@@ -47,6 +49,8 @@ pub(crate) struct Inbox {
     faults: Vec<String>,
     /// What was asked, by request id.
     asked: HashMap<String, String>,
+    /// The login asked to be resumed: without that nothing of it may come.
+    resumes: bool,
 }
 
 /// A websocket.
@@ -100,7 +104,9 @@ impl Session {
             && let Ok(request) = serde_json::from_str::<Value>(text)
             && let (Some(id), Some(action)) = (request["request_id"].as_str(), request["action"].as_str())
         {
-            self.inbox.lock().asked.insert(id.to_owned(), action.to_owned());
+            let mut inbox = self.inbox.lock();
+            inbox.asked.insert(id.to_owned(), action.to_owned());
+            inbox.resumes |= action == "login" && request["payload"]["resume"].is_string();
         }
         drop(self.outgoing.send(frame));
     }
@@ -328,7 +334,8 @@ impl Inbox {
         let payload = &frame["payload"];
         match frame["type"].as_str() {
             Some("push") => {
-                only(&["version", "request_id", "action", "type", "payload"])?;
+                let more = if self.resumes { "resume" } else { "payload" };
+                only(&["version", "request_id", "action", "type", "payload", more])?;
                 if frame["version"] != "3.6" {
                     return Err("no version 3.6".to_owned());
                 }
@@ -337,13 +344,22 @@ impl Inbox {
                 }
                 tables(surface).push_fault(action, payload)?;
                 let (action, payload) = (action.to_owned(), payload.clone());
-                self.pushes.push(Push { action, request_id, payload, taken: false });
+                let resume = frame["resume"].as_str().map(str::to_owned);
+                self.pushes.push(Push { action, request_id, payload, resume, taken: false });
             }
             Some("response") => {
                 only(&["request_id", "action", "type", "success", "payload"])?;
                 let answer = match frame["success"].as_bool() {
                     Some(true) => {
-                        tables(surface).response_fault(action, payload)?;
+                        let mut documented = payload.clone();
+                        if let (true, "login", Some(fields)) =
+                            (self.resumes, action, documented.as_object_mut())
+                        {
+                            fields
+                                .remove("resume")
+                                .ok_or("a login that may be resumed says nothing of it")?;
+                        }
+                        tables(surface).response_fault(action, &documented)?;
                         Ok(payload.clone())
                     }
                     Some(false) => Err(ApiError::read(surface, payload)?),
