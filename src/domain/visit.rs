@@ -175,12 +175,13 @@ impl CustomerVisits {
         true
     }
 
-    /// Their last connection is gone.
-    pub fn leave(&mut self, at: Timestamp) {
-        if let Some(visit) = self.visit.as_mut().filter(|visit| visit.ended_at.is_none()) {
-            visit.ended_at = Some(at);
-            visit.active_at = at;
-        }
+    /// Their last connection is gone. False if that was known, or they never came.
+    #[must_use]
+    pub fn leave(&mut self, at: Timestamp) -> bool {
+        let Some(visit) = self.visit.as_mut().filter(|visit| visit.ended_at.is_none()) else { return false };
+        visit.ended_at = Some(at);
+        visit.active_at = at;
+        true
     }
 
     /// The page they are on.
@@ -220,10 +221,11 @@ mod tests {
         let another = |url| Arrival { is_another: true, ..on(url) };
         assert_eq!(visits.arrive(&another("/a"), &license(), minutes(1)), VisitNews::Nothing, "a second tab");
         assert_eq!(visits.arrive(&another("/b"), &license(), minutes(2)), VisitNews::PageOpened);
-        visits.leave(minutes(3));
+        assert!(visits.leave(minutes(3)));
+        assert!(!visits.leave(minutes(4)), "they are gone already");
         assert_eq!(visits.arrive(&on("/b"), &license(), minutes(32)), VisitNews::Came);
         assert_eq!((visits.visits_count, visits.page_views_count), (1, 2));
-        visits.leave(minutes(33));
+        assert!(visits.leave(minutes(33)));
         assert_eq!(visits.arrive(&on("/b"), &license(), minutes(63)), VisitNews::Came);
         assert_eq!((visits.visits_count, visits.page_views_count), (2, 3));
         assert_eq!(visits.visit.as_ref().map(|visit| visit.started_at), Some(minutes(63)));

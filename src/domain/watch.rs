@@ -165,6 +165,14 @@ impl Watching {
         self.subscriptions.iter()
     }
 
+    /// The customers whom it follows; one may be named twice.
+    pub fn followed(&self) -> impl Iterator<Item = &CustomerId> {
+        self.by_level
+            .iter()
+            .chain(self.subscriptions.values())
+            .flat_map(|subscription| &subscription.followed)
+    }
+
     /// Is a push of this customer for the connection of an agent of these groups? Keeps account of whom it follows.
     pub fn hears(&mut self, watched: &Watched, own: &[GroupId]) -> bool {
         let mut any = false;

@@ -32,6 +32,7 @@ use crate::requests::limits::Limits;
 use crate::requests::{Customers, Gate, PageKey, Requests, RequestsParts};
 use crate::sessions::actor::SessionSettings;
 use crate::sessions::heartbeat::{self, HeartbeatTimes};
+use crate::sessions::orphans;
 use crate::sessions::outbox::OutboxLimits;
 use crate::sessions::{Registry, SessionContext, SessionCounts, SessionUser};
 use crate::store::StoreError;
@@ -295,6 +296,7 @@ fn background(config: &Config, context: &Arc<EdgeContext>, tenants: &Tenants, re
         ping_every: config.rtm.ping_every,
     };
     actix_rt::spawn(heartbeat::watch(registry.clone(), times, context.metrics.clone()));
+    actix_rt::spawn(orphans::follow(context.sessions.clone()));
     actix_rt::spawn(timers::run(context.requests.actors().clone()));
     actix_rt::spawn(roll::tell(context.requests.actors().clone()));
     let limits = context.limits.clone();

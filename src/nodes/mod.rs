@@ -62,6 +62,9 @@ pub trait Sessions: Send + Sync {
     /// The customers who are connected here.
     fn visitors(&self, call: &VisitorsCall) -> VisitorsFound;
 
+    /// A node is no more that had sessions of these licenses.
+    fn orphaned(&self, licenses: Vec<LicenseId>);
+
     /// Ends sessions.
     fn cut(&self, cut: &Cut);
 }

@@ -92,6 +92,7 @@ impl Nodes {
             tracing::info!(node = %node, "another node is gone");
             peer.lives.send_replace(false);
         }
+        self.parts.sessions.orphaned(self.theirs.of(node));
         self.theirs.forget(node);
         if let Some(actors) = self.actors.get() {
             actors.node_gone(node);

@@ -37,11 +37,20 @@ pub struct VisitorsFound {
 impl Nodes {
     /// Who is connected, here or elsewhere.
     pub async fn visitors(&self, call: &VisitorsCall) -> VisitorsFound {
+        self.visitors_everywhere(call).await.0
+    }
+
+    /// The same, and whether every node has answered.
+    pub async fn visitors_everywhere(&self, call: &VisitorsCall) -> (VisitorsFound, bool) {
+        let mut all_answered = true;
         let mut found = self.parts.sessions.visitors(call);
         let nodes = self.theirs.nodes(call.license);
         let asked = nodes.iter().map(|node| self.call(*node, CallRef::Visitors(call), LIMIT));
         for answer in join_all(asked).await {
-            let Ok(Answer::Visitors(more)) = answer else { continue };
+            let Ok(Answer::Visitors(more)) = answer else {
+                all_answered = false;
+                continue;
+            };
             found.total += more.total;
             for customer in more.customers {
                 if found.customers.len() < call.limit && !found.customers.contains(&customer) {
@@ -49,6 +58,6 @@ impl Nodes {
                 }
             }
         }
-        found
+        (found, all_answered)
     }
 }

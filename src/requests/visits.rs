@@ -49,25 +49,27 @@ impl Requests {
         Ok(visits)
     }
 
-    /// The last connection of a customer has been gone for a while.
-    pub async fn customer_left(&self, license: &Arc<License>, customer: &CustomerId) {
+    /// The last connection of a customer has been gone for a while: the visit ends. Of several nodes that find that out one
+    /// tells of it.
+    ///
+    /// # Errors
+    /// The store's or a chat's, as the protocol says it: nothing has changed then.
+    pub async fn customer_left(
+        &self,
+        license: &Arc<License>,
+        customer: &CustomerId,
+    ) -> Result<(), WireError> {
+        // First: whoever ends the visit has to be able to say it.
+        let chatting = self.chatting(license, customer).await?;
         let at = self.parts.actors.clock().now();
         let left = self.parts.customers.change_visits(license.id, customer, |visits| visits.leave(at)).await;
-        let told = match left {
-            Ok((visits, _)) => match self.chatting(license, customer).await {
-                Ok(chatting) => {
-                    let to = watchers(customer, visits.group, chatting, Sighting::Left);
-                    let body = PushBody::CustomerLeft { id: customer.clone(), at };
-                    self.tell_all(license, &[Push { body, to }]);
-                    Ok(())
-                }
-                Err(error) => Err(error.message),
-            },
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(error) = told {
-            tracing::warn!(customer.id = %customer, %error, "nobody was told that a customer left");
+        let (visits, has_ended) = left.map_err(|error| of_store(&error))?;
+        if has_ended == Some(true) {
+            let to = watchers(customer, visits.group, chatting, Sighting::Left);
+            let body = PushBody::CustomerLeft { id: customer.clone(), at };
+            self.tell_all(license, &[Push { body, to }]);
         }
+        Ok(())
     }
 
     pub(super) async fn update_customer_page(

@@ -591,7 +591,11 @@ async fn last_closed(shared: Arc<SessionContext>, license: LicenseId, customer: 
         return;
     }
     if let Some(known) = shared.requests.actors().licenses().known_license(license) {
-        shared.requests.customer_left(&known, &customer).await;
+        let told = shared.requests.customer_left(&known, &customer).await;
+        if let Err(error) = told {
+            let error = error.message;
+            tracing::warn!(customer.id = %customer, error, "nobody was told that a customer left");
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //!   to each session that is to get it; it never waits.
 //! - [`trail`] knows how far a session that may be resumed was told, [`resume`] tells it what it missed.
 //! - [`heartbeat`] watches all sessions from outside: a session whose socket takes nothing cannot time itself out.
+//! - [`orphans`] finds out which customers left with a node that died.
 //!
 //! All use of `actix-web-actors` stays in this room.
 
@@ -13,6 +14,7 @@ pub mod actor;
 pub mod cut;
 pub mod heartbeat;
 mod login;
+pub mod orphans;
 pub mod outbox;
 mod presence;
 mod registry;

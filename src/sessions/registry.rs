@@ -1,6 +1,6 @@
 //! Every session of this node, and the fan-out of pushes to them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -10,6 +10,7 @@ use actix::Recipient;
 use bytestring::ByteString;
 use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
 
 use super::cut::Cut;
 use super::outbox::{Offered, Outbox};
@@ -269,6 +270,9 @@ pub struct Registry {
     unauthorized: AtomicUsize,
     /// Customers whose last session was closed a moment ago, with how many closings are looked after.
     lingering: DashMap<(LicenseId, CustomerId), usize>,
+    /// Licenses that had sessions on a node that is no more, not looked after yet.
+    orphaned: Mutex<BTreeSet<LicenseId>>,
+    has_orphaned: Notify,
     metrics: Arc<Metrics>,
 }
 
@@ -283,6 +287,8 @@ impl Registry {
             all: DashMap::new(),
             hubs: DashMap::new(),
             lingering: DashMap::new(),
+            orphaned: Mutex::default(),
+            has_orphaned: Notify::new(),
             metrics,
         })
     }
@@ -377,6 +383,28 @@ impl Registry {
         let key = (license, customer.clone());
         self.lingering.entry(key.clone()).and_modify(|count| *count -= 1);
         self.lingering.remove_if(&key, |_, count| *count == 0);
+    }
+
+    /// Waits for a node that is no more, and says of which licenses it had sessions.
+    pub(super) async fn take_orphaned(&self) -> BTreeSet<LicenseId> {
+        loop {
+            let licenses = std::mem::take(&mut *self.orphaned.lock());
+            if !licenses.is_empty() {
+                return licenses;
+            }
+            self.has_orphaned.notified().await;
+        }
+    }
+
+    /// The agents of a license who are connected, and the customers whom they follow.
+    pub(super) fn watchers(&self, license: LicenseId) -> (Vec<AgentId>, BTreeSet<CustomerId>) {
+        let hub = self.hub(license);
+        let agents = hub.agents.read();
+        let mut followed = BTreeSet::new();
+        for session in agents.values().flatten() {
+            session.watching(|watching| followed.extend(watching.followed().cloned()));
+        }
+        (agents.keys().cloned().collect(), followed)
     }
 
     /// Whether a customer has another session than this, or had one a moment ago.
@@ -582,6 +610,11 @@ impl nodes::Sessions for Registry {
             None => customers.iter().for_each(|(id, all)| see(id, all)),
         }
         found
+    }
+
+    fn orphaned(&self, licenses: Vec<LicenseId>) {
+        self.orphaned.lock().extend(licenses);
+        self.has_orphaned.notify_one();
     }
 
     fn cut(&self, cut: &nodes::Cut) {

@@ -38,12 +38,22 @@ impl Agent {
         done.unwrap_or_else(|error| panic!("{action} on {url}: {error}"))
     }
 
+    /// One of a license that was made.
+    pub(crate) fn of(made: &Value, number: usize) -> Self {
+        let text = |key: &str| made["agents"][number][key].as_str().expect("a text").to_owned();
+        Self { pat: text("pat"), token: text("token") }
+    }
+
+    pub(crate) fn bearer(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
     pub(crate) fn login(&self) -> Message {
-        let login = json!({ "action": "login", "payload": { "token": format!("Bearer {}", self.token) } });
+        let login = json!({ "action": "login", "payload": { "token": self.bearer() } });
         Message::text(login.to_string())
     }
 
-    async fn sends(&self, server: &Server, chat: &str, text: &str) -> String {
+    pub(crate) async fn sends(&self, server: &Server, chat: &str, text: &str) -> String {
         let event = json!({ "type": "message", "text": text, "custom_id": text });
         let sent = self.does(&server.url, "send_event", json!({ "chat_id": chat, "event": event })).await;
         sent["event_id"].as_str().expect("an id").to_owned()
@@ -64,8 +74,7 @@ fn messages(events: &Value) -> Vec<(String, String)> {
 
 pub(crate) async fn agent_of(cluster: &Cluster) -> Agent {
     let made = cluster.operates(&["license", "create", "--agents", "1"]).await;
-    let text = |key: &str| made["agents"][0][key].as_str().expect("a text").to_owned();
-    Agent { pat: text("pat"), token: text("token") }
+    Agent::of(&made, 0)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,8 +141,13 @@ async fn a_chat_is_the_same_from_every_node_and_survives_the_death_of_its_own() 
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 pub(crate) async fn connect(url: &str) -> Result<Socket, Error> {
+    connect_to(url, "agent/rtm/ws").await
+}
+
+/// A connection to any side.
+pub(crate) async fn connect_to(url: &str, path: &str) -> Result<Socket, Error> {
     let url = url.replacen("http", "ws", 1);
-    Ok(tokio_tungstenite::connect_async(format!("{url}/v3.6/agent/rtm/ws")).await?.0)
+    Ok(tokio_tungstenite::connect_async(format!("{url}/v3.6/{path}")).await?.0)
 }
 
 /// The next message; none if the connection is over.

@@ -8,3 +8,4 @@ mod harness;
 mod nginx;
 mod orders;
 mod ownership;
+mod people;

@@ -81,6 +81,8 @@ impl Sessions for Heard {
         VisitorsFound { total: customers.len() as u64, customers }
     }
 
+    fn orphaned(&self, _: Vec<LicenseId>) {}
+
     fn cut(&self, cut: &Cut) {
         self.cuts.lock().push(cut.clone());
     }

@@ -194,6 +194,7 @@ fn switchboard(folder: &Path, contact_point: &str, keyspace: &str) -> Command {
         .env("SWITCHBOARD_CQL_REPLICATION_FACTOR", "1")
         .env("SWITCHBOARD_SERVER_SHARDS", SHARDS.to_string())
         .env("SWITCHBOARD_NODE_REBALANCE_AFTER", "1s")
+        .env("SWITCHBOARD_RTM_CUSTOMER_LEFT_AFTER", "1s")
         // A client that does something else for as long as that takes answers no pings.
         .env("SWITCHBOARD_RTM_IDLE_TIMEOUT", "10m")
         .stdin(Stdio::null());
