@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::about_customers::check_goals;
 use super::caller::{Identity, Requester};
 use super::customers::Customers;
 use super::error::of_ask;
@@ -117,6 +118,7 @@ impl Requests {
                 Box::pin(self.request_welcome_message(&call, id, group)).await
             }
             Request::Widget(request) => Box::pin(self.widget(&call.who.license, request)).await,
+            Request::CheckGoals { group, fields } => check_goals(&call, group, &fields),
             Request::GetForm { group, kind } => self.get_form(&call, group, kind),
             Request::GetUrlInfo(url) => Box::pin(self.get_url_info(&call, url)).await,
             Request::UpdateCustomerPage(page) => Box::pin(self.update_customer_page(&call, page)).await,

@@ -67,6 +67,7 @@ const CUSTOMER: &[&str] = &[
     "get_predicted_agent",
     "update_customer_page",
     "get_url_info",
+    "check_goals",
     "request_welcome_message",
     "get_dynamic_configuration",
     "get_configuration",

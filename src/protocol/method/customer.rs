@@ -436,6 +436,20 @@ pub(super) const METHODS: &[Method] = &[
         pushes: &[],
     },
     Method {
+        action: "check_goals",
+        surface: Surface::Customer,
+        rtm: false,
+        web: true,
+        http: HttpMethod::Post,
+        scopes: Scopes::None,
+        params: &[
+            required("session_fields", SessionFields),
+            required("group_id", Int),
+            required("page_url", String),
+        ],
+        pushes: &[],
+    },
+    Method {
         action: "request_welcome_message",
         surface: Surface::Customer,
         rtm: true,

@@ -6,7 +6,7 @@ use super::value::{IncomingId, Object, SessionField};
 use super::{Payload, Request, Surface};
 use crate::domain::customer::{Address, CustomerUpdate};
 use crate::domain::event::Json;
-use crate::domain::id::CustomerId;
+use crate::domain::id::{CustomerId, GroupId};
 use crate::protocol::error::WireError;
 
 /// What a customer says of themselves.
@@ -114,10 +114,26 @@ pub(super) fn set_customer_session_fields(payload: Payload<'_>) -> Result<Reques
     struct Wire {
         session_fields: Vec<SessionField>,
     }
-    let wire: Wire = payload.read()?;
-    let fields = wire.session_fields.into_iter().map(|SessionField(key, value)| (key, value)).collect();
-    let update = CustomerUpdate { session_fields: Some(fields), ..CustomerUpdate::default() };
-    Ok(Request::UpdateCustomer(None, update))
+    let Wire { session_fields } = payload.read()?;
+    Ok(Request::UpdateCustomer(None, only_fields(session_fields)))
+}
+
+fn only_fields(fields: Vec<SessionField>) -> CustomerUpdate {
+    let fields = fields.into_iter().map(|SessionField(key, value)| (key, value)).collect();
+    CustomerUpdate { session_fields: Some(fields), ..CustomerUpdate::default() }
+}
+
+/// `check_goals`.
+pub(super) fn check_goals(payload: Payload<'_>) -> Result<Request, WireError> {
+    #[derive(Deserialize)]
+    struct Wire {
+        session_fields: Vec<SessionField>,
+        group_id: GroupId,
+        #[serde(rename = "page_url")]
+        _page_url: String,
+    }
+    let Wire { session_fields, group_id: group, .. } = payload.read()?;
+    Ok(Request::CheckGoals { group, fields: only_fields(session_fields) })
 }
 
 /// Days that a ban may last: a hundred years.

@@ -200,6 +200,11 @@ pub enum Request {
     UnsubscribeCustomers {
         subscription: String,
     },
+    CheckGoals {
+        group: GroupId,
+        /// Of the customer as they are now; nothing is stored of it.
+        fields: CustomerUpdate,
+    },
 }
 
 /// The kind of a user whom a request names.
@@ -270,6 +275,7 @@ pub fn decode(method: &'static Method, payload: Option<&RawValue>) -> Result<Req
         "delete_event_properties" => properties::delete_event(payload),
         "get_customer" => customer::get_customer(payload),
         "set_customer_session_fields" => customer::set_customer_session_fields(payload),
+        "check_goals" => customer::check_goals(payload),
         "ban_customer" => customer::ban_customer(payload),
         "tag_thread" => threads::tag_thread(payload),
         "untag_thread" => threads::untag_thread(payload),

@@ -145,6 +145,9 @@ pub(super) async fn good(method: &Method, world: &World, scene: &Scene) -> Value
             "organization_id": world.license.organization(), "id": 1, "namespace": "test", "name": "string_property",
         }),
         "get_form" => json!({ "group_id": 0, "type": "prechat" }),
+        "check_goals" => json!({
+            "session_fields": [{ "cart": "3" }], "group_id": 1, "page_url": "https://shop.example/thanks",
+        }),
         "get_url_info" => json!({ "url": format!("{}/widget", world.license.link.base()) }),
         "update_customer_page" => json!({ "url": "https://shop.example/b", "title": "B" }),
         "update_customer" if agent_side => json!({
