@@ -1,7 +1,7 @@
 //! The Web APIs: `/v{version}/{surface}/action/{method}`, or the version in `X-API-Version`.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, ORIGIN, RETRY_AFTER, VARY};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::auth::{authorization, named_license, requester};
@@ -12,8 +12,11 @@ use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method::{self, HttpMethod, Method};
 use crate::protocol::request::query_payload;
 use crate::protocol::version::{ApiVersion, Surface};
+use crate::requests::Opened;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// For what never changes: a year, the longest that caches know.
+const LASTING: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// A protocol error as an HTTP response.
 pub(super) fn error_response(error: &WireError) -> HttpResponse {
@@ -81,9 +84,21 @@ async fn answer(
         );
     }
     match result {
-        Ok(payload) => json_response(payload),
+        Ok(Opened { payload, lasts: false }) => json_response(payload),
+        Ok(Opened { payload, lasts: true }) => lasting_response(request, payload),
         Err(error) => error_response(&error),
     }
+}
+
+/// An answer that caches may keep, for each origin that asks: it is also answered whether that may read it.
+fn lasting_response(request: &HttpRequest, payload: String) -> HttpResponse {
+    let mut response = json_response(payload);
+    response.headers_mut().insert(CACHE_CONTROL, LASTING);
+    // To whom names an origin that is said anyway.
+    if !request.headers().contains_key(ORIGIN) {
+        response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
+    }
+    response
 }
 
 async fn handle(
@@ -93,7 +108,7 @@ async fn handle(
     surface: Surface,
     action: &str,
     body: &[u8],
-) -> Result<String, WireError> {
+) -> Result<Opened, WireError> {
     if ApiVersion::parse(version) != Some(ApiVersion::V3_6) {
         return Err(WireError::of(ErrorType::UnsupportedVersion));
     }
@@ -117,7 +132,8 @@ async fn handle(
         return Err(WireError::of(ErrorType::TooManyRequests));
     }
     let payload = web_payload(body)?;
-    in_time(context, context.requests.handle(&who, method, payload, None)).await
+    let payload = in_time(context, context.requests.handle(&who, method, payload, None)).await?;
+    Ok(Opened { payload, lasts: false })
 }
 
 /// What a page asks before its customer has a token; addresses are held back as those that log in.
@@ -125,7 +141,7 @@ async fn open(
     context: &EdgeContext,
     request: &HttpRequest,
     method: &'static Method,
-) -> Result<String, WireError> {
+) -> Result<Opened, WireError> {
     let address = request.peer_addr().map(|address| address.ip());
     if address.is_some_and(|address| !context.limits.admits_login(address)) {
         return Err(WireError::of(ErrorType::TooManyRequests));
@@ -140,10 +156,10 @@ async fn open(
     in_time(context, context.requests.handle_open(&license, method, &payload)).await
 }
 
-async fn in_time(
+async fn in_time<T>(
     context: &EdgeContext,
-    work: impl Future<Output = Result<String, WireError>>,
-) -> Result<String, WireError> {
+    work: impl Future<Output = Result<T, WireError>>,
+) -> Result<T, WireError> {
     tokio::time::timeout(context.settings.request_timeout, work)
         .await
         .unwrap_or_else(|_| Err(WireError::of(ErrorType::RequestTimeout)))

@@ -17,8 +17,17 @@ use crate::protocol::version::Surface;
 use crate::protocol::view::{Moment, View};
 use crate::tenants::Origin;
 
+/// An answer to somebody who may have no token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The response's payload as JSON text.
+    pub payload: String,
+    /// It is what the version that was asked for will always say.
+    pub lasts: bool,
+}
+
 impl Requests {
-    /// Carries out a call that needs no token. The answer is the response's payload as JSON text.
+    /// Carries out a call that needs no token.
     ///
     /// # Errors
     /// The protocol's.
@@ -27,11 +36,12 @@ impl Requests {
         license: &Arc<License>,
         method: &'static Method,
         payload: &RawValue,
-    ) -> Result<String, WireError> {
-        match decode(method, Some(payload))? {
-            Request::Widget(request) => self.widget(license, request).await,
-            _ => Err(WireError::of(ErrorType::Authentication)),
-        }
+    ) -> Result<Opened, WireError> {
+        let Request::Widget(request) = decode(method, Some(payload))? else {
+            return Err(WireError::of(ErrorType::Authentication));
+        };
+        let lasts = is_current(license, &request)?;
+        Ok(Opened { payload: self.widget(license, request).await?, lasts })
     }
 
     pub(super) async fn widget(
@@ -45,8 +55,8 @@ impl Requests {
             WidgetRequest::GroupProperties { group, wanted } => {
                 Ok(view.group_properties(&group_of(license, group)?, &wanted))
             }
-            WidgetRequest::Configuration { group } => Ok(view.configuration(&group_of(license, group)?)),
-            WidgetRequest::Localization { group, language } => {
+            WidgetRequest::Configuration { group, .. } => Ok(view.configuration(&group_of(license, group)?)),
+            WidgetRequest::Localization { group, language, .. } => {
                 Ok(view.localization(&group_of(license, group)?, &language))
             }
             WidgetRequest::DynamicConfiguration { group: id, url } => {
@@ -79,9 +89,8 @@ impl Requests {
         let Some(most) = self.parts.actors.licenses().routing_rules(license).concurrent_chats else {
             return Ok(false);
         };
-        let snapshot = self.parts.actors.router(license.id).snapshot().await;
-        let snapshot = snapshot.map_err(|error| of_ask(error, Surface::Customer))?;
-        Ok(u64::from(snapshot.served) >= most)
+        let served = self.parts.actors.router(license.id).served().await;
+        Ok(u64::from(served.map_err(|error| of_ask(error, Surface::Customer))?) >= most)
     }
 
     /// Is the page of an origin from which a client of the license may be used?
@@ -93,6 +102,21 @@ impl Requests {
         };
         license.clients.values().any(|client| origin.is_allowed(client, &own))
     }
+}
+
+/// Whether a request names the version that this node knows. Another node may have heard of a later one, or not yet of this
+/// one: an answer to another version must not be taken for that.
+fn is_current(license: &License, request: &WidgetRequest) -> Result<bool, WireError> {
+    let view = View::of_customers(license);
+    Ok(match request {
+        WidgetRequest::Configuration { group, version } => {
+            view.configuration_version(&group_of(license, *group)?) == *version
+        }
+        WidgetRequest::Localization { group, version, .. } => {
+            view.localization_version(&group_of(license, *group)?) == *version
+        }
+        _ => false,
+    })
 }
 
 fn group_of(license: &License, group: GroupId) -> Result<GroupWidget<'_>, WireError> {

@@ -16,6 +16,8 @@ use crate::domain::routing::{CustomerGroupStatus, GroupStatus, Prediction, Predi
 pub enum RouterQuery {
     /// How do things stand?
     Snapshot,
+    /// How many chats count against the license's limit?
+    Served,
     /// Who would get a chat of these groups?
     Predict {
         /// The groups; empty = all agents.
@@ -37,6 +39,7 @@ pub enum RouterQuery {
 #[expect(missing_docs, reason = "the variants are those of the questions")]
 pub enum RouterReply {
     Snapshot(Box<RouterSnapshot>),
+    Served(u32),
     Predicted(Result<Prediction, PredictionError>),
     CustomerGroups(Vec<(GroupId, CustomerGroupStatus)>),
     Groups(Vec<(GroupId, GroupStatus)>),
@@ -54,6 +57,7 @@ impl Handler<RouterQuery> for RouterActor {
         let router = self.router();
         actix::MessageResult(match query {
             RouterQuery::Snapshot => RouterReply::Snapshot(Box::new(router.snapshot())),
+            RouterQuery::Served => RouterReply::Served(router.served()),
             RouterQuery::Predict { groups, recent } => {
                 RouterReply::Predicted(router.predicted_agent(&groups, recent.as_ref(), false))
             }
@@ -78,6 +82,17 @@ impl RouterHandle {
     pub async fn snapshot(&self) -> Result<RouterSnapshot, AskError> {
         match self.query(RouterQuery::Snapshot).await? {
             RouterReply::Snapshot(snapshot) => Ok(*snapshot),
+            _ => Err(AskError::Stopped),
+        }
+    }
+
+    /// Chats that count against the license's limit.
+    ///
+    /// # Errors
+    /// [`AskError::Deadline`].
+    pub async fn served(&self) -> Result<u32, AskError> {
+        match self.query(RouterQuery::Served).await? {
+            RouterReply::Served(count) => Ok(count),
             _ => Err(AskError::Stopped),
         }
     }

@@ -118,6 +118,11 @@ impl Router {
         }
     }
 
+    /// Chats that count against the license's limit.
+    pub fn served(&self) -> u32 {
+        self.served
+    }
+
     /// An agent's chats that count against their limit.
     pub fn load(&self, agent: &AgentId) -> u32 {
         self.tables.agent_keys.get(agent).map_or(0, |key| self.tables.agent(*key).load)

@@ -24,10 +24,12 @@ pub enum WidgetRequest {
     },
     Configuration {
         group: GroupId,
+        version: String,
     },
     Localization {
         group: GroupId,
         language: String,
+        version: String,
     },
 }
 
@@ -59,11 +61,10 @@ pub(super) fn get_configuration(payload: Payload<'_>) -> Result<Request, WireErr
         #[serde(rename = "organization_id")]
         _organization_id: String,
         group_id: GroupId,
-        #[serde(rename = "version")]
-        _version: String,
+        version: String,
     }
-    let Wire { group_id: group, .. } = payload.read()?;
-    Ok(Request::Widget(WidgetRequest::Configuration { group }))
+    let Wire { group_id: group, version, .. } = payload.read()?;
+    Ok(Request::Widget(WidgetRequest::Configuration { group, version }))
 }
 
 /// `get_localization`; of its version holds the same.
@@ -74,11 +75,10 @@ pub(super) fn get_localization(payload: Payload<'_>) -> Result<Request, WireErro
         _organization_id: String,
         group_id: GroupId,
         language: String,
-        #[serde(rename = "version")]
-        _version: String,
+        version: String,
     }
-    let Wire { group_id: group, language, .. } = payload.read()?;
-    Ok(Request::Widget(WidgetRequest::Localization { group, language }))
+    let Wire { group_id: group, language, version, .. } = payload.read()?;
+    Ok(Request::Widget(WidgetRequest::Localization { group, language, version }))
 }
 
 /// `list_license_properties`.

@@ -87,6 +87,16 @@ impl View<'_> {
         })
     }
 
+    /// The version of what [`Self::configuration`] says.
+    pub fn configuration_version(&self, group: &GroupWidget<'_>) -> String {
+        version(&self.configuration(group))
+    }
+
+    /// The version of what [`Self::localization`] says in any language.
+    pub fn localization_version(&self, group: &GroupWidget<'_>) -> String {
+        version(&json(&group.phrases()))
+    }
+
     /// `get_dynamic_configuration`.
     pub fn dynamic_configuration(&self, id: GroupId, group: &GroupWidget<'_>, now: &Moment<'_>) -> String {
         #[derive(Serialize)]
@@ -116,8 +126,8 @@ impl View<'_> {
                 client_limit_exceeded: now.client_limit_exceeded,
                 domain_allowed: now.domain_allowed,
                 online_group_ids: now.online_groups,
-                config_version: version(&self.configuration(group)),
-                localization_version: version(&json(&group.phrases())),
+                config_version: self.configuration_version(group),
+                localization_version: self.localization_version(group),
                 language: group.language(),
             },
         })

@@ -224,3 +224,57 @@ async fn pages_read_these_by_get_and_browsers_show_them_to_registered_origins_al
     let answer: Value = serde_json::from_str(&posted.text().await.expect("a body")).expect("JSON");
     assert_eq!(answer["error"]["message"], "this method is called by GET");
 }
+
+#[tokio::test]
+async fn an_answer_may_be_kept_if_it_is_of_the_version_that_was_asked_for() {
+    let node = TestNode::with(&[], Plan { licenses: 1, ..Plan::default() }).await;
+    let license = node.license();
+    let dynamic = told(&license, "get_dynamic_configuration", json!({ "group_id": 1 })).await;
+    let of = |version: &str| dynamic["livechat"][version].as_str().expect("a version").to_owned();
+    let (configuration, phrases) = (of("config_version"), of("localization_version"));
+    let asked = async |action: &str, version: &str, origin: Option<&str>| {
+        let organization = license.organization();
+        let url = format!("{}/v3.6/customer/action/{action}", node.base());
+        let query = [
+            ("organization_id", &*organization),
+            ("group_id", "1"),
+            ("language", "en"),
+            ("version", version),
+        ];
+        let url = reqwest::Url::parse_with_params(&url, query).expect("a URL");
+        let mut request = reqwest::Client::new().get(url);
+        if let Some(origin) = origin {
+            request = request.header("Origin", origin);
+        }
+        let response = request.send().await.expect("the server answers");
+        assert_eq!(response.status(), 200);
+        let header = |name: &str| -> Vec<String> {
+            let values = response.headers().get_all(name).iter();
+            values.map(|value| value.to_str().expect("text").to_owned()).collect()
+        };
+        (header("cache-control"), header("vary"))
+    };
+    let lasting = vec!["public, max-age=31536000, immutable".to_owned()];
+    for (action, version) in [("get_configuration", &configuration), ("get_localization", &phrases)] {
+        for origin in [None, Some("https://shop.example"), Some("https://other.example")] {
+            let (cache, vary) = asked(action, version, origin).await;
+            assert_eq!((cache, vary), (lasting.clone(), vec!["Origin".to_owned()]), "{action} {origin:?}");
+        }
+        assert_eq!(asked(action, "another", None).await.0, Vec::<String>::new(), "{action}");
+    }
+    node.operates(&[
+        "group",
+        "set",
+        "--group",
+        "1",
+        "--set",
+        r#"properties={"test":{"bool_property":true}}"#,
+    ])
+    .await;
+    assert_eq!(
+        asked("get_configuration", &configuration, None).await.0,
+        Vec::<String>::new(),
+        "it is another now"
+    );
+    assert_eq!(asked("get_localization", &phrases, None).await.0, lasting, "that is still the same");
+}
