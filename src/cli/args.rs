@@ -187,11 +187,21 @@ pub(super) struct ServerFlags {
     log_format: Option<String>,
 }
 
+/// Flags of a command that is about one license.
 #[derive(Debug, Args)]
-pub(super) struct TokenCreate {
+pub(super) struct OfLicense {
     /// License; not needed where there is only one
     #[arg(long, value_name = "NUMBER")]
     pub(super) license: Option<i64>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) store: StoreFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TokenCreate {
     /// Whom the token speaks for: the agent's e-mail address, or a bot's id
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(super) agent: String,
@@ -208,26 +218,17 @@ pub(super) struct TokenCreate {
     /// What you call it
     #[arg(long, value_name = "TEXT", value_parser = label)]
     pub(super) label: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
     #[command(flatten)]
-    pub(super) store: StoreFlags,
+    pub(super) of: OfLicense,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct TokenList {
-    /// License; not needed where there is only one
-    #[arg(long, value_name = "NUMBER")]
-    pub(super) license: Option<i64>,
     /// Only this agent's
     #[arg(long, value_name = "ID")]
     pub(super) agent: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
     #[command(flatten)]
-    pub(super) store: StoreFlags,
+    pub(super) of: OfLicense,
 }
 
 #[derive(Debug, Args)]
@@ -281,9 +282,6 @@ pub(super) struct LicenseShow {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true, args = ["set", "client", "new_client", "remove_client"])]
 pub(super) struct LicenseSet {
-    /// License; not needed where there is only one
-    #[arg(long, value_name = "NUMBER")]
-    pub(super) license: Option<i64>,
     /// A setting of its own; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
     pub(super) set: Vec<(String, String)>,
@@ -302,77 +300,50 @@ pub(super) struct LicenseSet {
     /// Any loopback origin and the server's own
     #[arg(long)]
     pub(super) loopback: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
     #[command(flatten)]
-    pub(super) store: StoreFlags,
+    pub(super) of: OfLicense,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct AgentSet {
-    /// License; not needed where there is only one
-    #[arg(long, value_name = "NUMBER")]
-    pub(super) license: Option<i64>,
     /// The agent's e-mail address, or a bot's id
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(super) agent: String,
     /// A setting; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = setting, required = true)]
     pub(super) set: Vec<(String, String)>,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
     #[command(flatten)]
-    pub(super) store: StoreFlags,
+    pub(super) of: OfLicense,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct AgentRemove {
-    /// License; not needed where there is only one
-    #[arg(long, value_name = "NUMBER")]
-    pub(super) license: Option<i64>,
     /// The agent's e-mail address, or a bot's id
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(super) agent: String,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
     #[command(flatten)]
-    pub(super) store: StoreFlags,
+    pub(super) of: OfLicense,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct GroupSet {
-    /// License; not needed where there is only one
-    #[arg(long, value_name = "NUMBER")]
-    pub(super) license: Option<i64>,
     /// The group's number, from 1
     #[arg(long, value_name = "NUMBER")]
     pub(super) group: i64,
     /// A setting; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
     pub(super) set: Vec<(String, String)>,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
     #[command(flatten)]
-    pub(super) store: StoreFlags,
+    pub(super) of: OfLicense,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct GroupRemove {
-    /// License; not needed where there is only one
-    #[arg(long, value_name = "NUMBER")]
-    pub(super) license: Option<i64>,
     /// The group's number
     #[arg(long, value_name = "NUMBER")]
     pub(super) group: i64,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
     #[command(flatten)]
-    pub(super) store: StoreFlags,
+    pub(super) of: OfLicense,
 }
 
 #[derive(Debug, Args)]
@@ -380,14 +351,8 @@ pub(super) struct Explain {
     /// The chat's id
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(super) chat: String,
-    /// License; not needed where there is only one
-    #[arg(long, value_name = "NUMBER")]
-    pub(super) license: Option<i64>,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
     #[command(flatten)]
-    pub(super) store: StoreFlags,
+    pub(super) of: OfLicense,
 }
 
 /// How a token is presented; what each is stands in the help of `--kind`.
@@ -445,19 +410,19 @@ impl Command {
             Self::Bench(_) | Self::Torture(_) => return None,
             Self::Serve(flags) | Self::CheckConfig(flags) => &flags.store,
             Self::Migrate(flags) => flags,
-            Self::Token(TokenCommand::Create(flags)) => &flags.store,
-            Self::Token(TokenCommand::List(flags)) => &flags.store,
+            Self::Token(TokenCommand::Create(flags)) => &flags.of.store,
+            Self::Token(TokenCommand::List(flags)) => &flags.of.store,
             Self::Token(TokenCommand::Revoke(flags)) => &flags.store,
-            Self::Agent(AgentCommand::Set(flags)) => &flags.store,
-            Self::Agent(AgentCommand::Remove(flags)) => &flags.store,
-            Self::Group(GroupCommand::Set(flags)) => &flags.store,
-            Self::Group(GroupCommand::Remove(flags)) => &flags.store,
-            Self::Explain(flags) => &flags.store,
+            Self::Agent(AgentCommand::Set(flags)) => &flags.of.store,
+            Self::Agent(AgentCommand::Remove(flags)) => &flags.of.store,
+            Self::Group(GroupCommand::Set(flags)) => &flags.of.store,
+            Self::Group(GroupCommand::Remove(flags)) => &flags.of.store,
+            Self::Explain(flags) => &flags.of.store,
             Self::Cluster(ClusterCommand::Status(flags) | ClusterCommand::Rebalance(flags)) => &flags.store,
             Self::Cluster(ClusterCommand::Drain(drain)) => &drain.flags.store,
             Self::License(LicenseCommand::Create(flags)) => &flags.store,
             Self::License(LicenseCommand::Show(flags)) => &flags.store,
-            Self::License(LicenseCommand::Set(flags)) => &flags.store,
+            Self::License(LicenseCommand::Set(flags)) => &flags.of.store,
         })
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn run(config: &Config, command: LicenseCommand) -> Result<(), Box<dy
             show(config, operation, json)
         }
         LicenseCommand::Set(flags) => {
-            let json = flags.json;
+            let json = flags.of.json;
             show(config, change(flags), json)
         }
     }
@@ -65,7 +65,7 @@ fn summary(credentials: &Credentials, path: &str) -> String {
 }
 
 fn change(flags: LicenseSet) -> Operation {
-    let LicenseSet { license, set, new_client, client, remove_client, origins, loopback, .. } = flags;
+    let LicenseSet { set, new_client, client, remove_client, origins, loopback, of } = flags;
     let client = match (new_client, client, remove_client) {
         (true, ..) => Some(ClientChange::Add { origins, loopback }),
         (_, Some(id), _) => Some(ClientChange::Change { client: ClientId::new(id), origins, loopback }),
@@ -73,7 +73,7 @@ fn change(flags: LicenseSet) -> Operation {
         _ => None,
     };
     let change = LicenseChange { settings: set.into_iter().collect(), client };
-    Operation::ChangeLicense { license: license.map(LicenseId), change }
+    Operation::ChangeLicense { license: of.license.map(LicenseId), change }
 }
 
 /// Shows what became of the licenses that the operation names.

@@ -16,13 +16,13 @@ use crate::domain::routing::{Considered, DecisionRecord, Outcome as Decided, Que
 pub(super) fn agent(config: &Config, command: AgentCommand) -> Result<(), Box<dyn Error>> {
     let (operation, json) = match command {
         AgentCommand::Set(flags) => {
-            let (license, agent) = (flags.license.map(LicenseId), AgentId::new(flags.agent));
+            let (license, agent) = (flags.of.license.map(LicenseId), AgentId::new(flags.agent));
             let settings = flags.set.into_iter().collect();
-            (Operation::ChangeAgent { license, agent, settings }, flags.json)
+            (Operation::ChangeAgent { license, agent, settings }, flags.of.json)
         }
         AgentCommand::Remove(flags) => {
-            let (license, agent) = (flags.license.map(LicenseId), AgentId::new(flags.agent));
-            (Operation::RemoveAgent { license, agent }, flags.json)
+            let (license, agent) = (flags.of.license.map(LicenseId), AgentId::new(flags.agent));
+            (Operation::RemoveAgent { license, agent }, flags.of.json)
         }
     };
     show(config, operation, json)
@@ -32,13 +32,13 @@ pub(super) fn agent(config: &Config, command: AgentCommand) -> Result<(), Box<dy
 pub(super) fn group(config: &Config, command: GroupCommand) -> Result<(), Box<dyn Error>> {
     let (operation, json) = match command {
         GroupCommand::Set(flags) => {
-            let (license, group) = (flags.license.map(LicenseId), GroupId(flags.group));
+            let (license, group) = (flags.of.license.map(LicenseId), GroupId(flags.group));
             let settings = flags.set.into_iter().collect();
-            (Operation::ChangeGroup { license, group, settings }, flags.json)
+            (Operation::ChangeGroup { license, group, settings }, flags.of.json)
         }
         GroupCommand::Remove(flags) => {
-            let (license, group) = (flags.license.map(LicenseId), GroupId(flags.group));
-            (Operation::RemoveGroup { license, group }, flags.json)
+            let (license, group) = (flags.of.license.map(LicenseId), GroupId(flags.group));
+            (Operation::RemoveGroup { license, group }, flags.of.json)
         }
     };
     show(config, operation, json)
@@ -47,9 +47,9 @@ pub(super) fn group(config: &Config, command: GroupCommand) -> Result<(), Box<dy
 /// Runs `switchboard explain`.
 pub(super) fn explain(config: &Config, flags: Explain) -> Result<(), Box<dyn Error>> {
     let operation =
-        Operation::Explain { license: flags.license.map(LicenseId), chat: ChatId::new(&flags.chat) };
+        Operation::Explain { license: flags.of.license.map(LicenseId), chat: ChatId::new(&flags.chat) };
     let Outcome::Explained(records) = operate(config, operation)? else { return Ok(()) };
-    let text = if flags.json {
+    let text = if flags.of.json {
         serde_json::to_string_pretty(&records)? + "\n"
     } else if records.is_empty() {
         "nothing is known of that chat: it was never routed here, or longer ago than routing.explain_keep\n"

@@ -15,8 +15,8 @@ use crate::tenants::{TokenId, TokenKind};
 /// Runs the command.
 pub(super) fn run(config: &Config, command: TokenCommand) -> Result<(), Box<dyn Error>> {
     let is_json = match &command {
-        TokenCommand::Create(flags) => flags.json,
-        TokenCommand::List(flags) => flags.json,
+        TokenCommand::Create(flags) => flags.of.json,
+        TokenCommand::List(flags) => flags.of.json,
         TokenCommand::Revoke(_) => false,
     };
     let outcome = operate(config, operation(command))?;
@@ -37,9 +37,9 @@ pub(super) fn run(config: &Config, command: TokenCommand) -> Result<(), Box<dyn 
 
 fn operation(command: TokenCommand) -> Operation {
     match command {
-        TokenCommand::Create(TokenCreate { license, agent, kind, scopes, expires, label, .. }) => {
+        TokenCommand::Create(TokenCreate { agent, kind, scopes, expires, label, of }) => {
             Operation::CreateToken {
-                license: license.map(LicenseId),
+                license: of.license.map(LicenseId),
                 agent: AgentId::new(agent),
                 kind: kind.into(),
                 scopes,
@@ -47,8 +47,8 @@ fn operation(command: TokenCommand) -> Operation {
                 label: label.unwrap_or_default(),
             }
         }
-        TokenCommand::List(TokenList { license, agent, .. }) => {
-            Operation::ListTokens { license: license.map(LicenseId), agent: agent.map(AgentId::new) }
+        TokenCommand::List(TokenList { agent, of }) => {
+            Operation::ListTokens { license: of.license.map(LicenseId), agent: agent.map(AgentId::new) }
         }
         TokenCommand::Revoke(TokenRevoke { id, agent, license, .. }) => {
             // One of the two is there: the parser sees to it.

@@ -9,7 +9,7 @@
 //! - [`license`] is the tenant: agents, groups, limits, settings. [`rejection`] is every way to say no.
 //! - [`routing`] decides who gets the next chat.
 //!
-//! Everything outside depends on this room; this room depends on nobody (serde's derives aside).
+//! Everything outside depends on this room; this room depends on nobody (serde's derives and a parser of addresses aside).
 
 pub mod access;
 pub mod auto_access;

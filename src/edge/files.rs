@@ -16,7 +16,7 @@ use futures_util::TryStreamExt as _;
 use super::auth::{authorization, requester};
 use super::in_time::end_after;
 use super::server::{Context, EdgeContext};
-use super::web::{error_response, json_response};
+use super::web::{error_response, json_response, no_such_api};
 use crate::domain::id::LicenseId;
 use crate::files::{FileError, OpenFile, Scale, in_address, is_shown_inline};
 use crate::protocol::error::{ErrorType, WireError};
@@ -59,11 +59,7 @@ async fn answer(
     payload: web::Payload,
 ) -> HttpResponse {
     let started = std::time::Instant::now();
-    let surface = match surface {
-        "agent" => Surface::Agent,
-        "customer" => Surface::Customer,
-        _ => return error_response(&WireError::new(ErrorType::NotFound, "no such API")),
-    };
+    let Some(surface) = Surface::parse(surface) else { return no_such_api() };
     let result = upload(context, request, version, surface, payload).await;
     context.metrics.request(surface, "upload_file", started.elapsed());
     match result {

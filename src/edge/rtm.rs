@@ -6,7 +6,7 @@ use actix_web_actors::ws;
 
 use super::auth::organization;
 use super::server::Context;
-use super::web::error_response;
+use super::web::{error_response, no_such_api};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::version::{ApiVersion, Surface};
 use crate::sessions::cut::ConnectionSocket;
@@ -22,11 +22,7 @@ pub(super) async fn upgrade(
     if ApiVersion::parse(&version) != Some(ApiVersion::V3_6) {
         return error_response(&WireError::of(ErrorType::UnsupportedVersion));
     }
-    let surface = match surface.as_str() {
-        "agent" => Surface::Agent,
-        "customer" => Surface::Customer,
-        _ => return error_response(&WireError::new(ErrorType::NotFound, "no such API")),
-    };
+    let Some(surface) = Surface::parse(&surface) else { return no_such_api() };
     if context.readiness.is_draining() {
         return error_response(&WireError::of(ErrorType::ServiceUnavailable));
     }

@@ -58,6 +58,11 @@ pub(super) async fn unversioned(
     answer(&context, &request, &version, &surface, &action, &body).await
 }
 
+/// The answer where a path names neither agents nor customers.
+pub(super) fn no_such_api() -> HttpResponse {
+    error_response(&WireError::new(ErrorType::NotFound, "no such API"))
+}
+
 async fn answer(
     context: &EdgeContext,
     request: &HttpRequest,
@@ -67,11 +72,7 @@ async fn answer(
     body: &[u8],
 ) -> HttpResponse {
     let started = std::time::Instant::now();
-    let surface = match surface {
-        "agent" => Surface::Agent,
-        "customer" => Surface::Customer,
-        _ => return error_response(&WireError::new(ErrorType::NotFound, "no such API")),
-    };
+    let Some(surface) = Surface::parse(surface) else { return no_such_api() };
     let result = handle(context, request, version, surface, action, body).await;
     let took = started.elapsed();
     if let Some(method) = method::find(surface, action) {

@@ -39,6 +39,11 @@ pub enum Surface {
 }
 
 impl Surface {
+    /// Of a path's part; none if there is no such API.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Agent, Self::Customer].into_iter().find(|surface| surface.as_str() == text)
+    }
+
     /// As it stands in paths.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -41,12 +41,22 @@ pub(in crate::bench) async fn round(stage: &Stage<'_>, options: &ChatOptions) ->
         kept.push((talk.clone(), clients.clone()));
         drivers.spawn(talk.converse(clients, arrivals, options.size));
     }
-    let mut round = stage.measure(&recorder).await;
+    measure(stage, &recorder, drivers, &kept).await
+}
+
+/// Measures while the drivers work, and audits what they did.
+pub(super) async fn measure(
+    stage: &Stage<'_>,
+    recorder: &Arc<Recorder>,
+    mut drivers: JoinSet<()>,
+    kept: &[(Arc<Talk>, [Client; 2])],
+) -> Result<Round, BenchError> {
+    let mut round = stage.measure(recorder).await;
     while drivers.join_next().await.is_some() {}
     round.errors = recorder.errors();
     if stage.system.has_store {
         let line = stage.meter().line("auditing");
-        round.audit = Some(audit(&kept, 2).await?);
+        round.audit = Some(audit(kept, 2).await?);
         line.finish_and_clear();
     }
     Ok(round)

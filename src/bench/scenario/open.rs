@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::Stage;
-use super::chat::{Pair, audit, pairs};
+use super::chat::{Pair, measure, pairs};
 use crate::bench::error::BenchError;
 use crate::bench::options::{KneeOptions, OpenOptions};
 use crate::bench::record::Recorder;
@@ -35,15 +35,7 @@ pub(in crate::bench) async fn round(stage: &Stage<'_>, options: &OpenOptions) ->
         let due = (index..).step_by(chats).map_while(move |message| schedule.due(message));
         drivers.spawn(drive(pair, recorder.clone(), begin, due, size));
     }
-    let mut round = stage.measure(&recorder).await;
-    while drivers.join_next().await.is_some() {}
-    round.errors = recorder.errors();
-    if stage.system.has_store {
-        let line = stage.meter().line("auditing");
-        round.audit = Some(audit(&kept, 2).await?);
-        line.finish_and_clear();
-    }
-    Ok(round)
+    measure(stage, &recorder, drivers, &kept).await
 }
 
 /// Sends one chat's messages when they are due.
