@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Many small, short-lived allocations on many threads are what it is best at.
+/// Many small, short-lived allocations on many threads are what it is best at. Without huge pages, which make an idle session half
+/// as large again (docs/performance.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
