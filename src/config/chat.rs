@@ -1,9 +1,8 @@
-//! `[chat]`, `[event]` and `[file]`: the life of a chat, and what may be sent.
+//! `[chat]`, `[event]` and the size in `[file]`: the life of a chat, and what may be sent.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use super::kind::{Choice, FilePath, Key, Maybe, Size, Span, Text, key, span, span_or_off};
+use super::kind::{Choice, Key, Size, Span, Text, key, span, span_or_off};
 use super::reader::Reader;
 use super::text;
 use crate::domain::license::InactiveSend;
@@ -29,7 +28,6 @@ pub(super) const CONTINUOUS_INACTIVITY_TIMEOUT: Key<Span> =
     key("chat.continuous_inactivity_timeout", "30m", span(100, 365 * DAY_MS));
 pub(super) const CUSTOMER_GONE_AFTER: Key<Span> =
     key("chat.customer_gone_after", "0", span_or_off(100, 365 * DAY_MS));
-const FILE_DIR: Key<Maybe<FilePath>> = key("file.dir", "", Maybe(FilePath));
 const PASSIVATE_AFTER: Key<Span> = key("chat.passivate_after", "1m", span(100, DAY_MS));
 pub(super) const EVENT_MAX_SIZE: Key<Size> =
     key("event.max_size", "16KiB", Size { min: 1 << 10, max: 1 << 20 });
@@ -57,14 +55,7 @@ pub struct Chat {
     pub passivate_after: Duration,
 }
 
-/// `[file]`, its size apart.
-#[derive(Clone, Debug)]
-pub struct Files {
-    /// Folder of uploaded files. Default: none, it is `files` in the data dir.
-    pub dir: Option<PathBuf>,
-}
-
-/// `[event]` and `[file]`
+/// `[event]`, and the size in `[file]`
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     /// Bytes of an event's text or content. Default 16 KiB, the protocol's value.
@@ -85,12 +76,6 @@ impl Chat {
             welcome_message: reader.get(&WELCOME_MESSAGE),
             passivate_after: reader.get(&PASSIVATE_AFTER),
         }
-    }
-}
-
-impl Files {
-    pub(super) fn read(reader: &mut Reader) -> Self {
-        Self { dir: reader.get(&FILE_DIR) }
     }
 }
 

@@ -6,13 +6,14 @@
 //! - [`Inputs`] is everything that was said; [`load`] makes a [`Config`] of it, or tells every fault.
 //! - `kind` says what the text of a setting may be, `reader` brings the sources together, `file` reads the
 //!   file with its lines, `names` knows flags and variables.
-//! - A file a section: `server`, `store`, `log`, `chat`, `routing`, `rtm`, `outgoing`.
+//! - A file a section: `server`, `store`, `log`, `chat`, `files`, `routing`, `rtm`, `outgoing`.
 //! - `rules` lays a license's own settings over the server's; `overrides` writes them.
 
 mod auto_access;
 mod chat;
 mod fault;
 mod file;
+mod files;
 mod kind;
 mod log;
 mod names;
@@ -34,8 +35,9 @@ use std::path::PathBuf;
 
 use reader::Reader;
 
-pub use chat::{Chat, Files, Sizes};
+pub use chat::{Chat, Sizes};
 pub use fault::{Fault, Faults, Source};
+pub use files::{Files, S3};
 pub use kind::Rate;
 pub use log::{Log, LogFormat};
 pub use names::CONFIG_VARIABLE;

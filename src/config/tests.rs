@@ -85,6 +85,7 @@ fn defaults_are_those_of_the_table() {
         ("outgoing.allow_private", "false"),
         ("event.max_size", "16KiB"),
         ("file.max_size", "10MiB"),
+        ("file.store", "folder"),
     ] {
         assert_eq!(text(key), Some(value), "{key}");
     }
@@ -186,6 +187,38 @@ fn passwords_are_shown_nowhere() {
     let loaded = loaded(file, &[], &[]);
     assert!(!format!("{loaded:?}").contains("hunter2"));
     assert_eq!(loaded.config.cql.login.map(|login| login.password).as_deref(), Some("hunter2"));
+}
+
+const S3: &str = "[file]\nstore = \"s3\"\n[s3]\nbucket = \"files\"\naccess_key_id = \"me\"\n";
+
+#[test]
+fn a_bucket_has_a_name_and_keys_that_are_shown_nowhere() {
+    let file = format!("{S3}secret_access_key = \"hunter2\"\nprefix = \"a/b\"\n");
+    let loaded = loaded(&file, &[("SWITCHBOARD_S3_ENDPOINT", "https://s3.example:9000")], &[]);
+    assert_eq!(fault_texts(&loaded), [""; 0]);
+    assert!(!format!("{loaded:?}").contains("hunter2"));
+    let s3 = loaded.config.file.s3.expect("a bucket");
+    assert_eq!((s3.bucket.as_str(), s3.region.as_str(), s3.path_style), ("files", "us-east-1", true));
+    assert_eq!((s3.prefix.as_deref(), s3.secret_access_key.as_str()), (Some("a/b"), "hunter2"));
+    assert_eq!(s3.endpoint.as_deref(), Some("https://s3.example:9000"));
+}
+
+#[test]
+fn a_bucket_is_said_whole_and_reached_by_tls_unless_http_is_allowed() {
+    let file = "[file]\nstore = \"s3\"\n";
+    let faults = fault_texts(&loaded(file, &[], &[]));
+    let needed = ["s3.bucket", "s3.access_key_id", "s3.secret_access_key"];
+    let expected =
+        needed.map(|key| format!("switchboard.toml:2: file.store: s3 needs {key}, which is not set"));
+    assert_eq!(faults, expected);
+    let file = format!("{S3}secret_access_key = \"x\"\nendpoint = \"http://127.0.0.1:9000\"\n");
+    let faults = fault_texts(&loaded(&file, &[], &[]));
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].contains("s3.endpoint: is without TLS"), "{faults:?}");
+    let allowed = loaded(&file, &[("SWITCHBOARD_S3_ALLOW_HTTP", "true")], &[]);
+    assert_eq!(fault_texts(&allowed), [""; 0]);
+    assert!(allowed.config.file.s3.expect("a bucket").allow_http);
+    assert!(loaded("[s3]\nbucket = \"files\"\n", &[], &[]).config.file.s3.is_none(), "nobody asked for it");
 }
 
 fn license() -> License {

@@ -55,6 +55,28 @@ pub(super) fn is_keyspace(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
+/// The name of a bucket.
+pub(super) fn is_bucket(text: &str) -> bool {
+    (3..=63).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+}
+
+/// The name of a region of an object store.
+pub(super) fn is_region(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+/// What the names of objects may begin with.
+pub(super) fn is_key_prefix(text: &str) -> bool {
+    let is_name = |part: &str| {
+        !matches!(part, "" | "." | "..")
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+    };
+    text.len() <= 256 && text.split('/').all(is_name)
+}
+
 /// Directives of a log filter: a level, or `module=level`, parted by commas.
 pub(super) fn is_log_filter(text: &str) -> bool {
     let is_level = |word: &str| matches!(word, "off" | "error" | "warn" | "info" | "debug" | "trace");
@@ -101,6 +123,23 @@ mod tests {
         for bad in ["", ":9042", "a:b", "a b", "a/b", "a:70000"] {
             assert!(!is_contact_point(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn buckets_and_prefixes_are_names() {
+        for good in ["abc", "My.bucket-1_x", "123"] {
+            assert!(is_bucket(good), "{good}");
+        }
+        for bad in ["", "ab", "a/b", "-abc", "a b c", "..."] {
+            assert!(!is_bucket(bad), "{bad}");
+        }
+        for good in ["a", "a/b.c/d_e-f"] {
+            assert!(is_key_prefix(good), "{good}");
+        }
+        for bad in ["", "/a", "a/", "a//b", "a/../b", ".", "ż"] {
+            assert!(!is_key_prefix(bad), "{bad}");
+        }
+        assert!(is_region("eu-central-1") && !is_region("eu/1") && !is_region(""));
     }
 
     #[test]

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 use tokio::sync::Semaphore;
 
+use super::bucket::{self, Bucket};
+use super::fault::FileError;
 use super::kind::is_shown_inline;
 use super::thumbnail::{Thumbnail, thumbnails};
 use super::{kind, name};
@@ -20,23 +21,10 @@ use crate::domain::time::Timestamp;
 
 /// How long a file is there that no event shows (`transport.limits`, `upload_url_ttl_h`).
 pub const LIFETIME: Duration = Duration::from_secs(24 * 3_600);
-
-/// Why a file was not taken, or cannot be had.
-#[derive(Debug, Error)]
-pub enum FileError {
-    /// It is a program.
-    #[error("programs are not accepted")]
-    Program,
-    /// There is nothing in it.
-    #[error("the file is empty")]
-    Empty,
-    /// Where files lie, something went wrong.
-    #[error("the files could not be reached")]
-    Store(#[from] object_store::Error),
-    /// A record does not read.
-    #[error("the record of a file is broken")]
-    Record(#[from] serde_json::Error),
-}
+/// How much longer what lies there is left alone: clocks differ, and an event may just be on its way.
+pub(super) const GRACE: Duration = Duration::from_secs(600);
+/// Before the names of uploads of the last day or so.
+const FRESH: &str = "fresh";
 
 /// What is known of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +87,7 @@ pub struct OpenFile {
     /// What is known of it.
     pub record: FileRecord,
     /// Its bytes.
-    pub bytes: BoxStream<'static, Result<Bytes, object_store::Error>>,
+    pub bytes: BoxStream<'static, Result<Bytes, FileError>>,
 }
 
 /// The files of all licenses.
@@ -125,6 +113,28 @@ impl Files {
         let objects = object_store::local::LocalFileSystem::new_with_prefix(folder);
         let objects = objects.map_err(std::io::Error::other)?.with_automatic_cleanup(true);
         Ok(Self::new(Arc::new(objects), ids))
+    }
+
+    /// Files in a bucket. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// If no client can be made of what is said of it.
+    pub fn in_bucket(of: &Bucket, ids: Arc<dyn IdSource>) -> Result<Self, FileError> {
+        Ok(Self::new(bucket::open(of)?, ids))
+    }
+
+    /// Does all once that files need: lists, writes, reads and deletes.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub async fn check(&self) -> Result<(), FileError> {
+        // If it is left behind, a sweep takes it for an upload that never came.
+        let path = fresh(LicenseId(0), &format!("{:032x}", self.ids.bits()));
+        self.objects.list(Some(&Path::from(FRESH))).try_next().await?;
+        self.objects.put(&path, Bytes::from_static(b"1").into()).await?;
+        self.objects.get(&path).await?.bytes().await?;
+        self.objects.delete(&path).await?;
+        Ok(())
     }
 
     /// Keeps a file for a day; its id, which nobody can guess.
@@ -159,6 +169,8 @@ impl Files {
                 .map(|copy| copy.content_type.to_owned()),
         };
         let id = format!("{:032x}", self.ids.bits());
+        // First, so that whatever comes of the rest is found by a sweep.
+        self.objects.put(&fresh(license, &id), Bytes::from_static(b"1").into()).await?;
         self.objects.put(&part(license, &id, "data"), bytes.into()).await?;
         for (copy, scale) in copies.into_iter().flatten().zip([Scale::Once, Scale::Twice]) {
             self.objects.put(&part(license, &id, scale.object()), copy.bytes.into()).await?;
@@ -220,7 +232,7 @@ impl Files {
     ) -> Result<Option<OpenFile>, FileError> {
         let Some(record) = self.find(license, id, now).await? else { return Ok(None) };
         let found = self.objects.get(&part(license, id, "data")).await?;
-        Ok(Some(OpenFile { record, bytes: found.into_stream() }))
+        Ok(Some(OpenFile { record, bytes: found.into_stream().map_err(FileError::from).boxed() }))
     }
 
     /// A small copy of a picture, with its bytes and the record of the picture.
@@ -238,36 +250,41 @@ impl Files {
         let Some(content_type) = record.thumbnails.clone() else { return Ok(None) };
         let found = self.objects.get(&part(license, id, scale.object())).await?;
         let record = FileRecord { content_type, size: found.meta.size, ..record };
-        Ok(Some(OpenFile { record, bytes: found.into_stream() }))
+        Ok(Some(OpenFile { record, bytes: found.into_stream().map_err(FileError::from).boxed() }))
     }
 
-    /// Removes what came more than a day ago and no event shows, halves of uploads among it. Says how many files.
+    /// Removes what came more than a day ago and no event shows, halves of uploads among it. Says how many uploads.
+    /// Looks at those of the last day alone, however many files there are.
     ///
     /// # Errors
     /// What went wrong; what was removed until then stays so.
     pub async fn sweep(&self, now: Timestamp) -> Result<usize, FileError> {
         let mut removed = 0;
-        let mut listed = self.objects.list(None);
-        while let Some(object) = listed.try_next().await? {
-            if object.location.filename() != Some("data") {
+        let mut listed = self.objects.list(Some(&Path::from(FRESH)));
+        while let Some(mark) = listed.try_next().await? {
+            let came = Timestamp(mark.last_modified.timestamp_micros());
+            let Some((_, folder)) = mark.location.as_ref().split_once('/') else { continue };
+            if now <= came.after(LIFETIME).after(GRACE) {
                 continue;
             }
-            let came = Timestamp(object.last_modified.timestamp_micros());
-            let Some(folder) = object.location.as_ref().strip_suffix("/data") else { continue };
             let beside = |name: &str| Path::from(format!("{folder}/{name}"));
-            if now <= came.after(LIFETIME) || self.exists(&beside("kept")).await? {
-                continue;
-            }
-            // The record first: without it there is no file, whatever else is left.
-            for name in ["record", Scale::Once.object(), Scale::Twice.object(), "data"] {
-                match self.objects.delete(&beside(name)).await {
-                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                    Err(error) => return Err(error.into()),
+            if !self.exists(&beside("kept")).await? {
+                // The record first: without it there is no file, whatever else is left.
+                for name in ["record", Scale::Once.object(), Scale::Twice.object(), "data"] {
+                    self.remove(&beside(name)).await?;
                 }
+                removed += 1;
             }
-            removed += 1;
+            self.remove(&mark.location).await?;
         }
         Ok(removed)
+    }
+
+    async fn remove(&self, path: &Path) -> Result<(), FileError> {
+        match self.objects.delete(path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn is_kept(&self, license: LicenseId, id: &str) -> Result<bool, FileError> {
@@ -281,6 +298,11 @@ impl Files {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Says that an upload is of the last day or so.
+fn fresh(license: LicenseId, id: &str) -> Path {
+    Path::from(format!("{FRESH}/{license}/{id}"))
 }
 
 fn part(license: LicenseId, id: &str, name: &str) -> Path {

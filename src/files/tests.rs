@@ -1,4 +1,4 @@
-//! Files in memory and in a folder.
+//! Files in memory, in a folder, and in a bucket of a server that speaks S3.
 
 use std::sync::Arc;
 
@@ -6,10 +6,16 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use object_store::memory::InMemory;
 
+use s3_server::S3Server;
+
 use super::*;
 use crate::domain::command::testing::SeededIds;
 use crate::domain::id::LicenseId;
 use crate::domain::time::Timestamp;
+
+#[path = "../../tests/support/s3.rs"]
+#[allow(dead_code, reason = "tests of the server use more of it")]
+mod s3_server;
 
 const LICENSE: LicenseId = LicenseId(1_001);
 /// A picture of 2 × 3 pixels: only its head, which is all that is looked at.
@@ -17,6 +23,51 @@ const GIF: &[u8] = b"GIF89a\x02\x00\x03\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff"
 
 fn in_memory() -> Files {
     Files::new(Arc::new(InMemory::new()), Arc::new(SeededIds::default()))
+}
+
+fn bucket_of(server: &S3Server) -> Bucket {
+    // Plain HTTP needs no provider, but the client is ready for TLS.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Bucket {
+        name: s3_server::BUCKET.to_owned(),
+        endpoint: Some(server.endpoint()),
+        region: "us-east-1".to_owned(),
+        prefix: None,
+        access_key_id: s3_server::ACCESS_KEY_ID.to_owned(),
+        secret_access_key: s3_server::SECRET_ACCESS_KEY.to_owned(),
+        path_style: true,
+        allow_http: true,
+        authorities: None,
+    }
+}
+
+fn in_bucket(bucket: &Bucket) -> Files {
+    Files::in_bucket(bucket, Arc::new(SeededIds::default())).expect("a client")
+}
+
+/// One of each kind, with what they stand on.
+struct Places {
+    folder: tempfile::TempDir,
+    server: S3Server,
+}
+
+impl Places {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = S3Server::start(&folder.path().join("s3"), None);
+        Self { folder, server }
+    }
+
+    fn each(&self) -> [(&'static str, Files); 4] {
+        let in_folder = Files::in_folder(&self.folder.path().join("files"), Arc::new(SeededIds::default()));
+        let under_prefix = Bucket { prefix: Some("a/b".to_owned()), ..bucket_of(&self.server) };
+        [
+            ("memory", in_memory()),
+            ("folder", in_folder.expect("files")),
+            ("bucket", in_bucket(&bucket_of(&self.server))),
+            ("part of a bucket", in_bucket(&under_prefix)),
+        ]
+    }
 }
 
 /// The store's own clock stamps what is put, so these tests live in its present.
@@ -31,40 +82,115 @@ async fn contents(file: OpenFile) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_file_reads_back_as_it_was_and_is_known_by_its_bytes() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let in_folder = Files::in_folder(&folder.path().join("files"), Arc::new(SeededIds::default()));
-    for files in [in_memory(), in_folder.expect("files")] {
+    let places = Places::new();
+    for (place, files) in places.each() {
+        files.check().await.unwrap_or_else(|error| panic!("{place}: {error}"));
         let (id, record) = files.put(LICENSE, "C:\\pic/../cat.exe", GIF.into(), now()).await.expect("a file");
         assert_eq!((record.name.as_str(), record.content_type.as_str()), ("cat.exe", "image/gif"));
         assert_eq!((record.size, record.width, record.height), (GIF.len() as u64, Some(2), Some(3)));
-        assert_eq!(files.find(LICENSE, &id, now()).await.expect("a look"), Some(record));
+        assert_eq!(files.find(LICENSE, &id, now()).await.expect("a look"), Some(record), "{place}");
         let open = files.open(LICENSE, &id, now()).await.expect("a look").expect("the file");
-        assert_eq!(contents(open).await, GIF);
+        assert_eq!(contents(open).await, GIF, "{place}");
     }
 }
 
 #[tokio::test]
 async fn a_file_is_of_its_license_and_found_by_its_whole_id() {
-    let files = in_memory();
-    let (id, _) = files.put(LICENSE, "a.txt", "hello".into(), now()).await.expect("a file");
-    assert_eq!(files.find(LicenseId(1_002), &id, now()).await.expect("a look"), None);
-    for id in ["", &id[1..], "../1001/0000000000000000000000000000", "zz"] {
-        assert_eq!(files.find(LICENSE, id, now()).await.expect("a look"), None, "{id}");
+    let places = Places::new();
+    for (place, files) in places.each() {
+        let (id, _) = files.put(LICENSE, "a.txt", "hello".into(), now()).await.expect("a file");
+        assert_eq!(files.find(LicenseId(1_002), &id, now()).await.expect("a look"), None, "{place}");
+        for id in ["", &id[1..], "../1001/0000000000000000000000000000", "zz"] {
+            assert_eq!(files.find(LICENSE, id, now()).await.expect("a look"), None, "{place}: {id}");
+        }
     }
 }
 
 #[tokio::test]
 async fn a_file_that_no_event_shows_is_gone_after_a_day() {
-    let files = in_memory();
-    let (kept, _) = files.put(LICENSE, "kept", "a".into(), now()).await.expect("a file");
-    let (lost, _) = files.put(LICENSE, "lost", "b".into(), now()).await.expect("a file");
-    files.keep(LICENSE, &kept).await.expect("kept");
-    assert_eq!(files.sweep(now()).await.expect("a sweep"), 0);
-    let later = now().after(LIFETIME).after(std::time::Duration::from_secs(1));
-    assert!(files.find(LICENSE, &lost, later).await.expect("a look").is_none(), "before any sweep");
+    let places = Places::new();
+    for (place, files) in places.each() {
+        let (kept, _) = files.put(LICENSE, "kept", "a".into(), now()).await.expect("a file");
+        let (lost, _) = files.put(LICENSE, "lost", "b".into(), now()).await.expect("a file");
+        files.keep(LICENSE, &kept).await.expect("kept");
+        let later = now().after(LIFETIME).after(std::time::Duration::from_secs(1));
+        assert!(
+            files.find(LICENSE, &lost, later).await.expect("a look").is_none(),
+            "{place}: before any sweep"
+        );
+        assert_eq!(files.sweep(later).await.expect("a sweep"), 0, "{place}: an event may be on its way");
+        let later = later.after(super::store::GRACE);
+        assert_eq!(files.sweep(later).await.expect("a sweep"), 1, "{place}");
+        assert!(files.find(LICENSE, &lost, now()).await.expect("a look").is_none(), "{place}");
+        assert!(files.open(LICENSE, &kept, later).await.expect("a look").is_some(), "{place}");
+        assert_eq!(
+            files.sweep(later).await.expect("a sweep"),
+            0,
+            "{place}: what is kept is not looked at again"
+        );
+    }
+    let left = places.server.objects();
+    let of = |part: &str| left.iter().filter(|name| name.contains(part)).count();
+    assert_eq!((left.len(), of("/data"), of("/record"), of("/kept")), (6, 2, 2, 2), "{left:?}");
+    assert_eq!(left.iter().filter(|name| name.starts_with("a/b/1001/")).count(), 3, "{left:?}");
+}
+
+#[tokio::test]
+async fn half_an_upload_is_no_file_and_is_removed() {
+    let places = Places::new();
+    let files = in_bucket(&bucket_of(&places.server));
+    let (id, _) = files.put(LICENSE, "a", "b".into(), now()).await.expect("a file");
+    let record = places.folder.path().join(format!("s3/{}/{LICENSE}/{id}/record", s3_server::BUCKET));
+    std::fs::remove_file(record).expect("the last thing that is written");
+    assert!(files.find(LICENSE, &id, now()).await.expect("a look").is_none());
+    assert_eq!(places.server.objects().len(), 2);
+    let later = now().after(LIFETIME).after(super::store::GRACE).after(std::time::Duration::from_secs(1));
     assert_eq!(files.sweep(later).await.expect("a sweep"), 1);
-    assert!(files.find(LICENSE, &lost, now()).await.expect("a look").is_none());
-    assert!(files.open(LICENSE, &kept, later).await.expect("a look").is_some());
+    assert_eq!(places.server.objects(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_bucket_that_says_no_is_told_from_one_that_is_away() {
+    let places = Places::new();
+    let good = || bucket_of(&places.server);
+    for (bucket, told) in [
+        (Bucket { secret_access_key: "guessed".to_owned(), ..good() }, "SignatureDoesNotMatch"),
+        (Bucket { access_key_id: "nobody".to_owned(), ..good() }, "403 Forbidden"),
+        (Bucket { name: "missing".to_owned(), ..good() }, "NoSuchBucket"),
+    ] {
+        let error = in_bucket(&bucket).check().await.expect_err("no");
+        assert!(error.is_refusal() && error.to_string().contains(told), "{told}: {error}");
+        assert!(!format!("{error:?}").contains(&bucket.secret_access_key), "{error:?}");
+    }
+    let away = in_bucket(&good());
+    drop(places.server);
+    let error = away.check().await.expect_err("nobody is there");
+    assert!(!error.is_refusal() && error.to_string().contains("refused"), "{error}");
+}
+
+#[tokio::test]
+async fn a_bucket_is_reached_by_tls_with_an_authority_of_one_s_own() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let own = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a certificate");
+    let key = rustls_pki_types::PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
+    let tls = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key.into())
+        .expect("a certificate with its key");
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = S3Server::start(folder.path(), Some(tls));
+    let stranger = Bucket { allow_http: false, ..bucket_of(&server) };
+    let known = Bucket { authorities: Some(own.cert.pem().into_bytes()), ..bucket_of(&server) };
+    let known = Bucket { allow_http: false, ..known };
+    in_bucket(&known).check().await.expect("it is believed");
+    let error = in_bucket(&stranger).check().await.expect_err("it is not believed");
+    assert!(error.to_string().contains("certificate"), "{error}");
+    let plain = Bucket { endpoint: Some(server.endpoint().replace("https", "http")), ..known };
+    assert!(in_bucket(&plain).check().await.is_err(), "not without TLS");
+    for nonsense in ["", "hello", "-----BEGIN CERTIFICATE-----\n"] {
+        let bucket = Bucket { authorities: Some(nonsense.into()), ..bucket_of(&server) };
+        assert!(Files::in_bucket(&bucket, Arc::new(SeededIds::default())).is_err(), "{nonsense:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The composition root: builds every part in order, and owns the order of the end.
 
 mod demo;
+mod files;
 mod membership;
 mod rules;
 mod stop;
@@ -22,7 +23,6 @@ use crate::config::{Config, StoreKind};
 use crate::domain::id::{CustomerId, LicenseId};
 use crate::domain::time::Clock as _;
 use crate::edge::{self, EdgeContext, EdgeSettings, Readiness, RunningServer, ShownCluster, WaitingRoom};
-use crate::files::Files;
 use crate::id_source::OsIds;
 use crate::nodes::{Nodes, NodesParts};
 use crate::observe::Metrics;
@@ -38,6 +38,7 @@ use crate::sessions::{Registry, SessionContext, SessionCounts, SessionUser};
 use crate::store::StoreError;
 use crate::tenants::{DemoError, Revoked, Tenants};
 
+pub use files::FilesError;
 pub use rules::Rules;
 
 /// Why a node could not start, or ended.
@@ -55,6 +56,9 @@ pub enum NodeError {
     /// The store did not answer during the start.
     #[error("the store did not answer during the start")]
     Store(#[from] StoreError),
+    /// Uploaded files cannot be kept.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// The demo license could not be made.
     #[error("the demo license could not be made")]
     Demo(#[from] DemoError),
@@ -120,6 +124,10 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
         store = open_store(&config, Patience::Wait) => store?,
         () = signals.come() => return Ok(()),
     };
+    let files = tokio::select! {
+        files = files::open(&config) => files?,
+        () = signals.come() => return Ok(()),
+    };
     waiting.close().await;
     let clock = Arc::new(SystemClock);
     let ids = Arc::new(OsIds);
@@ -146,7 +154,7 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
     let build = {
         let (config, store, tenants, registry) = (&config, &store, &tenants, &registry);
         let (ownership, metrics, readiness, limits) = (&ownership, &metrics, &readiness, &limits);
-        let (nodes, member) = (&nodes, &member);
+        let (nodes, member, files) = (&nodes, &member, &files);
         async move |threads: Vec<ArbiterHandle>, addresses: Vec<SocketAddr>| {
             let actors = Actors::new(ActorsParts {
                 store: store.clone(),
@@ -167,10 +175,17 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
             ownership.occupied_by(Arc::new(Occupants(actors.clone())));
             let customers = Customers::new(store.clone());
             let customer_tokens = tenants.customer_tokens.clone();
-            let files = Files::in_folder(&config.files_dir(), Arc::new(OsIds))?;
             let base_url = config.base_url(addresses.first().copied().unwrap_or(config.server.listen));
             let fetcher = Fetcher::new(config.outgoing.allow_private)?;
-            let parts = RequestsParts { actors, customers, pages, files, fetcher, base_url, customer_tokens };
+            let parts = RequestsParts {
+                actors,
+                customers,
+                pages,
+                files: files.clone(),
+                fetcher,
+                base_url,
+                customer_tokens,
+            };
             let requests = Requests::new(parts);
             let gate = Gate {
                 licenses: tenants.licenses.clone(),

@@ -89,7 +89,7 @@ pub(super) fn of_files(error: &FileError) -> WireError {
     match error {
         FileError::Program | FileError::Empty => WireError::validation(format!("`file`: {error}")),
         FileError::Store(_) => {
-            tracing::warn!(%error, cause = ?std::error::Error::source(error), "the files could not be reached");
+            tracing::warn!(%error, "a file could not be kept or found");
             WireError::of(ErrorType::ServiceUnavailable)
         }
         FileError::Record(_) => {

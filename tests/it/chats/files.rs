@@ -1,19 +1,24 @@
-//! Files: taken in, shown by events, given out; and what is refused.
+//! Files: taken in, shown by events, given out; and what is refused. The same in a folder and in a bucket.
 
 use serde_json::{Value, json};
 
-use crate::support::{Plan, TestNode, Web, shared};
+use crate::support::{NodeWithBucket, Plan, TestNode, Web, shared, shared_with_bucket};
 
 /// A picture of 2 × 3 pixels.
 const GIF: &[u8] = b"GIF89a\x02\x00\x03\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff";
 
-async fn uploaded(web: &Web, name: &str, bytes: &[u8]) -> String {
+/// A node that keeps files in a folder, and one that keeps them in a bucket.
+async fn nodes() -> [&'static TestNode; 2] {
+    [shared().await, &shared_with_bucket().await.node]
+}
+
+pub(super) async fn uploaded(web: &Web, name: &str, bytes: &[u8]) -> String {
     let answer = web.upload("file", name, bytes).await;
     let answer = answer.unwrap_or_else(|error| panic!("{name}: {error:?}"));
     answer["url"].as_str().expect("an address").to_owned()
 }
 
-async fn got(url: &str) -> (u16, reqwest::header::HeaderMap, Vec<u8>) {
+pub(super) async fn got(url: &str) -> (u16, reqwest::header::HeaderMap, Vec<u8>) {
     let response = reqwest::get(url).await.expect("the server answers");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     (status, headers, response.bytes().await.expect("a body").to_vec())
@@ -21,7 +26,13 @@ async fn got(url: &str) -> (u16, reqwest::header::HeaderMap, Vec<u8>) {
 
 #[tokio::test]
 async fn a_file_that_either_side_uploads_and_sends_is_seen_by_both() {
-    let license = shared().await.license();
+    for node in nodes().await {
+        seen_by_both_on(node).await;
+    }
+}
+
+async fn seen_by_both_on(node: &TestNode) {
+    let license = node.license();
     let agent = license.agent(1).logs_in_away().await;
     let customer = license.customer().await.logs_in().await;
     let chat = customer.starts_chat("hello").await;
@@ -55,7 +66,13 @@ async fn a_file_that_either_side_uploads_and_sends_is_seen_by_both() {
 
 #[tokio::test]
 async fn what_people_upload_never_runs_on_this_origin() {
-    let web = shared().await.license().agent(1).web();
+    for node in nodes().await {
+        never_runs_on(node).await;
+    }
+}
+
+async fn never_runs_on(node: &TestNode) {
+    let web = node.license().agent(1).web();
     for (name, bytes, kind, how) in [
         ("cat.gif", GIF, "image/gif", "inline"),
         ("cat.gif", &b"<!DOCTYPE html><script>alert(1)</script>"[..], "text/html", "attachment"),
@@ -75,7 +92,13 @@ async fn what_people_upload_never_runs_on_this_origin() {
 
 #[tokio::test]
 async fn programs_and_what_is_no_upload_are_refused() {
-    let web = shared().await.license().agent(1).web();
+    for node in nodes().await {
+        refused_on(node).await;
+    }
+}
+
+async fn refused_on(node: &TestNode) {
+    let web = node.license().agent(1).web();
     for (part, bytes, named) in [
         ("file", &b"MZ\x90\0\x03\0\0\0"[..], "file"),
         ("file", b"#!/bin/sh\n", "file"),
@@ -94,18 +117,25 @@ async fn programs_and_what_is_no_upload_are_refused() {
 
 #[tokio::test]
 async fn a_file_has_a_limit_that_a_license_may_have_of_its_own() {
-    let plan = Plan { licenses: 1, ..Plan::default() };
-    let node = TestNode::with(&[("file.max_size", "64KiB")], plan).await;
+    let (settings, plan) = ([("file.max_size", "64KiB")], || Plan { licenses: 1, ..Plan::default() });
+    let node = TestNode::with(&settings, plan()).await;
+    limited(&node).await;
+    // What was refused left nothing.
+    let left = walk(&node.data_dir().join("files"));
+    assert_eq!(left.iter().filter(|path| path.ends_with("/data")).count(), 2, "{left:?}");
+    assert_eq!(left.len(), 6, "{left:?}");
+    let both = NodeWithBucket::with(&settings, plan()).await;
+    limited(&both.node).await;
+    assert_eq!(both.s3.objects().len(), 6, "{:?}", both.s3.objects());
+}
+
+async fn limited(node: &TestNode) {
     let license = node.license();
     for web in [license.agent(1).web(), license.customer().await.web()] {
         uploaded(&web, "fits", &vec![b'x'; 64 * 1024]).await;
         let error = web.upload("file", "too large", &vec![b'x'; 64 * 1024 + 1]).await.expect_err("too large");
         assert_eq!((error.kind.as_str(), error.status), ("entity_too_large", Some(413)));
     }
-    // What was refused left nothing.
-    let left = walk(&node.data_dir().join("files"));
-    assert_eq!(left.iter().filter(|path| path.ends_with("/data")).count(), 2, "{left:?}");
-    assert_eq!(left.len(), 4, "{left:?}");
 }
 
 fn walk(folder: &std::path::Path) -> Vec<String> {
@@ -123,7 +153,13 @@ fn walk(folder: &std::path::Path) -> Vec<String> {
 
 #[tokio::test]
 async fn only_a_file_of_one_s_own_license_can_be_sent() {
-    let (license, other) = (shared().await.license(), shared().await.license());
+    for node in nodes().await {
+        only_own_on(node).await;
+    }
+}
+
+async fn only_own_on(node: &TestNode) {
+    let (license, other) = (node.license(), node.license());
     let customer = license.customer().await.logs_in().await;
     let chat = customer.starts_chat("hello").await;
     let foreign = uploaded(&other.agent(1).web(), "a.txt", b"text").await;
@@ -143,7 +179,13 @@ async fn only_a_file_of_one_s_own_license_can_be_sent() {
 
 #[tokio::test]
 async fn a_picture_has_small_copies_and_a_file_that_is_none_has_not() {
-    let license = shared().await.license();
+    for node in nodes().await {
+        small_copies_on(node).await;
+    }
+}
+
+async fn small_copies_on(node: &TestNode) {
+    let license = node.license();
     let customer = license.customer().await.logs_in().await;
     let chat = customer.starts_chat("hello").await;
     let mut png = std::io::Cursor::new(Vec::new());

@@ -7,6 +7,7 @@ mod banned;
 mod customers;
 mod deleted;
 mod files;
+mod files_in_bucket;
 mod heirs;
 mod lists;
 mod members;

@@ -14,6 +14,7 @@
 #![allow(dead_code, unused_imports, reason = "a harness offers more than each test takes")]
 
 mod answer;
+mod bucket;
 mod chat;
 mod license;
 mod node;
@@ -23,6 +24,7 @@ mod users;
 mod web;
 
 pub(crate) use answer::{Answer, ApiError, tables};
+pub(crate) use bucket::{NodeWithBucket, S3Server, SECRET_ACCESS_KEY, shared_with_bucket};
 pub(crate) use chat::{Chat, customer_message, message};
 pub(crate) use license::{AgentLogin, CustomerLogin, TestLicense};
 pub(crate) use node::{NodeLink, TestNode, install_crypto, shared, variable};

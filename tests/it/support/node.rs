@@ -101,11 +101,16 @@ impl TestNode {
 
     /// A node with these settings and these licenses.
     pub(crate) async fn with(settings: &[(&str, &str)], plan: Plan) -> Self {
-        let folder = scratch();
-        let licenses = prepare::licenses(prepare::embedded(&folder.path().join("data/store")), &plan).await;
-        let node = Self::unlaunched(settings, licenses, folder);
+        let node = Self::unlaunched_with(settings, plan).await;
         node.launch().await;
         node
+    }
+
+    /// The same, but it does not run yet.
+    pub(crate) async fn unlaunched_with(settings: &[(&str, &str)], plan: Plan) -> Self {
+        let folder = scratch();
+        let licenses = prepare::licenses(prepare::embedded(&folder.path().join("data/store")), &plan).await;
+        Self::unlaunched(settings, licenses, folder)
     }
 
     /// A node that does not run yet, whose settings name another store than the embedded one; that store is given to have
