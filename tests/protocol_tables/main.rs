@@ -3,6 +3,7 @@
 #[path = "../support/tables.rs"]
 mod tables;
 
+mod described;
 mod errors;
 mod examples;
 mod fixture;

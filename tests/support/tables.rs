@@ -74,8 +74,9 @@ pub(crate) struct Tables {
     document: Value,
 }
 
+/// What a value looks like.
 #[derive(Clone, Debug)]
-enum Shape {
+pub(crate) enum Shape {
     Any,
     /// A text or an object; not looked into.
     Either,
@@ -90,10 +91,11 @@ enum Shape {
     Named(String),
 }
 
+/// A key of an object.
 #[derive(Clone, Debug)]
-struct Field {
-    required: bool,
-    shape: Shape,
+pub(crate) struct Field {
+    pub(crate) required: bool,
+    pub(crate) shape: Shape,
 }
 
 impl Tables {
@@ -152,17 +154,19 @@ impl Tables {
         self.told(&faults, action, payload)
     }
 
+    /// Is it said that we do not follow the tables there?
+    pub(crate) fn excepts(&self, path: &str, fault: Fault) -> bool {
+        EXCEPTIONS.iter().any(|(surface, excepted, kind, _)| {
+            let covers = match excepted.strip_suffix('*') {
+                Some(prefix) => path.starts_with(prefix),
+                None => path == *excepted,
+            };
+            (*surface == "*" || *surface == self.surface) && covers && *kind == fault
+        })
+    }
+
     fn told(&self, faults: &[(String, Fault)], what: &str, value: &Value) -> Result<(), String> {
-        let excepted = |(path, fault): &&(String, Fault)| {
-            EXCEPTIONS.iter().any(|(surface, excepted, kind, _)| {
-                let covers = match excepted.strip_suffix('*') {
-                    Some(prefix) => path.starts_with(prefix),
-                    None => path == excepted,
-                };
-                (*surface == "*" || *surface == self.surface) && covers && kind == fault
-            })
-        };
-        let faults: Vec<_> = faults.iter().filter(|fault| !excepted(fault)).collect();
+        let faults: Vec<_> = faults.iter().filter(|(path, fault)| !self.excepts(path, *fault)).collect();
         if faults.is_empty() {
             return Ok(());
         }
@@ -265,7 +269,7 @@ fn is_placeholder(event: &Value) -> bool {
 }
 
 /// The shape of a payload: key -> description, or one description of a list's elements.
-fn payload_shape(documented: &Value) -> Shape {
+pub(crate) fn payload_shape(documented: &Value) -> Shape {
     let mut fields = BTreeMap::new();
     for (name, description) in documented.as_object().into_iter().flatten() {
         let description = description.as_str().unwrap_or_default();
@@ -291,7 +295,8 @@ fn payload_shape(documented: &Value) -> Shape {
     Shape::Object(fields)
 }
 
-fn structure_shape(structure: &str, rows: &[Value]) -> Shape {
+/// The shape of a structure, from its rows.
+pub(crate) fn structure_shape(structure: &str, rows: &[Value]) -> Shape {
     let mut fields = BTreeMap::new();
     for row in rows {
         let text = |key: &str| row[key].as_str().unwrap_or_default();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::schema::payload;
-use super::{VERSION, error_schema, info, scopes_in_words};
+use super::{VERSION, info, scopes_in_words, structures};
 use crate::protocol::method::{self, Method};
 use crate::protocol::version::Surface;
 use crate::protocol::view::PUSHES;
@@ -22,7 +22,7 @@ pub fn asyncapi(base_url: &str) -> String {
         for method in method::all().filter(|method| method.rtm && method.surface == surface) {
             let action = method.action;
             messages.insert(action.to_owned(), request(method));
-            messages.insert(format!("{action}.response"), response(action));
+            messages.insert(format!("{action}.response"), response(method));
             let asked = format!("#/channels/{name}/messages/{action}");
             let mut operation = json!({
                 "action": "receive",
@@ -41,7 +41,7 @@ pub fn asyncapi(base_url: &str) -> String {
         let pushes: BTreeSet<&str> =
             PUSHES.iter().filter(|(of, _)| *of == surface).map(|(_, push)| *push).collect();
         for push in pushes {
-            messages.insert(format!("{push}.push"), pushed(push));
+            messages.insert(format!("{push}.push"), pushed(surface, push));
             let operation = json!({
                 "action": "send",
                 "channel": { "$ref": format!("#/channels/{name}") },
@@ -58,16 +58,16 @@ pub fn asyncapi(base_url: &str) -> String {
         }
         channels.insert(name.to_owned(), channel);
     }
-    json!({
+    let mut document = json!({
         "asyncapi": "3.0.0",
         "info": info("Switchboard RTM API"),
         "defaultContentType": "application/json",
         "servers": { "here": { "host": host, "protocol": protocol } },
         "channels": channels,
         "operations": operations,
-        "components": { "schemas": { "Error": error_schema() } },
-    })
-    .to_string()
+    });
+    document["components"] = json!({ "schemas": structures::components(&document) });
+    document.to_string()
 }
 
 fn request(method: &'static Method) -> Value {
@@ -85,21 +85,24 @@ fn request(method: &'static Method) -> Value {
     } })
 }
 
-fn response(action: &str) -> Value {
+fn response(method: &Method) -> Value {
     json!({ "payload": {
         "type": "object",
         "required": ["action", "type", "success", "payload"],
         "properties": {
             "request_id": { "type": "string" },
-            "action": { "const": action },
+            "action": { "const": method.action },
             "type": { "const": "response" },
             "success": { "type": "boolean" },
-            "payload": { "anyOf": [{ "type": ["object", "array"] }, { "$ref": "#/components/schemas/Error" }] },
+            "payload": { "anyOf": [
+                structures::answer(method.surface, method.action),
+                { "$ref": "#/components/schemas/Error" },
+            ] },
         },
     } })
 }
 
-fn pushed(push: &str) -> Value {
+fn pushed(surface: Surface, push: &str) -> Value {
     json!({ "payload": {
         "type": "object",
         "required": ["version", "action", "type", "payload"],
@@ -108,7 +111,7 @@ fn pushed(push: &str) -> Value {
             "request_id": { "type": "string" },
             "action": { "const": push },
             "type": { "const": "push" },
-            "payload": { "type": "object" },
+            "payload": structures::push(surface, push),
         },
     } })
 }

@@ -1,11 +1,13 @@
 //! The protocol described for machines: OpenAPI 3.1 of the Web API, AsyncAPI 3 of the websockets, and a page
 //! for people. All are made from the
-//! method table that requests are served by ([`method`](super::method)), so that they cannot say anything else.
+//! method table that requests are served by ([`method`](super::method)), so that they cannot say anything else; what answers
+//! and pushes look like is `structures`.
 
 mod asyncapi;
 mod openapi;
 mod page;
 mod schema;
+mod structures;
 
 pub use asyncapi::asyncapi;
 pub use openapi::openapi;

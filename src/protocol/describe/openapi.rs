@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::schema::{of_kind, payload};
-use super::{VERSION, error_schema, info, scopes_in_words};
+use super::{VERSION, info, scopes_in_words, structures};
 use crate::protocol::method::{self, HttpMethod, Method, ParamKind};
 use crate::protocol::version::Surface;
 
@@ -19,21 +19,21 @@ pub fn openapi(base_url: &str) -> String {
         };
         paths.insert(path, verbs);
     }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": info("Switchboard Web API"),
         "servers": [{ "url": base_url }],
         "tags": [{ "name": "agent" }, { "name": "customer" }],
         "paths": paths,
         "components": {
-            "schemas": { "Error": error_schema() },
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer" },
                 "personal_access_token": { "type": "http", "scheme": "basic" },
             },
         },
-    })
-    .to_string()
+    });
+    document["components"]["schemas"] = json!(structures::components(&document));
+    document.to_string()
 }
 
 fn operation(method: &'static Method) -> Value {
@@ -44,7 +44,7 @@ fn operation(method: &'static Method) -> Value {
         "responses": {
             "200": {
                 "description": "Done; `{}` where there is nothing to say.",
-                "content": { "application/json": { "schema": { "type": ["object", "array"] } } },
+                "content": { "application/json": { "schema": structures::answer(method.surface, method.action) } },
             },
             "default": {
                 "description": "Not done.",

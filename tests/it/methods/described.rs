@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use switchboard::protocol::method;
 
-use super::world::World;
+use super::world::{Transport, World, ask, caller};
 use super::{bad, payloads};
 use crate::support::{Plan, TestNode, shared};
 
@@ -78,23 +78,22 @@ async fn what_asyncapi_names_is_served_and_what_is_served_is_named() {
     }
 }
 
-/// The schemas take what the server takes, and refuse what it refuses for its shape.
+/// The schemas take what the server takes, refuse what it refuses for its shape, and take what it answers and tells.
 #[tokio::test]
 async fn the_schemas_agree_with_the_server() {
-    let node =
-        TestNode::with(&[("limits.session_rate", "off")], Plan { licenses: 2, ..Plan::default() }).await;
+    let settings = [("limits.session_rate", "off"), ("outgoing.allow_private", "true")];
+    let node = TestNode::with(&settings, Plan { licenses: 2, ..Plan::default() }).await;
     let openapi = document(&node.base(), "/openapi.json").await;
     let asyncapi = document(&node.base(), "/asyncapi.json").await;
     let world = World::of(&node).await;
-    let mut seen = 0;
+    let (mut seen, mut told) = (0, BTreeSet::new());
     let skipped = ["login", "logout", "ping", "upload_file"];
     for method in method::all().filter(|method| !skipped.contains(&method.action)) {
         let (surface, action) = (method.surface.as_str(), method.action);
-        let by_web = openapi.pointer(&format!(
-            "/paths/~1v3.6~1{surface}~1action~1{action}/post/requestBody/content/application~1json/schema"
-        ));
-        let message = &asyncapi["channels"][surface]["messages"][action];
-        let by_rtm = message.pointer("/payload/properties/payload");
+        let operation = &openapi["paths"][format!("/v3.6/{surface}/action/{action}")];
+        let by_web = operation.pointer("/post/requestBody/content/application~1json/schema");
+        let messages = &asyncapi["channels"][surface]["messages"];
+        let by_rtm = messages[action].pointer("/payload/properties/payload");
         let scene = world.scene().await;
         let good = payloads::good(method, &world, &scene).await;
         for schema in [by_web, by_rtm].into_iter().flatten() {
@@ -104,14 +103,50 @@ async fn the_schemas_agree_with_the_server() {
                 seen += 1;
             }
         }
+        let (session, web) = caller(method, &world, &scene);
+        let transport = if method.rtm { Transport::Rtm } else { Transport::Web };
+        let answer = ask(transport, session, web, action, good).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{surface} {action}: {error:?}"));
+        let answers = ["/post", "/get"]
+            .map(|verb| operation.pointer(&format!("{verb}/responses/200/content/application~1json/schema")));
+        let by_rtm = messages[format!("{action}.response")].pointer("/payload/properties/payload/anyOf/0");
+        for (document, schema) in [(&openapi, answers[0]), (&openapi, answers[1]), (&asyncapi, by_rtm)] {
+            let Some(schema) = schema else { continue };
+            assert!(fits_in(document, schema, &answer), "{surface} {action}: {answer:#} against {schema:#}");
+        }
+        for (surface, session) in [("agent", &world.agent.session), ("customer", &scene.customer.session)] {
+            session.settle_if_open().await;
+            for push in session.pushes() {
+                let message = &asyncapi["channels"][surface]["messages"][format!("{}.push", push.action)];
+                let schema = message.pointer("/payload/properties/payload").expect("a schema");
+                assert!(fits_in(&asyncapi, schema, &push.payload), "{surface} {push:?} against {schema:#}");
+                told.insert((surface, push.action));
+            }
+        }
     }
     assert!(seen > 200, "only {seen} bad payloads");
+    assert!(told.len() > 20, "only {told:?}");
+}
+
+/// [`fits_in`] for a schema that refers to nothing.
+pub(crate) fn fits(schema: &Value, value: &Value) -> bool {
+    fits_in(&Value::Null, schema, value)
 }
 
 /// The words of JSON Schema that the documents use.
-fn fits(schema: &Value, value: &Value) -> bool {
+fn fits_in(document: &Value, schema: &Value, value: &Value) -> bool {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let schema = document.pointer(reference.trim_start_matches('#'));
+        return fits_in(document, schema.unwrap_or_else(|| panic!("{reference} leads nowhere")), value);
+    }
     if let Some(any) = schema["anyOf"].as_array() {
-        return any.iter().any(|schema| fits(schema, value));
+        return any.iter().any(|schema| fits_in(document, schema, value));
+    }
+    if let Some(only) = schema.get("const") {
+        return value == only;
+    }
+    if let Some(words) = schema["enum"].as_array() {
+        return words.contains(value);
     }
     let types: Vec<&str> = match &schema["type"] {
         Value::String(one) => vec![one],
@@ -120,6 +155,7 @@ fn fits(schema: &Value, value: &Value) -> bool {
     };
     let is_of = |kind: &&str| match *kind {
         "string" => value.is_string(),
+        "number" => value.is_number(),
         "integer" => value.is_i64() || value.is_u64(),
         "boolean" => value.is_boolean(),
         "array" => value.is_array(),
@@ -130,7 +166,9 @@ fn fits(schema: &Value, value: &Value) -> bool {
         return false;
     }
     if let Some(list) = value.as_array() {
-        return schema.get("items").is_none_or(|items| list.iter().all(|element| fits(items, element)));
+        return schema
+            .get("items")
+            .is_none_or(|items| list.iter().all(|element| fits_in(document, items, element)));
     }
     let Some(object) = value.as_object() else { return true };
     let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -141,7 +179,7 @@ fn fits(schema: &Value, value: &Value) -> bool {
         && most.is_none_or(|most| count <= most)
         && object.iter().all(|(name, value)| {
             let known = schema["properties"].get(name).or_else(|| schema.get("additionalProperties"));
-            known.is_none_or(|schema| fits(schema, value))
+            known.is_none_or(|schema| fits_in(document, schema, value))
         })
 }
 
