@@ -73,6 +73,10 @@ error_types! {
     WrongProductVersion = "wrong_product_version", 422, "Wrong product version";
 }
 
+/// Bytes of a message, and what a longer one ends with.
+const MAX_MESSAGE: usize = 512;
+const CUT: &str = "…";
+
 /// An error as a client reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireError {
@@ -85,9 +89,14 @@ pub struct WireError {
 }
 
 impl WireError {
-    /// An error with its own message.
+    /// An error with its own message, which is cut where it repeats too much of what a client wrote.
     pub fn new(kind: ErrorType, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), data: None }
+        let mut message = message.into();
+        if message.len() > MAX_MESSAGE {
+            message.truncate(message.floor_char_boundary(MAX_MESSAGE - CUT.len()));
+            message.push_str(CUT);
+        }
+        Self { kind, message, data: None }
     }
 
     /// An error with the default message of its type.

@@ -1,14 +1,13 @@
 //! `list_archives`: which threads of all chats, by what happened in them.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::listing::{
-    PropertyFilter, SortOrder, WirePropertyFilter, check_page_id, count, excludes, property_filters,
+    PropertyFilter, SortOrder, WirePropertyFilters, check_page_id, count, excludes, property_filters,
 };
-use super::value::{IncomingId, check_groups, moment};
+use super::value::{IncomingId, Object, check_groups, moment};
 use super::{Payload, Request};
 use crate::domain::event::EventKind;
 use crate::domain::id::{AgentId, ChatId, CustomerId, GroupId, ThreadId};
@@ -226,12 +225,12 @@ pub enum AgentType {
 #[derive(Deserialize)]
 struct Wire<'a> {
     #[serde(borrow)]
-    filters: Option<WireFilters<'a>>,
+    filters: Option<Object<WireFilters<'a>>>,
     sort_order: Option<SortOrder>,
     limit: Option<i64>,
     page_id: Option<String>,
     #[expect(dead_code, reason = "they mark what `filters.query` found; only their form is looked at")]
-    highlights: Option<Highlights>,
+    highlights: Option<Object<Highlights>>,
 }
 
 #[derive(Deserialize)]
@@ -253,17 +252,17 @@ struct WireFilters<'a> {
     chat_ids: Option<Vec<ChatId>>,
     thread_ids: Option<Vec<ThreadId>>,
     group_ids: Option<Vec<GroupId>>,
-    properties: Option<BTreeMap<String, BTreeMap<String, WirePropertyFilter>>>,
-    agents: Option<WireSet<AgentId>>,
-    tags: Option<WireSet<String>>,
-    sales: Option<WireSet<Tracked>>,
-    goals: Option<WireSet<Tracked>>,
+    properties: Option<WirePropertyFilters>,
+    agents: Option<Object<WireSet<AgentId>>>,
+    tags: Option<Object<WireSet<String>>>,
+    sales: Option<Object<WireSet<Tracked>>>,
+    goals: Option<Object<WireSet<Tracked>>>,
     forms: Option<WireForms<'a>>,
-    event_types: Option<WireSet<EventKind>>,
-    greetings: Option<WireGreetings<'a>>,
-    agent_response: Option<WireAgentResponse>,
-    agent_types: Option<WireAgentTypes>,
-    customer_countries: Option<WireSet<String>>,
+    event_types: Option<Object<WireSet<EventKind>>>,
+    greetings: Option<Object<WireGreetings<'a>>>,
+    agent_response: Option<Object<WireAgentResponse>>,
+    agent_types: Option<Object<WireAgentTypes>>,
+    customer_countries: Option<Object<WireSet<String>>>,
     customer_id: Option<CustomerId>,
     customer_email: Option<String>,
 }
@@ -294,15 +293,8 @@ struct WireAmong<T> {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum WireForms<'a> {
-    Rows(Vec<WireFormRow>),
-    One(#[serde(borrow)] WireForm<'a>),
-}
-
-#[derive(Deserialize)]
-struct WireFormRow {
-    #[serde(rename = "type")]
-    kind: Option<FormType>,
-    answer_id: Option<String>,
+    Rows(#[serde(borrow)] Vec<Object<WireForm<'a>>>),
+    One(#[serde(borrow)] Object<WireForm<'a>>),
 }
 
 #[derive(Deserialize)]
@@ -317,7 +309,7 @@ struct WireForm<'a> {
     exists: Option<bool>,
     values: Option<Vec<String>>,
     exclude_values: Option<Vec<String>>,
-    groups: Option<WireAmong<GroupId>>,
+    groups: Option<Object<WireAmong<GroupId>>>,
 }
 
 #[derive(Deserialize)]
@@ -329,15 +321,15 @@ struct WireGreetings<'a> {
     exists: Option<bool>,
     values: Option<Vec<i64>>,
     exclude_values: Option<Vec<i64>>,
-    groups: Option<WireAmong<GroupId>>,
+    groups: Option<Object<WireAmong<GroupId>>>,
 }
 
 #[derive(Deserialize)]
 struct WireAgentResponse {
     exists: Option<bool>,
     first: Option<bool>,
-    agents: Option<WireAmong<AgentId>>,
-    groups: Option<WireAmong<GroupId>>,
+    agents: Option<Object<WireAmong<AgentId>>>,
+    groups: Option<Object<WireAmong<GroupId>>>,
 }
 
 #[derive(Deserialize)]
@@ -356,7 +348,7 @@ pub(super) fn list_archives(payload: Payload<'_>) -> Result<Request, WireError> 
         ("sort_order", wire.sort_order.is_some()),
     ];
     check_page_id(wire.page_id.as_deref(), MAX_PAGE_ID, &given)?;
-    let filters = wire.filters.map(filters).transpose()?.unwrap_or_default();
+    let filters = wire.filters.map(|Object(wire)| filters(wire)).transpose()?.unwrap_or_default();
     if filters.thread_ids.is_some() && wire.limit.is_some() {
         return Err(excludes("filters.thread_ids", "limit"));
     }
@@ -378,7 +370,7 @@ fn filters(wire: WireFilters<'_>) -> Result<ArchiveFilters, WireError> {
     }
     let wants_unrecorded = wants(wire.sales, "filters.sales")?
         | wants(wire.goals, "filters.goals")?
-        | wire.greetings.map(wants_greeting).transpose()?.unwrap_or(false);
+        | wire.greetings.map(|Object(wire)| wants_greeting(wire)).transpose()?.unwrap_or(false);
     let read = ArchiveFilters {
         query: wire.query,
         from: time("filters.from", wire.from)?,
@@ -391,8 +383,8 @@ fn filters(wire: WireFilters<'_>) -> Result<ArchiveFilters, WireError> {
         tags: set("filters.tags", wire.tags)?,
         event_types: set("filters.event_types", wire.event_types)?,
         forms: wire.forms.map(forms).transpose()?.unwrap_or_default(),
-        agent_response: wire.agent_response.map(agent_response).transpose()?,
-        agent_types: wire.agent_types.map(agent_types).transpose()?,
+        agent_response: wire.agent_response.map(|Object(wire)| agent_response(wire)).transpose()?,
+        agent_types: wire.agent_types.map(|Object(wire)| agent_types(wire)).transpose()?,
         customer_countries: set("filters.customer_countries", wire.customer_countries)?,
         customer_id: wire.customer_id.map(|id| id.checked("filters.customer_id")).transpose()?,
         customer_email: wire.customer_email,
@@ -456,8 +448,10 @@ fn listed<T: Listed>(path: &str, values: &[T]) -> Result<(), WireError> {
     Ok(())
 }
 
-fn set<T: Listed>(path: &str, wire: Option<WireSet<T>>) -> Result<Option<SetFilter<T>>, WireError> {
-    let Some(WireSet { exists, values, exclude_values, require_every_value }) = wire else { return Ok(None) };
+fn set<T: Listed>(path: &str, wire: Option<Object<WireSet<T>>>) -> Result<Option<SetFilter<T>>, WireError> {
+    let Some(Object(WireSet { exists, values, exclude_values, require_every_value })) = wire else {
+        return Ok(None);
+    };
     let every = require_every_value.unwrap_or_default();
     for values in values.iter().chain(&exclude_values) {
         listed(path, values)?;
@@ -475,7 +469,7 @@ fn set<T: Listed>(path: &str, wire: Option<WireSet<T>>) -> Result<Option<SetFilt
 }
 
 /// Whether a filter of something that is never recorded can hold for nothing.
-fn wants<T: Listed + PartialEq>(wire: Option<WireSet<T>>, path: &str) -> Result<bool, WireError> {
+fn wants<T: Listed + PartialEq>(wire: Option<Object<WireSet<T>>>, path: &str) -> Result<bool, WireError> {
     Ok(set(path, wire)?.is_some_and(|filter| !filter.holds(&[])))
 }
 
@@ -496,8 +490,8 @@ fn wants_greeting(wire: WireGreetings<'_>) -> Result<bool, WireError> {
     Ok(wanted || !ids.holds(&[]) || !groups.holds(&[]))
 }
 
-fn among<T: Listed>(path: &str, wire: Option<WireAmong<T>>) -> Result<Among<T>, WireError> {
-    let Some(WireAmong { values, exclude_values }) = wire else { return Ok(Among::default()) };
+fn among<T: Listed>(path: &str, wire: Option<Object<WireAmong<T>>>) -> Result<Among<T>, WireError> {
+    let Some(Object(WireAmong { values, exclude_values })) = wire else { return Ok(Among::default()) };
     let among = Among { values, exclude_values };
     among_checked(path, &among)?;
     Ok(among)
@@ -509,18 +503,13 @@ fn among_checked<T: Listed>(path: &str, among: &Among<T>) -> Result<(), WireErro
 
 fn forms(wire: WireForms<'_>) -> Result<Vec<FormFilter>, WireError> {
     const PATH: &str = "filters.forms";
-    let filters = match wire {
-        WireForms::Rows(rows) => {
-            bounded(PATH, rows.len(), MAX_VALUES)?;
-            let answers = |id: Option<String>| Among { values: id.map(|id| vec![id]), exclude_values: None };
-            let filter = |row: WireFormRow| FormFilter {
-                kind: row.kind,
-                answers: answers(row.answer_id),
-                ..Default::default()
-            };
-            rows.into_iter().map(filter).collect()
-        }
-        WireForms::One(form) => vec![FormFilter {
+    let forms = match wire {
+        WireForms::Rows(rows) => rows,
+        WireForms::One(form) => vec![form],
+    };
+    bounded(PATH, forms.len(), MAX_VALUES)?;
+    let filter = |Object(form): Object<WireForm<'_>>| {
+        Ok(FormFilter {
             kind: form.kind,
             from: time("filters.forms.from", form.from)?,
             to: time("filters.forms.to", form.to)?,
@@ -530,8 +519,9 @@ fn forms(wire: WireForms<'_>) -> Result<Vec<FormFilter>, WireError> {
                 exclude_values: form.exclude_values,
             },
             groups: among("filters.forms.groups", form.groups)?,
-        }],
+        })
     };
+    let filters = forms.into_iter().map(filter).collect::<Result<Vec<FormFilter>, WireError>>()?;
     for filter in &filters {
         among_checked(PATH, &filter.answers)?;
     }

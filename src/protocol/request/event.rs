@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::value::{IncomingId, check_id, check_readable, part};
+use super::value::{IncomingId, Object, check_id, check_readable, part};
 use super::{Payload, Request, Surface, Visibility};
 use crate::domain::event::{EventBody, FileBody, Json, NewEvent, Postback, SystemMessage};
 use crate::domain::id::ChatId;
@@ -19,7 +19,7 @@ pub(super) fn send_event(payload: Payload<'_>) -> Result<Request, WireError> {
     struct Wire<'a> {
         chat_id: ChatId,
         #[serde(borrow)]
-        event: WireEvent<'a>,
+        event: Object<WireEvent<'a>>,
         attach_to_last_thread: Option<bool>,
     }
     let wire: Wire<'_> = payload.read()?;
@@ -27,7 +27,7 @@ pub(super) fn send_event(payload: Payload<'_>) -> Result<Request, WireError> {
     let may_attach = payload.surface() == Surface::Customer;
     Ok(Request::SendEvent {
         chat: wire.chat_id.checked("chat_id")?,
-        event: NewEvent { author: None, ..wire.event.into_event("event", payload.surface())? },
+        event: NewEvent { author: None, ..wire.event.0.into_event("event", payload.surface())? },
         attach_to_last_thread: may_attach && wire.attach_to_last_thread.unwrap_or_default(),
     })
 }
@@ -38,12 +38,12 @@ pub(super) fn send_event_preview(payload: Payload<'_>) -> Result<Request, WireEr
     struct Wire<'a> {
         chat_id: ChatId,
         #[serde(borrow)]
-        event: WireEvent<'a>,
+        event: Object<WireEvent<'a>>,
     }
     let wire: Wire<'_> = payload.read()?;
     Ok(Request::SendEventPreview {
         chat: wire.chat_id.checked("chat_id")?,
-        event: wire.event.into_event("event", payload.surface())?,
+        event: wire.event.0.into_event("event", payload.surface())?,
     })
 }
 

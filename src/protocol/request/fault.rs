@@ -74,6 +74,10 @@ pub(super) fn explain_inside<'a, T: Deserialize<'a>>(path: &str, text: &'a str) 
         let parent = if full_path == "." { String::new() } else { format!("{full_path}.") };
         return WireError::validation(format!("`{parent}{field}` is required"));
     }
+    if let Some(field) = reason.strip_prefix("duplicate field `").and_then(|rest| rest.strip_suffix('`')) {
+        let parent = if full_path == "." { String::new() } else { format!("{full_path}.") };
+        return WireError::validation(format!("`{parent}{field}` is given twice"));
+    }
     // Null counts as absent.
     if reason.starts_with("invalid type: null") {
         return WireError::validation(format!("`{full_path}` is required"));
@@ -81,6 +85,8 @@ pub(super) fn explain_inside<'a, T: Deserialize<'a>>(path: &str, text: &'a str) 
     let reason = match reason {
         untagged if untagged.contains("enum PropertyValue") => "must be a bool, a 32-bit integer or a string",
         untagged if untagged.contains("enum FormAnswer") => "must be a string or an object with id and label",
+        untagged if untagged.contains("enum WireForms") => "must be an object or an array of objects",
+        untagged if untagged.contains("enum Tracked") => "must be an int or a string",
         other => other,
     };
     WireError::validation(format!("`{full_path}`: {reason}"))

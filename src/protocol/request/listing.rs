@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::value::{IncomingId, check_groups, moment};
+use super::value::{IncomingId, Object, check_groups, moment};
 use super::{Payload, Request, Surface};
 use crate::domain::id::{ChatId, GroupId};
 use crate::domain::properties::PropertyValue;
@@ -120,8 +120,11 @@ struct WireChatFilters {
     active: Option<bool>,
     include_chats_without_threads: Option<bool>,
     group_ids: Option<Vec<GroupId>>,
-    properties: Option<BTreeMap<String, BTreeMap<String, WirePropertyFilter>>>,
+    properties: Option<WirePropertyFilters>,
 }
+
+/// By namespace and name.
+pub(super) type WirePropertyFilters = BTreeMap<String, BTreeMap<String, Object<WirePropertyFilter>>>;
 
 #[derive(Deserialize)]
 pub(super) struct WirePropertyFilter {
@@ -134,7 +137,7 @@ pub(super) struct WirePropertyFilter {
 pub(super) fn list_chats(payload: Payload<'_>) -> Result<Request, WireError> {
     #[derive(Deserialize)]
     struct Wire {
-        filters: Option<WireChatFilters>,
+        filters: Option<Object<WireChatFilters>>,
         sort_order: Option<SortOrder>,
         limit: Option<i64>,
         page_id: Option<String>,
@@ -159,7 +162,7 @@ pub(super) fn list_chats(payload: Payload<'_>) -> Result<Request, WireError> {
     ];
     check_page_id(wire.page_id.as_deref(), MAX_PAGE_ID, &given)?;
     Ok(Request::ListChats(ListChats {
-        filters: wire.filters.map(chat_filters).transpose()?.unwrap_or_default(),
+        filters: wire.filters.map(|Object(filters)| chat_filters(filters)).transpose()?.unwrap_or_default(),
         limit: count("limit", wire.limit.unwrap_or(10), max)?,
         sort_order: wire.sort_order.unwrap_or_default(),
         page_id: wire.page_id,
@@ -179,7 +182,7 @@ pub(super) fn list_threads(payload: Payload<'_>) -> Result<Request, WireError> {
     struct Wire<'a> {
         chat_id: ChatId,
         #[serde(borrow)]
-        filters: Option<Filters<'a>>,
+        filters: Option<Object<Filters<'a>>>,
         sort_order: Option<SortOrder>,
         limit: Option<i64>,
         min_events_count: Option<i64>,
@@ -211,7 +214,7 @@ pub(super) fn list_threads(payload: Payload<'_>) -> Result<Request, WireError> {
         Some(events) => PageSize::MinEvents(count("min_events_count", events, 100)?),
     };
     let mut filters = ThreadFilters::default();
-    if let Some(wire) = wire.filters {
+    if let Some(Object(wire)) = wire.filters {
         filters.from = wire.from.map(|text| moment("filters.from", &text)).transpose()?;
         filters.to = wire.to.map(|text| moment("filters.to", &text)).transpose()?;
     }
@@ -236,12 +239,10 @@ fn chat_filters(wire: WireChatFilters) -> Result<ChatFilters, WireError> {
 }
 
 /// The conditions on properties, one a property.
-pub(super) fn property_filters(
-    wire: Option<BTreeMap<String, BTreeMap<String, WirePropertyFilter>>>,
-) -> Result<Vec<PropertyFilter>, WireError> {
+pub(super) fn property_filters(wire: Option<WirePropertyFilters>) -> Result<Vec<PropertyFilter>, WireError> {
     let mut properties = Vec::new();
     for (namespace, filters) in wire.unwrap_or_default() {
-        for (name, filter) in filters {
+        for (name, Object(filter)) in filters {
             let test = property_test(&format!("filters.properties.{namespace}.{name}"), filter)?;
             properties.push(PropertyFilter { namespace: namespace.clone(), name, test });
         }

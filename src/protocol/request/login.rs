@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::customer::WireCustomer;
-use super::value::check_id;
+use super::value::{Object, check_id};
 use super::{Payload, Request, Surface};
 use crate::domain::customer::CustomerUpdate;
 use crate::domain::id::GroupId;
@@ -80,7 +80,7 @@ struct WireAgent {
     #[serde(rename = "timezone")]
     _timezone: Option<String>,
     reconnect: Option<bool>,
-    application: Option<Application>,
+    application: Option<Object<Application>>,
     away: Option<bool>,
     customer_monitoring_level: Option<MonitoringLevel>,
     pushes: Option<BTreeMap<String, Vec<String>>>,
@@ -90,15 +90,15 @@ struct WireAgent {
 #[derive(Deserialize)]
 struct WireLogin {
     token: String,
-    customer: Option<WireCustomer>,
-    customer_page: Option<CustomerPage>,
+    customer: Option<Object<WireCustomer>>,
+    customer_page: Option<Object<CustomerPage>>,
     #[serde(rename = "customer_side_storage")]
     _customer_side_storage: Option<BTreeMap<String, String>>,
     #[serde(rename = "is_mobile")]
     _is_mobile: Option<bool>,
     group_id: Option<GroupId>,
     referrer: Option<String>,
-    application: Option<CustomersApplication>,
+    application: Option<Object<CustomersApplication>>,
     pushes: Option<BTreeMap<String, Vec<String>>>,
     resume: Option<String>,
 }
@@ -126,7 +126,7 @@ pub(super) fn login(payload: Payload<'_>) -> Result<Request, WireError> {
                 token: wire.token,
                 reconnect: wire.reconnect.unwrap_or_default(),
                 away: wire.away.unwrap_or_default(),
-                application: wire.application,
+                application: wire.application.map(|Object(application)| application),
                 resume: wire.resume,
                 pushes: wire.pushes.map(selections).transpose()?,
                 customer: CustomerUpdate::default(),
@@ -142,19 +142,20 @@ pub(super) fn login(payload: Payload<'_>) -> Result<Request, WireError> {
                 token: wire.token,
                 reconnect: false,
                 away: false,
-                application: wire
-                    .application
-                    .map(|application| Application { name: application.name, version: application.version }),
+                application: wire.application.map(|Object(application)| Application {
+                    name: application.name,
+                    version: application.version,
+                }),
                 resume: wire.resume,
                 pushes: wire.pushes.map(selections).transpose()?,
                 customer: wire
                     .customer
-                    .map(|customer| customer.into_update(Surface::Customer))
+                    .map(|Object(customer)| customer.into_update(Surface::Customer))
                     .unwrap_or_default(),
                 group_id: wire.group_id,
                 page: wire
                     .customer_page
-                    .and_then(|page| Some(NewPage { url: page.url?, title: page.title }))
+                    .and_then(|Object(page)| Some(NewPage { url: page.url?, title: page.title }))
                     .filter(|page| !page.url.is_empty()),
                 referrer: wire.referrer,
                 monitoring_level: None,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::value::{IncomingId, check_groups, check_id};
+use super::value::{IncomingId, Object, check_groups, check_id};
 use super::{Payload, Request, RoutingStatus, UserType, Visibility};
 use crate::domain::command::TransferTo;
 use crate::domain::id::{AgentId, ChatId, GroupId};
@@ -31,19 +31,19 @@ pub(super) fn transfer_chat(payload: Payload<'_>) -> Result<Request, WireError> 
     struct Wire<'a> {
         id: ChatId,
         #[serde(borrow)]
-        target: Option<Target<'a>>,
+        target: Option<Object<Target<'a>>>,
         ignore_agents_availability: Option<bool>,
         ignore_requester_presence: Option<bool>,
     }
     let wire: Wire<'_> = payload.read()?;
     let to = match wire.target {
         None => TransferTo::Anybody,
-        Some(Target { kind: TargetType::Group, ids }) => {
+        Some(Object(Target { kind: TargetType::Group, ids })) => {
             let groups: Vec<GroupId> = target_ids(ids, "ints")?;
             check_groups("target.ids", &groups)?;
             TransferTo::Groups(groups)
         }
-        Some(Target { kind: TargetType::Agent, ids }) => {
+        Some(Object(Target { kind: TargetType::Agent, ids })) => {
             let agents: Vec<AgentId> = target_ids(ids, "strings")?;
             if agents.len() > MAX_AGENTS {
                 let message = format!("`target.ids` must have at most {MAX_AGENTS} elements");
@@ -159,16 +159,16 @@ pub(super) fn list_group_statuses(payload: Payload<'_>) -> Result<Request, WireE
 
 /// `list_routing_statuses`.
 pub(super) fn list_routing_statuses(payload: Payload<'_>) -> Result<Request, WireError> {
-    #[derive(Deserialize, Default)]
+    #[derive(Deserialize)]
     struct Filters {
         group_ids: Option<Vec<GroupId>>,
     }
     #[derive(Deserialize)]
     struct Wire {
-        filters: Option<Filters>,
+        filters: Option<Object<Filters>>,
     }
     let wire: Wire = payload.read()?;
-    let group_ids = wire.filters.unwrap_or_default().group_ids;
+    let group_ids = wire.filters.and_then(|Object(filters)| filters.group_ids);
     check_groups("filters.group_ids", group_ids.as_deref().unwrap_or_default())?;
     Ok(Request::ListRoutingStatuses { group_ids })
 }

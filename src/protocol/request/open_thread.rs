@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::event::WireEvent;
-use super::value::{IncomingId, check_groups};
+use super::value::{IncomingId, Object, check_groups};
 use super::{Payload, Request, UserType};
 use crate::domain::access::Access;
 use crate::domain::event::NewEvent;
@@ -40,7 +40,7 @@ pub struct OpenThread {
 #[derive(Deserialize)]
 struct Wire<'a> {
     #[serde(borrow)]
-    chat: Option<WireChat<'a>>,
+    chat: Option<Object<WireChat<'a>>>,
     active: Option<bool>,
     continuous: Option<bool>,
 }
@@ -49,10 +49,10 @@ struct Wire<'a> {
 struct WireChat<'a> {
     id: Option<ChatId>,
     properties: Option<Properties>,
-    access: Option<WireAccess>,
-    users: Option<Vec<WireUser>>,
+    access: Option<Object<WireAccess>>,
+    users: Option<Vec<Object<WireUser>>>,
     #[serde(borrow)]
-    thread: Option<WireThread<'a>>,
+    thread: Option<Object<WireThread<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +70,7 @@ struct WireUser {
 #[derive(Default, Deserialize)]
 struct WireThread<'a> {
     #[serde(borrow)]
-    events: Option<Vec<WireEvent<'a>>>,
+    events: Option<Vec<Object<WireEvent<'a>>>>,
     properties: Option<Properties>,
 }
 
@@ -85,25 +85,25 @@ pub(super) fn resume_chat(payload: Payload<'_>) -> Result<Request, WireError> {
     let wire: Wire<'_> = payload.read()?;
     match &wire.chat {
         None => Err(WireError::validation("`chat` is required")),
-        Some(WireChat { id: None, .. }) => Err(WireError::validation("`chat.id` is required")),
+        Some(Object(WireChat { id: None, .. })) => Err(WireError::validation("`chat.id` is required")),
         Some(_) => open_thread(payload, wire).map(Request::ResumeChat),
     }
 }
 
 fn open_thread(payload: Payload<'_>, wire: Wire<'_>) -> Result<OpenThread, WireError> {
     let Wire { chat, active, continuous } = wire;
-    let chat = chat.unwrap_or_default();
-    let thread = chat.thread.unwrap_or_default();
+    let chat = chat.map(|Object(chat)| chat).unwrap_or_default();
+    let thread = chat.thread.map(|Object(thread)| thread).unwrap_or_default();
     let wire_events = thread.events.unwrap_or_default();
     at_most("chat.thread.events", wire_events.len(), MAX_EVENTS)?;
     let mut events = Vec::with_capacity(wire_events.len());
-    for (position, event) in wire_events.into_iter().enumerate() {
+    for (position, Object(event)) in wire_events.into_iter().enumerate() {
         events.push(event.into_initial(&format!("chat.thread.events[{position}]"), payload.surface())?);
     }
     Ok(OpenThread {
         chat_id: chat.id.map(|id| id.checked("chat.id")).transpose()?,
         properties: chat.properties.unwrap_or_default(),
-        access: chat.access.map(access).transpose()?,
+        access: chat.access.map(|Object(wire)| access(wire)).transpose()?,
         users: users(chat.users.unwrap_or_default())?,
         events,
         thread_properties: thread.properties.unwrap_or_default(),
@@ -120,9 +120,9 @@ fn access(wire: WireAccess) -> Result<Access, WireError> {
     Ok(Access { group_ids: wire.group_ids })
 }
 
-fn users(wire: Vec<WireUser>) -> Result<Vec<(UserType, String)>, WireError> {
+fn users(wire: Vec<Object<WireUser>>) -> Result<Vec<(UserType, String)>, WireError> {
     at_most("chat.users", wire.len(), MAX_USERS)?;
-    wire.into_iter().map(|user| Ok((user.kind, user.id.checked("chat.users.id")?))).collect()
+    wire.into_iter().map(|Object(user)| Ok((user.kind, user.id.checked("chat.users.id")?))).collect()
 }
 
 fn at_most(path: &str, elements: usize, limit: usize) -> Result<(), WireError> {

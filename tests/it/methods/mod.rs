@@ -8,3 +8,5 @@ mod past;
 mod payloads;
 mod web;
 mod world;
+
+pub(crate) use described::fits;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::{SinkExt as _, StreamExt as _};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use switchboard::protocol::envelope;
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -100,7 +101,12 @@ impl Session {
 
     /// Sends a frame as it is.
     pub(crate) fn send(&self, frame: Message) {
+        // As the server finds them: a payload need not be readable for its frame to be.
         if let Message::Text(text) = &frame
+            && let (Some(id), action) = envelope::echo(text)
+        {
+            self.inbox.lock().asked.insert(id.into_owned(), action.into_owned());
+        } else if let Message::Text(text) = &frame
             && let Ok(request) = serde_json::from_str::<Value>(text)
             && let (Some(id), Some(action)) = (request["request_id"].as_str(), request["action"].as_str())
         {
@@ -118,9 +124,14 @@ impl Session {
 
     /// Sends a request and does not wait. Gives its id.
     pub(crate) fn begin(&self, action: &str, payload: Value) -> String {
-        let id = format!("{}-{}", self.name, self.next.fetch_add(1, Ordering::Relaxed));
+        let id = self.next_id();
         self.send_text(json!({ "request_id": id, "action": action, "payload": payload }).to_string());
         id
+    }
+
+    /// A request id that this session has not used.
+    pub(crate) fn next_id(&self) -> String {
+        format!("{}-{}", self.name, self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Waits for the answer of a request that was begun.
@@ -137,7 +148,12 @@ impl Session {
     /// The same on a connection that the server may have ended: None if there is no answer any more.
     pub(crate) async fn ask_if_open(&self, action: &str, payload: Value) -> Option<Answer> {
         let id = self.begin(action, payload);
-        let arrived = |inbox: &mut Inbox| match inbox.answers.remove(&id) {
+        self.answer_if_open(&id).await
+    }
+
+    /// The answer of a request that was begun, on a connection that the server may have ended.
+    pub(crate) async fn answer_if_open(&self, id: &str) -> Option<Answer> {
+        let arrived = |inbox: &mut Inbox| match inbox.answers.remove(id) {
             Some(answer) => Some(Some(answer)),
             None => inbox.closed.is_some().then_some(None),
         };

@@ -49,8 +49,13 @@ impl Web {
         if method::find(surface, action).is_some_and(is_get) {
             return self.get(action, &payload).await;
         }
+        self.ask_text(action, payload.to_string()).await
+    }
+
+    /// The same with a body as it is.
+    pub(crate) async fn ask_text(&self, action: &str, body: String) -> Answer {
         let request = self.client.post(self.url(action)).header("Authorization", &self.authorization);
-        let request = request.header("Content-Type", "application/json").body(payload.to_string());
+        let request = request.header("Content-Type", "application/json").body(body);
         self.answer_of(action, request).await
     }
 

@@ -399,5 +399,5 @@ fn what_the_table_does_not_describe_is_named_by_its_path() {
     }
     let twice =
         decode_text(Surface::Agent, "get_chat", r#"{"chat_id":"a","chat_id":"b"}"#).expect_err("twice");
-    assert!(twice.message.contains("duplicate field `chat_id`"), "{}", twice.message);
+    assert!(twice.message.contains("`chat_id` is given twice"), "{}", twice.message);
 }
