@@ -49,7 +49,7 @@ pub(super) struct Position {
 pub(super) struct Partly {
     pub(super) chat: ChatId,
     pub(super) to: Place,
-    /// The [`print`]s of what was told.
+    /// The [`print()`]s of what was told.
     pub(super) told: Vec<u32>,
 }
 
@@ -73,7 +73,7 @@ pub(super) struct Frame {
     pub(super) request_id: Option<ByteString>,
     /// The session writes it with the answer that follows.
     pub(super) before_answer: bool,
-    /// See [`print`].
+    /// See [`print()`].
     pub(super) print: u32,
 }
 
