@@ -105,7 +105,7 @@ Examples:
 
 pub(super) const EXPLAIN_EXAMPLES: &str = "\
 Shows each decision about the chat, oldest first: what was asked, who was considered and what spoke for or against \
-them, the rule that decided, and what came of it. Decisions are kept for 31 days.
+them, the rule that decided, and what came of it. Decisions are kept for routing.explain_keep (24 h).
 
 Examples:
   switchboard explain PJ0MRSHTDG

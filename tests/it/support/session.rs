@@ -105,14 +105,10 @@ impl Session {
         if let Message::Text(text) = &frame
             && let (Some(id), action) = envelope::echo(text)
         {
-            self.inbox.lock().asked.insert(id.into_owned(), action.into_owned());
-        } else if let Message::Text(text) = &frame
-            && let Ok(request) = serde_json::from_str::<Value>(text)
-            && let (Some(id), Some(action)) = (request["request_id"].as_str(), request["action"].as_str())
-        {
+            let request: Value = serde_json::from_str(text).unwrap_or_default();
             let mut inbox = self.inbox.lock();
-            inbox.asked.insert(id.to_owned(), action.to_owned());
             inbox.resumes |= action == "login" && request["payload"]["resume"].is_string();
+            inbox.asked.insert(id.into_owned(), action.into_owned());
         }
         drop(self.outgoing.send(frame));
     }
