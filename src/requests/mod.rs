@@ -17,6 +17,7 @@ mod presence;
 mod query;
 mod routing;
 mod start;
+mod together;
 mod uploads;
 mod url_info;
 mod visits;

@@ -9,7 +9,9 @@ use super::caller::{Identity, Requester};
 use super::customers::Customers;
 use super::error::of_ask;
 use super::page::PageKey;
-use crate::actors::{Actors, ChatKey, Origin, SessionId};
+use super::together::Together;
+use crate::actors::chat::Snapshot;
+use crate::actors::{Actors, AskError, ChatKey, Origin, SessionId};
 use crate::domain::command::{
     Caller, Command, DeactivateChat, DeleteEvent, DeleteProperties, FollowChat, MarkEventsAsSeen,
     RemoveUserFromChat, Reply, SendEvent, SendEventPreview, SendRichMessagePostback, SendSneakPeek,
@@ -24,6 +26,7 @@ use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method::Method;
 use crate::protocol::request::{Request, decode};
 use crate::protocol::view::View;
+use crate::store::{IndexRow, IndexScan, StoreError};
 use crate::tenants::CustomerTokens;
 
 /// What the pipeline is made of.
@@ -47,6 +50,10 @@ pub struct RequestsParts {
 /// Carries out requests.
 pub struct Requests {
     pub(super) parts: RequestsParts,
+    /// Pages of lists that agents read at this moment.
+    pub(super) scans: Together<IndexScan, Result<Arc<Vec<IndexRow>>, StoreError>>,
+    /// Chats that are looked at for such lists.
+    pub(super) looks: Together<ChatKey, Result<Arc<Snapshot>, AskError>>,
 }
 
 /// A request with all that its handling needs to know.
@@ -61,7 +68,7 @@ pub(super) const EMPTY: &str = "{}";
 impl Requests {
     /// A pipeline over these parts.
     pub fn new(parts: RequestsParts) -> Arc<Self> {
-        Arc::new(Self { parts })
+        Arc::new(Self { parts, scans: Together::default(), looks: Together::default() })
     }
 
     /// Where clients reach the server: scheme, host and port.

@@ -83,7 +83,7 @@ pub struct IndexWrite {
 }
 
 /// The order of a scan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Order {
     /// Smallest position first.
     Ascending,
@@ -92,7 +92,7 @@ pub enum Order {
 }
 
 /// Which index rows are wanted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IndexScan {
     /// The table.
     pub table: IndexTable,

@@ -172,7 +172,12 @@ impl Requests {
     /// A chat as it is now, if it was started and the requester may see it.
     async fn look_at(&self, call: &Call<'_>, chat: &ChatId) -> Result<Option<Arc<Snapshot>>, WireError> {
         let key = ChatKey { license: call.who.license_id(), chat: chat.clone() };
-        let snapshot = self.parts.actors.inspect(&key).await;
+        let look = async || self.parts.actors.inspect(&key).await;
+        let snapshot = match call.who.surface() {
+            // Agents of a license see the same chats, and come in crowds when a node has ended.
+            Surface::Agent => self.looks.see(&key, look).await,
+            Surface::Customer => look().await,
+        };
         let snapshot = snapshot.map_err(|error| of_ask(error, call.who.surface()))?;
         let visible = snapshot.chat.thread.is_some()
             && can_see(&snapshot.chat, &call.who.reader(), &call.who.license).is_ok();
@@ -198,7 +203,9 @@ struct Walk {
     after: Option<(i64, String)>,
     /// Buckets still to come, the next one last.
     buckets: Vec<String>,
-    rows: std::vec::IntoIter<IndexRow>,
+    /// Rows that were read, and how many of them were given.
+    rows: Arc<Vec<IndexRow>>,
+    given: usize,
     exhausted: bool,
 }
 
@@ -233,16 +240,18 @@ impl Walk {
             order: if descending { Order::Descending } else { Order::Ascending },
             after,
             buckets,
-            rows: Vec::new().into_iter(),
+            rows: Arc::default(),
+            given: 0,
             exhausted: false,
         })
     }
 
     async fn next(&mut self, requests: &Requests) -> Result<Option<IndexRow>, WireError> {
         loop {
-            if let Some(row) = self.rows.next() {
+            if let Some(row) = self.rows.get(self.given) {
+                self.given += 1;
                 self.after = Some((row.position, row.id.clone()));
-                return Ok(Some(row));
+                return Ok(Some(row.clone()));
             }
             if self.exhausted {
                 self.buckets.pop();
@@ -251,10 +260,15 @@ impl Walk {
             let Some(bucket) = self.buckets.last() else { return Ok(None) };
             let mut scan = IndexScan::bucket(self.table, self.owner, bucket.clone(), self.order, BATCH);
             scan.after.clone_from(&self.after);
-            let rows =
-                requests.parts.actors.store().scan_index(scan).await.map_err(|error| of_store(&error))?;
-            self.exhausted = rows.len() < BATCH;
-            self.rows = rows.into_iter();
+            let store = requests.parts.actors.store();
+            let read = async || store.scan_index(scan.clone()).await.map(Arc::new);
+            let rows = match self.table {
+                IndexTable::ChatsByLicense => requests.scans.see(&scan, read).await,
+                _ => read().await,
+            };
+            self.rows = rows.map_err(|error| of_store(&error))?;
+            self.given = 0;
+            self.exhausted = self.rows.len() < BATCH;
         }
     }
 }
