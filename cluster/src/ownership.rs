@@ -97,6 +97,10 @@ pub enum ShardEvent {
 /// Whoever works for shards, to be told before one is given away.
 #[async_trait]
 pub trait Occupant: Send + Sync {
+    /// Lets another node prepare itself for a shard that it will be given next. The shard is worked for as before meanwhile,
+    /// so this may take a moment; past a limit the shard goes without.
+    async fn announce(&self, shard: Shard, to: Incarnation);
+
     /// Ends work for a shard that shall be handed to another node: begin nothing new (requests wait), finish what is in
     /// flight, return. [`Ownership::owner`] says "unknown" already, while what is in flight can still be validated. Past
     /// a limit the shard goes anyway, and what is in flight can be answered no more.
@@ -304,6 +308,11 @@ impl Ownership {
     /// fenced.
     pub fn epoch(&self, shard: Shard) -> Option<Epoch> {
         self.run().epoch(shard)
+    }
+
+    /// Whether what is under way for the shard under this epoch may still be answered: also while it is being given away.
+    pub fn holds(&self, shard: Shard, epoch: Epoch) -> bool {
+        self.run().check(shard, epoch).is_ok()
     }
 
     /// Who works for a shard.

@@ -13,7 +13,7 @@ use switchboard_cluster::node::{End, OrderError};
 use switchboard_cluster::steward::Times;
 use switchboard_cluster::{
     Claim, ClaimOutcome, Epoch, Incarnation, Layout, Member, Node, NodeName, NodeOptions, NotValid, Occupant,
-    Owner, OwnershipTables, Shard, ShardCount, ShardEvent, ShardRow, TableError,
+    Owner, Ownership, OwnershipTables, Shard, ShardCount, ShardEvent, ShardRow, TableError,
 };
 use tables::{Tables, ToldToFail};
 use uuid::Uuid;
@@ -290,13 +290,27 @@ async fn when_nobody_reaches_the_tables_nobody_is_accused() {
 }
 
 /// Notes for which shards work was ended.
-struct Diary(Mutex<Vec<Shard>>);
+struct Diary {
+    ownership: Ownership,
+    announced: Mutex<Vec<Shard>>,
+    ended: Mutex<Vec<Shard>>,
+}
 
 #[async_trait]
 impl Occupant for Diary {
-    async fn vacate(&self, shard: Shard, _epoch: Epoch) {
+    async fn announce(&self, shard: Shard, to: Incarnation) {
         tokio::time::sleep(Duration::from_millis(5)).await;
-        self.0.lock().expect("a diary").push(shard);
+        assert!(self.ownership.epoch(shard).is_some(), "work goes on while the next owner prepares itself");
+        assert_ne!(to, self.ownership.incarnation());
+        self.announced.lock().expect("a diary").push(shard);
+    }
+
+    async fn vacate(&self, shard: Shard, epoch: Epoch) {
+        assert!(self.announced.lock().expect("a diary").contains(&shard), "the next owner was told first");
+        assert!(self.ownership.epoch(shard).is_none(), "nothing new begins");
+        assert!(self.ownership.holds(shard, epoch), "what is under way can be answered");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        self.ended.lock().expect("a diary").push(shard);
     }
 }
 
@@ -304,14 +318,15 @@ impl Occupant for Diary {
 async fn who_leaves_hands_its_shards_over_and_nobody_is_suspected() {
     let cluster = Cluster::new();
     let [a, b, c] = cluster.three().await;
-    let diary = Arc::new(Diary(Mutex::default()));
+    let ownership = c.node.ownership().clone();
+    let diary = Arc::new(Diary { ownership, announced: Mutex::default(), ended: Mutex::default() });
     c.node.ownership().occupied_by(diary.clone());
     let owned = c.owned();
     let claims = || a.node.counts().claims + b.node.counts().claims;
     let before = claims();
     let (shard, epoch) = c.node.ownership().owned()[0];
     c.node.leave(Duration::from_secs(30)).await;
-    assert_eq!(diary.0.lock().expect("a diary").len(), owned);
+    assert_eq!(diary.ended.lock().expect("a diary").len(), owned);
     until("two own all", || a.owned() + b.owned() == SHARDS as usize).await;
     assert!(c.node.ownership().validate(shard, epoch).await.is_err());
     assert_eq!(c.node.counts().hand_overs, owned as u64);

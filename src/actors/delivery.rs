@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Origin;
+use super::{Origin, SessionId};
 use crate::domain::id::{ChatId, ThreadId};
 use crate::domain::license::License;
 use crate::domain::push::Push;
@@ -21,6 +21,9 @@ pub trait Delivery: Send + Sync {
 
     /// Has a session write what waits for it.
     fn wake(&self, session: &Origin);
+
+    /// Ends a session, on whatever node, since its user has too many.
+    fn evict(&self, session: SessionId);
 }
 
 /// What brought pushes about.

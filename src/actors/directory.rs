@@ -1,8 +1,9 @@
 //! Finds the actor of a chat or of a license's router, or starts it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use actix::{Actor, Addr};
 use actix_rt::ArbiterHandle;
@@ -10,17 +11,19 @@ use dashmap::DashMap;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use switchboard_cluster::{Epoch, Incarnation, Ownership, Shard};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::ahead::Ahead;
 use super::changed::Changed;
-use super::chat::{Answer, AskQuiet, ChatActor, Job, Refused, Retire, Snapshot, Work};
+use super::chat::{Answer, ChatActor, Job, Refused, Retire, Snapshot, Work};
 use super::decisions::Decisions;
 use super::delivery::Delivery;
 use super::elsewhere::{ChatCall, Elsewhere};
 use super::error::AskError;
 use super::forward::{Owner, Parking};
 use super::reports::Reports;
+use super::residents::{Resident, Residents};
 use super::roll::Roll;
 use super::router::{
     LocalRouter, RouterAnswer, RouterHandle, RouterQuery, RouterQuestion, RouterReply, Status,
@@ -31,7 +34,10 @@ use crate::domain::command::{Caller, Command, Reply};
 use crate::domain::id::{AgentId, ChatId, IdSource, LicenseId};
 use crate::domain::routing::{DecisionId, RouterSnapshot};
 use crate::domain::time::Clock;
-use crate::store::Store;
+use crate::store::{Append, Store};
+
+/// How often it is looked whether what was on its way to the chats of a shard has arrived.
+const VACATE_LOOK: Duration = Duration::from_millis(1);
 
 /// A chat of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -86,7 +92,7 @@ pub struct ActorsParts {
 pub struct Actors {
     /// What it was made of.
     pub(super) parts: ActorsParts,
-    chats: DashMap<ChatKey, Resident>,
+    pub(super) chats: Residents,
     routers: DashMap<LicenseId, LocalRouter>,
     next: AtomicUsize,
     pub(super) shards: Shards,
@@ -100,27 +106,27 @@ pub struct Actors {
     events: AtomicUsize,
     /// Chats that a failed turn threw out of memory, with their timers.
     thrown_out: Mutex<HashSet<ChatKey>>,
+    /// By chat, what may or may not have been stored: at most one each, since nothing else is stored before it is known.
+    pub(super) unsettled: Mutex<HashMap<ChatKey, Append>>,
+    /// What was read of chats that are about to come.
+    pub(super) ahead: Ahead,
+    /// Chats that are loaded though nobody asked for them wait here, so that those that somebody asked for need not.
+    pub(super) loads: Semaphore,
 }
 
-/// A chat that is in memory.
-struct Resident {
-    address: Addr<ChatActor>,
-    /// Messages on their way to it: while there are any it must not leave memory.
-    on_the_way: Arc<AtomicUsize>,
-    shard: Shard,
-    /// The term of ours that it works under.
-    epoch: Epoch,
-}
+/// Chats loaded at once that nobody asked for.
+const LOADS_AT_ONCE: usize = 64;
 
 impl Actors {
     /// A directory in which nobody lives yet.
     pub fn new(parts: ActorsParts) -> Arc<Self> {
         assert!(!parts.arbiters.is_empty(), "actors need a thread to live on");
-        let shards = Shards::new(parts.ownership.shards());
+        let count = parts.ownership.shards();
+        let shards = Shards::new(count);
         let decisions = Decisions::start(parts.store.clone(), &parts.arbiters[0]);
         Arc::new(Self {
             parts,
-            chats: DashMap::new(),
+            chats: Residents::new(count),
             routers: DashMap::new(),
             next: AtomicUsize::new(0),
             shards,
@@ -131,6 +137,9 @@ impl Actors {
             parking: Parking::default(),
             events: AtomicUsize::new(0),
             thrown_out: Mutex::default(),
+            unsettled: Mutex::default(),
+            ahead: Ahead::default(),
+            loads: Semaphore::new(LOADS_AT_ONCE),
         })
     }
 
@@ -216,7 +225,7 @@ impl Actors {
         // An actor that stopped is replaced; twice is enough, since the second try starts a fresh one.
         for _ in 0..2 {
             let key = job.call.key.clone();
-            let (address, on_the_way) = self.find(&key, shard, epoch);
+            let Resident { address, on_the_way, .. } = self.find(&key, shard, epoch);
             // Counted first, then looked again: either whoever gives the shard away sees that something is on its way, or
             // this sees that the shard takes nothing new.
             if !is_ours() {
@@ -233,7 +242,7 @@ impl Actors {
                 }
                 Err(actix::prelude::SendError::Closed(back)) => {
                     on_the_way.fetch_sub(1, Ordering::SeqCst);
-                    self.chats.remove_if(&key, |_, resident| resident.address == address);
+                    self.chats.forget(&key, shard, &address);
                     job = back;
                 }
             }
@@ -241,32 +250,19 @@ impl Actors {
         Err(AskError::Stopped.into())
     }
 
-    /// The address of the chat's actor, counted as written to. One of an earlier term of ours is replaced.
-    fn find(
-        self: &Arc<Self>,
-        key: &ChatKey,
-        shard: Shard,
-        epoch: Epoch,
-    ) -> (Addr<ChatActor>, Arc<AtomicUsize>) {
-        if let Some(resident) = self.chats.get(key)
-            && resident.epoch == epoch
-        {
-            resident.on_the_way.fetch_add(1, Ordering::SeqCst);
-            return (resident.address.clone(), resident.on_the_way.clone());
-        }
+    /// The chat's actor, counted as written to. One of an earlier term of ours is replaced.
+    fn find(self: &Arc<Self>, key: &ChatKey, shard: Shard, epoch: Epoch) -> Resident {
         let start = || {
             let on_the_way = Arc::new(AtomicUsize::new(0));
             let actor = ChatActor::new(self.clone(), key.clone(), shard, epoch, on_the_way.clone());
             let address = ChatActor::start_in_arbiter(self.arbiter(shard), |_| actor);
-            Resident { address, on_the_way, shard, epoch }
+            Resident { address, on_the_way, epoch }
         };
-        let mut resident = self.chats.entry(key.clone()).or_insert_with(start);
-        if resident.epoch < epoch {
-            let before = std::mem::replace(&mut *resident, start());
-            retire(&before.address);
+        let (resident, replaced) = self.chats.find(key, (shard, epoch), start);
+        if let Some(before) = replaced {
+            retire(&before);
         }
-        resident.on_the_way.fetch_add(1, Ordering::SeqCst);
-        (resident.address.clone(), resident.on_the_way.clone())
+        resident
     }
 
     fn arbiter(&self, shard: Shard) -> &ArbiterHandle {
@@ -274,12 +270,8 @@ impl Actors {
     }
 
     /// Forgets a chat whose actor is about to stop, if nobody writes to it at this moment. Only then may it stop.
-    pub(super) fn release(&self, key: &ChatKey, address: &Addr<ChatActor>) -> bool {
-        self.chats
-            .remove_if(key, |_, resident| {
-                resident.address == *address && resident.on_the_way.load(Ordering::Acquire) == 0
-            })
-            .is_some()
+    pub(super) fn release(&self, key: &ChatKey, shard: Shard, address: &Addr<ChatActor>) -> bool {
+        self.chats.release(key, shard, address)
     }
 
     /// Remembers that a chat's timers do not run until it is loaded again.
@@ -295,36 +287,30 @@ impl Actors {
     }
 
     /// Forgets a chat whose actor failed; whoever wrote to it learns that it stopped.
-    pub(super) fn forget(&self, key: &ChatKey, address: &Addr<ChatActor>) {
-        self.chats.remove_if(key, |_, resident| resident.address == *address);
+    pub(super) fn forget(&self, key: &ChatKey, shard: Shard, address: &Addr<ChatActor>) {
+        self.chats.forget(key, shard, address);
     }
 
     /// Work that is not ours any more, or was not begun, is given back to those who asked; what runs now cannot be answered.
-    pub(super) fn retire(&self, shard: Shard) {
-        self.chats.retain(|_, resident| {
-            if resident.shard == shard {
-                retire(&resident.address);
-            }
-            resident.shard != shard
-        });
+    pub(super) fn retire(&self, shard: Shard, term: Epoch) {
+        self.chats.take(shard, term).iter().for_each(retire);
     }
 
-    /// Waits until no chat of the shard has a turn under way, nor work on its way to it.
-    pub(super) async fn is_quiet(&self, shard: Shard) -> bool {
-        let mut residents = Vec::new();
-        for entry in self.chats.iter().filter(|entry| entry.shard == shard) {
-            if entry.on_the_way.load(Ordering::SeqCst) > 0 {
-                return false;
-            }
-            residents.push(entry.address.clone());
+    /// Ends the work of a shard that takes nothing new any more: what was not begun is given back to those who asked, what
+    /// runs now is answered.
+    pub(super) async fn vacate(&self, shard: Shard, term: Epoch) {
+        // What is on its way could meet an actor that has stopped, and nobody would know what became of it.
+        while self.chats.is_written_to(shard) {
+            tokio::time::sleep(VACATE_LOOK).await;
         }
-        for address in residents {
-            // An actor that is gone has nothing under way.
-            if address.send(AskQuiet).await.is_ok_and(|quiet| !quiet) {
-                return false;
-            }
+        let (stays, mut gone) = mpsc::channel(1);
+        for address in self.chats.take(shard, term) {
+            address.do_send(Retire { until_gone: Some(stays.clone()) });
         }
-        true
+        self.stop_routers(shard, term);
+        drop(stays);
+        // Ends when the last of them has.
+        while gone.recv().await.is_some() {}
     }
 
     /// The router of a license, wherever it is.
@@ -362,10 +348,10 @@ impl Actors {
         Some(router.clone())
     }
 
-    /// Ends the routers of a shard that is another node's now.
-    pub(super) fn stop_routers(&self, shard: Shard) {
+    /// Ends the routers of a shard that work under a term of ours up to this one, which is over.
+    pub(super) fn stop_routers(&self, shard: Shard, term: Epoch) {
         self.routers.retain(|license, router| {
-            let is_ours = self.router_shard(*license) != shard;
+            let is_ours = self.router_shard(*license) != shard || router.term() > term;
             if !is_ours {
                 router.stop();
             }
@@ -487,5 +473,5 @@ impl Actors {
 /// message in the life of an actor, and one for each call that met a shard that was just closed, of which sessions have a
 /// bounded number under way.
 fn retire(actor: &Addr<ChatActor>) {
-    actor.do_send(Retire);
+    actor.do_send(Retire { until_gone: None });
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use switchboard_cluster::{Epoch, Incarnation};
 
+use super::ahead::ComingCall;
 use super::barrier::{RebuildAnswer, RebuildCall};
 use super::chat::{Answer, Work};
 use super::router::{RouterAnswer, RouterQuestion};
@@ -34,6 +35,9 @@ pub trait Elsewhere: Send + Sync {
         call: &RouterCall,
         within: Duration,
     ) -> Result<RouterAnswer, Missed>;
+
+    /// Tells a node which chats are about to come; answered when it has read what stands of them.
+    async fn announce(&self, node: Incarnation, call: &ComingCall, within: Duration) -> Result<(), Missed>;
 
     /// Puts a new router's question to a node.
     async fn rebuild(
@@ -116,6 +120,10 @@ impl Elsewhere for Nowhere {
     }
 
     async fn router(&self, _: Incarnation, _: &RouterCall, _: Duration) -> Result<RouterAnswer, Missed> {
+        Err(Missed::Unreached)
+    }
+
+    async fn announce(&self, _: Incarnation, _: &ComingCall, _: Duration) -> Result<(), Missed> {
         Err(Missed::Unreached)
     }
 

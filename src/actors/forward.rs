@@ -182,20 +182,21 @@ impl Actors {
         }
     }
 
-    /// Who works for a shard. One that was just gained is nobody's until it is entered.
+    /// Who works for a shard.
     pub(super) fn owner(&self, shard: Shard) -> Owner {
         match self.parts.ownership.owner(shard) {
-            cluster::Owner::Here(term) if self.shards.is_entered(shard, term) => Owner::Here(term),
-            cluster::Owner::Here(_) | cluster::Owner::Unknown => Owner::Unknown,
+            cluster::Owner::Here(term) => Owner::Here(term),
+            cluster::Owner::Unknown => Owner::Unknown,
             cluster::Owner::There(peer) => Owner::There(peer.incarnation),
         }
     }
 
-    /// Whether every shard has an owner that can be expected to answer: this node, or another that was heard lately.
+    /// Whether every shard has an owner that can be expected to answer: this node, whose chats obey their routers, or another
+    /// that was heard lately.
     pub fn is_settled(&self) -> bool {
         let ownership = &self.parts.ownership;
         ownership.shards().all().all(|shard| match self.owner(shard) {
-            Owner::Here(_) => true,
+            Owner::Here(term) => self.shards.is_entered(shard, term),
             Owner::There(node) => ownership.is_awake(node),
             Owner::Unknown => false,
         })

@@ -8,17 +8,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use switchboard_cluster::{Epoch, Occupant, Shard, ShardEvent};
+use switchboard_cluster::{Epoch, Incarnation, Occupant, Shard, ShardEvent};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use super::chat::OPEN_CHATS_DAYS;
 use super::{Actors, AskError, ChatKey, period};
 use crate::domain::id::{ChatId, LicenseId};
 use crate::store::{IndexTable, StoreError};
 
-/// Chats loaded at once.
+/// Chats of one shard that are loaded, or wait to be, at once.
 const AT_ONCE: usize = 64;
 /// Shards whose open chats are listed at once.
 const SHARDS_AT_ONCE: usize = 16;
@@ -28,8 +27,6 @@ const GATHER: Duration = Duration::from_millis(1);
 const PAUSE: Duration = Duration::from_millis(250);
 /// Before a chat that cannot be loaded is tried again, at most.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-/// Chats that were asked for while their shard was given away have this long to finish.
-const VACATE_LOOK: Duration = Duration::from_millis(5);
 
 /// Enters the shards that this node has now, follows those that come and go from then on until the node ends, loads the
 /// open chats of the first ones, and says how many there were.
@@ -39,7 +36,7 @@ const VACATE_LOOK: Duration = Duration::from_millis(5);
 pub async fn start(actors: &Arc<Actors>) -> Result<usize, StoreError> {
     let owned = actors.shards().owned();
     until_entered(actors, &owned).await;
-    actix_rt::spawn(follow(actors.clone()));
+    actix_rt::spawn(follow(actors.clone(), owned.iter().copied().collect()));
     loop {
         match recover_shards(actors, &owned).await {
             Err(error) if is_passing(&error) => {
@@ -51,10 +48,10 @@ pub async fn start(actors: &Arc<Actors>) -> Result<usize, StoreError> {
     }
 }
 
-/// Follows what shards come and go, until the node ends.
-async fn follow(actors: Arc<Actors>) {
+/// Follows what shards come and go after those that were held, until the node ends.
+async fn follow(actors: Arc<Actors>, held: HashMap<Shard, Epoch>) {
     let mut events = actors.shards().events();
-    let mut held: HashMap<Shard, Epoch> = HashMap::new();
+    let mut held = held;
     let mut owners: HashMap<Shard, Epoch> = HashMap::new();
     // One at a time: what comes meanwhile shares the next reading of the table.
     let mut entering: Option<JoinHandle<()>> = None;
@@ -63,22 +60,22 @@ async fn follow(actors: Arc<Actors>) {
     actix_rt::spawn(bring_back(actors.clone()));
     loop {
         let now: HashMap<Shard, Epoch> = actors.shards().owned().into_iter().collect();
-        let lost: Vec<Shard> = held
-            .iter()
-            .filter(|(shard, term)| now.get(*shard) != Some(*term))
-            .map(|(shard, _)| *shard)
-            .collect();
-        lost.iter().for_each(|shard| leave(&actors, *shard));
-        let is_new = |(shard, term): &(&Shard, &Epoch)| !actors.shards.is_entered(**shard, **term);
-        let gained: Vec<(Shard, Epoch)> =
-            now.iter().filter(is_new).map(|(shard, term)| (*shard, *term)).collect();
+        let lost = held.iter().filter(|(shard, term)| now.get(*shard) != Some(*term));
+        lost.for_each(|(shard, term)| leave(&actors, *shard, *term));
+        let of = |is_wanted: &dyn Fn(&Shard, &Epoch) -> bool| -> Vec<(Shard, Epoch)> {
+            let wanted = now.iter().filter(|(shard, term)| is_wanted(shard, term));
+            wanted.map(|(shard, term)| (*shard, *term)).collect()
+        };
+        let gained = of(&|shard, term| held.get(shard) != Some(term));
+        let unentered = of(&|shard, term| !actors.shards.is_entered(*shard, *term));
         held = now;
-        if entering.is_none() && !gained.is_empty() {
+        if !gained.is_empty() {
             let actors = actors.clone();
-            entering = Some(actix_rt::spawn(async move {
-                until_entered(&actors, &gained).await;
-                actix_rt::spawn(async move { until_recovered(&actors, &gained).await });
-            }));
+            actix_rt::spawn(async move { until_recovered(&actors, &gained).await });
+        }
+        if entering.is_none() && !unentered.is_empty() {
+            let actors = actors.clone();
+            entering = Some(actix_rt::spawn(async move { until_entered(&actors, &unentered).await }));
         }
         tell_routers(&actors, &mut owners);
         tokio::select! {
@@ -91,7 +88,7 @@ async fn follow(actors: Arc<Actors>) {
                 Err(RecvError::Closed) => return,
             },
             () = ended(&mut entering) => entering = None,
-            _ = look.tick() => {}
+            _ = look.tick() => actors.ahead.forget_old(),
         }
     }
 }
@@ -152,12 +149,12 @@ async fn until_recovered(actors: &Arc<Actors>, gained: &[(Shard, Epoch)]) {
 
 async fn until_entered(actors: &Arc<Actors>, shards: &[(Shard, Epoch)]) {
     while let Err(error) = enter(actors, shards).await {
-        tracing::warn!(%error, "shards of this node are not worked for yet");
+        tracing::warn!(%error, "routers are not obeyed yet in shards of this node");
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// Reads the terms of the routers, after the claim and before any work for the shards.
+/// Reads the terms of the routers, after the claim and before any router is obeyed in the shards.
 async fn enter(actors: &Arc<Actors>, shards: &[(Shard, Epoch)]) -> Result<(), StoreError> {
     let rows = actors.store().shards().await.map_err(|error| StoreError::Unavailable(Arc::new(error)))?;
     for (shard, row) in rows {
@@ -169,11 +166,12 @@ async fn enter(actors: &Arc<Actors>, shards: &[(Shard, Epoch)]) -> Result<(), St
     Ok(())
 }
 
-/// A shard is another node's now.
-fn leave(actors: &Arc<Actors>, shard: Shard) {
-    actors.retire(shard);
-    actors.stop_routers(shard);
-    actors.reports.forget(shard);
+/// A term of ours is over. The shard may be ours again, under another.
+fn leave(actors: &Arc<Actors>, shard: Shard, term: Epoch) {
+    actors.retire(shard, term);
+    actors.stop_routers(shard, term);
+    actors.reports.forget(shard, term);
+    actors.unsettled.lock().retain(|_, append| append.shard != shard || append.epoch > term);
 }
 
 /// Loads the open chats of shards, as far as they are still ours and that was not done.
@@ -199,14 +197,21 @@ async fn recover_shard(
     term: Epoch,
     days: &[String],
 ) -> Result<usize, StoreError> {
-    let rows = actors.store().scan_buckets(IndexTable::OpenChats, i64::from(shard.0), days).await?;
+    let ahead = actors.read_ahead_of(shard);
+    let known: HashSet<ChatKey> = ahead.iter().cloned().collect();
+    let load_all = async |chats: Vec<ChatKey>| {
+        stream::iter(chats).for_each_concurrent(AT_ONCE, |key| load(actors, key, (shard, term))).await;
+    };
+    // Those that were at work a moment ago are there while the others are looked for.
+    let listed = actors.store().scan_buckets(IndexTable::OpenChats, i64::from(shard.0), days);
+    let ((), rows) = tokio::join!(load_all(ahead), listed);
     // A chat that stays open for long is entered again on a later day.
-    let chats: HashSet<ChatKey> = rows
+    let chats: HashSet<ChatKey> = rows?
         .into_iter()
         .map(|row| ChatKey { license: LicenseId(row.position), chat: ChatId::new(row.id) })
         .collect();
     let found = chats.len();
-    stream::iter(chats).for_each_concurrent(AT_ONCE, |key| load(actors, key, (shard, term))).await;
+    load_all(chats.into_iter().filter(|key| !known.contains(key)).collect()).await;
     // One that went meanwhile is not missed: its next owner recovers it, under another term.
     actors.shards.recovered(shard, term);
     Ok(found)
@@ -216,7 +221,11 @@ async fn recover_shard(
 /// until it is there: a router that did not hear of an open chat would give its agents more than they may have.
 async fn load(actors: &Arc<Actors>, key: ChatKey, (shard, term): (Shard, Epoch)) {
     let mut pause = PAUSE;
-    while actors.shards().epoch(shard) == Some(term) {
+    loop {
+        let turn = actors.loads.acquire().await;
+        if actors.shards().epoch(shard) != Some(term) {
+            return;
+        }
         match actors.inspect(&key).await {
             Ok(_) => return,
             Err(error) if is_lost(&error) => {
@@ -227,6 +236,7 @@ async fn load(actors: &Arc<Actors>, key: ChatKey, (shard, term): (Shard, Epoch))
                 tracing::warn!(license.id = %key.license, chat.id = %key.chat, %error, "an open chat is not loaded yet");
             }
         }
+        drop(turn);
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
@@ -247,12 +257,11 @@ pub struct Occupants(pub Arc<Actors>);
 
 #[async_trait]
 impl Occupant for Occupants {
-    /// New work waits already, since the shard is nobody's: what is under way ends by itself.
-    async fn vacate(&self, shard: Shard, _: Epoch) {
-        while !self.0.is_quiet(shard).await {
-            tokio::time::sleep_until(Instant::now() + VACATE_LOOK).await;
-        }
-        self.0.retire(shard);
-        self.0.stop_routers(shard);
+    async fn announce(&self, shard: Shard, to: Incarnation) {
+        self.0.announce(shard, to).await;
+    }
+
+    async fn vacate(&self, shard: Shard, epoch: Epoch) {
+        self.0.vacate(shard, epoch).await;
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
-use switchboard_cluster::Shard;
+use switchboard_cluster::{Epoch, Shard};
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::time::Instant;
 
@@ -49,6 +49,8 @@ pub(super) struct Book {
 struct Entry {
     report: Report,
     shard: Shard,
+    /// The term of ours under which the chat said it.
+    term: Epoch,
     /// A router that counts has taken note.
     is_known: bool,
 }
@@ -61,10 +63,10 @@ impl Reports {
         self.books.entry(license).or_default().clone()
     }
 
-    /// Forgets the chats of a shard that is another node's now.
-    pub(super) fn forget(&self, shard: Shard) {
+    /// Forgets what chats of a shard said under a term of ours up to this one, which is over.
+    pub(super) fn forget(&self, shard: Shard, term: Epoch) {
         for book in &self.books {
-            book.entries.lock().retain(|_, entry| entry.shard != shard);
+            book.entries.lock().retain(|_, entry| entry.shard != shard || entry.term > term);
         }
     }
 }
@@ -92,15 +94,22 @@ impl Book {
         entries.values().filter(|entry| wanted(entry.shard)).map(|entry| entry.report.clone()).collect()
     }
 
-    fn put(&self, report: &Report, shard: Shard) {
-        let entry = Entry { report: report.clone(), shard, is_known: false };
-        self.entries.lock().insert(report.chat.clone(), entry);
+    fn put(&self, report: &Report, (shard, term): (Shard, Epoch)) {
+        let entry = Entry { report: report.clone(), shard, term, is_known: false };
+        let mut entries = self.entries.lock();
+        // A turn of an earlier term may end after the shard has come back.
+        if entries.get(&report.chat).is_none_or(|known| known.term <= term) {
+            entries.insert(report.chat.clone(), entry);
+        }
     }
 
-    fn unknown(&self) -> Vec<Report> {
+    /// What no router knows and one may be told, and whether there is anything that none knows.
+    fn unknown(&self, may_be_told: impl Fn(Shard) -> bool) -> (Vec<Report>, bool) {
         let entries = self.entries.lock();
-        let unknown = entries.values().filter(|entry| !entry.is_known);
-        unknown.take(AT_ONCE).map(|entry| entry.report.clone()).collect()
+        let mut unknown = entries.values().filter(|entry| !entry.is_known).peekable();
+        let is_any = unknown.peek().is_some();
+        let told = unknown.filter(|entry| may_be_told(entry.shard)).take(AT_ONCE);
+        (told.map(|entry| entry.report.clone()).collect(), is_any)
     }
 
     /// The router knows these; what was reported since, it does not.
@@ -119,11 +128,10 @@ impl Book {
 }
 
 impl Actors {
-    /// Notes what a chat is, and lets its router know.
-    pub(super) fn report(self: &Arc<Self>, license: LicenseId, report: Report) {
-        let shard = self.parts.ownership.shard_of(license.0, report.chat.as_str());
+    /// Notes what a chat is, whose shard is ours under a term, and lets its router know.
+    pub(super) fn report(self: &Arc<Self>, license: LicenseId, report: Report, held: (Shard, Epoch)) {
         let book = self.reports.of(license);
-        book.put(&report, shard);
+        book.put(&report, held);
         if let Some(router) = self.local_router(license) {
             router.report(report.clone());
             book.known(std::slice::from_ref(&report));
@@ -136,21 +144,27 @@ impl Actors {
     /// Sends what the license's router does not know until there is nothing.
     async fn send_reports(self: &Arc<Self>, license: LicenseId, book: &Book) {
         loop {
-            let reports = book.unknown();
-            if reports.is_empty() {
+            let (reports, is_any) = book.unknown(|shard| self.may_be_told(shard));
+            if !is_any {
                 book.is_sending.store(false, Ordering::SeqCst);
                 // Whoever reported in between left the sending to this task.
-                if book.unknown().is_empty() || book.is_sending.swap(true, Ordering::SeqCst) {
+                if !book.unknown(|_| false).1 || book.is_sending.swap(true, Ordering::SeqCst) {
                     return;
                 }
                 continue;
             }
-            if self.was_noted(license, book, &reports).await {
+            if !reports.is_empty() && self.was_noted(license, book, &reports).await {
                 book.known(&reports);
             } else {
                 self.owner_changes(self.router_shard(license), Instant::now() + PAUSE).await;
             }
         }
+    }
+
+    /// Whether it would be noticed here if the router that takes note of a chat of the shard were one that was superseded.
+    fn may_be_told(&self, shard: Shard) -> bool {
+        let term = self.parts.ownership.epoch(shard);
+        term.is_none_or(|term| self.shards.is_entered(shard, term))
     }
 
     async fn was_noted(self: &Arc<Self>, license: LicenseId, book: &Book, reports: &[Report]) -> bool {

@@ -22,6 +22,8 @@ pub struct ActorSettings {
     pub request_timeout: Duration,
     /// How long a start waits for the router's word before it queues.
     pub router_timeout: Duration,
+    /// Sessions that one agent may have, over all nodes; one more ends the oldest.
+    pub agent_sessions: usize,
 }
 
 impl Default for ActorSettings {
@@ -32,6 +34,7 @@ impl Default for ActorSettings {
             passivate_after: Duration::from_secs(60),
             request_timeout: Duration::from_secs(15),
             router_timeout: Duration::from_secs(1),
+            agent_sessions: 100,
         }
     }
 }

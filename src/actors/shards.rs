@@ -1,15 +1,23 @@
-//! The shards of this node as its actors see them: which may be worked for, and of which all open chats are known.
+//! The shards of this node as its actors see them: in which routers may decide, and of which all open chats are known.
 //!
-//! A shard that was gained is *entered* once the routers' terms were read from the table of shards (see
-//! [`super::barrier`] for why), and *recovered* once all its open chats are in the books of reports.
+//! A shard that was gained is *entered* once the routers' terms were read from the table of shards: until then it is worked
+//! for, but no router is obeyed in it, and none is believed to know its chats (see [`super::barrier`] for why). It is
+//! *recovered* once all its open chats are in the books of reports.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use switchboard_cluster::{Epoch, Shard, ShardCount};
+use tokio::sync::Notify;
+
+/// How often those who wait for a shard to be entered look whether it is still theirs.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What is known of each shard.
 pub(super) struct Shards {
     states: Box<[State]>,
+    /// Some were entered.
+    entered: Notify,
 }
 
 #[derive(Default)]
@@ -24,7 +32,7 @@ struct State {
 
 impl Shards {
     pub(super) fn new(count: ShardCount) -> Self {
-        Self { states: count.all().map(|_| State::default()).collect() }
+        Self { states: count.all().map(|_| State::default()).collect(), entered: Notify::new() }
     }
 
     /// Every router of the shard whose term is smaller has been superseded.
@@ -42,6 +50,22 @@ impl Shards {
     pub(super) fn enter(&self, shard: Shard, term: Epoch) {
         if let Some(state) = self.of(shard) {
             state.entered.fetch_max(term.0, Ordering::AcqRel);
+        }
+        self.entered.notify_waiters();
+    }
+
+    /// Waits until a shard is entered, for as long as this term of ours lasts. Says whether it is.
+    pub(super) async fn until_entered(&self, shard: Shard, term: Epoch, is_ours: impl Fn() -> bool) -> bool {
+        loop {
+            let entered = self.entered.notified();
+            if self.is_entered(shard, term) {
+                return true;
+            }
+            if !is_ours() {
+                return false;
+            }
+            // Who loses a shard does not wake those who wait here.
+            let _late = tokio::time::timeout(LOOK_EVERY, entered).await;
         }
     }
 

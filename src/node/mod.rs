@@ -167,6 +167,7 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
                 settings: ActorSettings {
                     passivate_after: config.chat.passivate_after,
                     request_timeout: config.rtm.request_timeout,
+                    agent_sessions: config.limits.agent_sessions,
                     ..ActorSettings::default()
                 },
                 arbiters: threads,

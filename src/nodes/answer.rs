@@ -69,6 +69,10 @@ impl Nodes {
             },
             Call::Interest(update) => self.note(from, &update),
             Call::Visitors(call) => Answer::Visitors(self.parts.sessions.visitors(&call)),
+            Call::Coming(call) => {
+                actors.read_ahead(call).await;
+                Answer::Noted
+            }
             Call::News(news) => {
                 self.hear(news).await;
                 Answer::Noted

@@ -7,6 +7,7 @@ use switchboard_cluster::Incarnation;
 
 use super::Nodes;
 use super::message::{Answer, CallRef, decode, encode};
+use crate::actors::ahead::ComingCall;
 use crate::actors::barrier::{RebuildAnswer, RebuildCall};
 use crate::actors::elsewhere::{ChatCall, Elsewhere, Missed, RouterCall};
 use crate::actors::router::RouterAnswer;
@@ -68,6 +69,13 @@ impl Elsewhere for Nodes {
     ) -> Result<RouterAnswer, Missed> {
         match Nodes::call(self, owner, CallRef::Router(call), within).await? {
             Answer::Router(answer) => Ok(answer),
+            _ => Err(Missed::Unknown),
+        }
+    }
+
+    async fn announce(&self, node: Incarnation, call: &ComingCall, within: Duration) -> Result<(), Missed> {
+        match Nodes::call(self, node, CallRef::Coming(call), within).await? {
+            Answer::Noted => Ok(()),
             _ => Err(Missed::Unknown),
         }
     }

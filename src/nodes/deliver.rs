@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::message::{PushesRef, ToldRef};
-use super::{Asker, Nodes};
-use crate::actors::Origin;
+use super::news::News;
+use super::{Asker, Cut, Nodes, Whose};
 use crate::actors::delivery::{Cause, Delivery, Mark};
+use crate::actors::{Origin, SessionId};
 use crate::domain::license::License;
 use crate::domain::push::Push;
 use crate::domain::time::Timestamp;
@@ -55,6 +56,15 @@ impl Delivery for Nodes {
     fn wake(&self, origin: &Origin) {
         if origin.session.node == self.me() {
             self.parts.sessions.wake(origin.session.number);
+        }
+    }
+
+    fn evict(&self, session: SessionId) {
+        let cut = Cut { whose: Whose::Session(session.number), reason: "connection_evicted" };
+        if session.node == self.me() {
+            self.parts.sessions.cut(&cut);
+        } else if let (Some(actors), Some(this)) = (self.actors.get(), self.this.upgrade()) {
+            actors.spawn(async move { this.tell_one(session.node, &News::Cut(cut)).await });
         }
     }
 }

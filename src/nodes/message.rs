@@ -10,6 +10,7 @@ use switchboard_cluster::{Epoch, Incarnation};
 
 use super::news::News;
 use super::visitors::{VisitorsCall, VisitorsFound};
+use crate::actors::ahead::ComingCall;
 use crate::actors::barrier::{RebuildAnswer, RebuildCall};
 use crate::actors::delivery::{Mark, Place};
 use crate::actors::elsewhere::{ChatCall, RouterCall};
@@ -52,6 +53,8 @@ pub(super) enum Call {
     News(News),
     /// Who of a license's customers is connected?
     Visitors(VisitorsCall),
+    /// A shard is about to come: what stands of its chats can be read ahead.
+    Coming(ComingCall),
 }
 
 /// The same, borrowed: what is sent is not copied first.
@@ -64,6 +67,7 @@ pub(super) enum CallRef<'a> {
     Interest(&'a InterestUpdate),
     News(&'a News),
     Visitors(&'a VisitorsCall),
+    Coming(&'a ComingCall),
 }
 
 /// What a node answers.

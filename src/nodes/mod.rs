@@ -156,4 +156,6 @@ pub enum Whose {
     Agent(LicenseId, AgentId),
     /// Those of a customer.
     Customer(LicenseId, CustomerId),
+    /// This one, by its number on the node that is told.
+    Session(u64),
 }

@@ -59,7 +59,7 @@ impl Nodes {
         }
     }
 
-    async fn tell_one(&self, node: Incarnation, news: &News) {
+    pub(super) async fn tell_one(&self, node: Incarnation, news: &News) {
         for _ in 0..TRIES {
             if !self.peers.contains_key(&node)
                 || matches!(self.call(node, CallRef::News(news), LIMIT).await, Ok(Answer::Noted))

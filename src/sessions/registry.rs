@@ -244,7 +244,7 @@ type Sessions = Vec<Arc<SessionHandle>>;
 /// How many sessions there may be (`limits.*_sessions`).
 #[derive(Clone, Copy, Debug)]
 pub struct SessionCounts {
-    /// Of one agent; one more ends the oldest.
+    /// Of one agent; one more ends the oldest. Over all nodes the router sees to it.
     pub agent: usize,
     /// Of one customer; one more is refused.
     pub customer: usize,
@@ -625,6 +625,11 @@ impl nodes::Sessions for Registry {
             }
             Whose::Customer(license, customer) => {
                 self.disconnect_user(&SessionUser::Customer(*license, customer.clone()), cut.reason);
+            }
+            Whose::Session(number) => {
+                if let Some(session) = self.all.get(number) {
+                    session.wake(Wake::Disconnect(cut.reason));
+                }
             }
         }
     }

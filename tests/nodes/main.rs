@@ -7,10 +7,13 @@ mod world;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use switchboard::actors::AskError;
 use switchboard::actors::catching_up::Known;
+use switchboard::actors::chat::Head;
 use switchboard::clock::SystemClock;
 use switchboard::domain::id::EventId;
 use switchboard::domain::time::Clock as _;
+use switchboard::store::StoreError;
 use world::World;
 
 #[actix_rt::test]
@@ -153,4 +156,92 @@ async fn no_router_is_answered_for_a_shard_as_long_as_one_of_its_open_chats_is_n
         world.store.keep(None);
     };
     tokio::join!(recover, look);
+}
+
+#[actix_rt::test]
+async fn what_a_node_acknowledged_is_shown_by_another_at_once() {
+    let world = World::new().await;
+    let chat = world.start_chat().await;
+    for number in 1..=50 {
+        let sent = world.send(&chat, number..=number).await.remove(0);
+        let shown = world.look(&world.there, &chat).await.expect("the other node asks");
+        assert_eq!(shown.chat.thread.as_ref().map(|thread| thread.events), Some(sent.number));
+    }
+}
+
+#[actix_rt::test]
+async fn an_agent_may_have_so_many_sessions_over_all_nodes() {
+    let world = World::new().await;
+    world.agent_comes(&world.here, 1).await;
+    world.agent_comes(&world.there, 2).await;
+    assert_eq!((world.here.evicted(), world.there.evicted()), (vec![], vec![]));
+    world.agent_comes(&world.here, 3).await;
+    world.here.wait_for_cuts(1).await;
+    world.agent_comes(&world.there, 4).await;
+    world.there.wait_for_cuts(1).await;
+    assert_eq!((world.here.evicted(), world.there.evicted()), (vec![1], vec![2]), "the oldest ended first");
+}
+
+#[actix_rt::test]
+async fn a_crowd_that_logs_in_reads_the_chats_of_its_license_once() {
+    let world = World::new().await;
+    let chats = [world.start_chat().await, world.start_chat().await, world.start_chat().await];
+    world.store.take_scans();
+    world.log_in_at_once(1).await;
+    let alone = world.store.take_scans();
+    let crowd = world.log_in_at_once(200).await;
+    let together = world.store.take_scans();
+    let has_all = |answer: &String| chats.iter().all(|chat| answer.contains(chat.as_str()));
+    assert!(crowd.iter().all(has_all), "{}", crowd[0]);
+    // Whoever comes while a page is read waits for the next reading, and the first are a page ahead of the others.
+    let alike = 200 * alone;
+    assert!((1..=alike / 10).contains(&together), "{together} for a crowd, {alone} for one");
+}
+
+#[actix_rt::test]
+async fn who_was_superseded_does_not_even_show_a_chat() {
+    let world = World::new().await;
+    let chat = world.start_chat().await;
+    world.send(&chat, 1..=3).await;
+    world.look(&world.here, &chat).await.expect("it has the chat");
+    world.supersede().await;
+    // It has the chat in memory, and nobody told it. What it knows may be out of date.
+    let shown = world.look(&world.here, &chat).await;
+    assert!(matches!(shown, Err(AskError::Unconfirmed)), "{shown:?}");
+}
+
+#[actix_rt::test]
+async fn what_may_have_been_stored_is_stored_before_anything_else() {
+    let world = World::new().await;
+    let chat = world.start_chat().await;
+    let first = world.send(&chat, 1..=1).await.remove(0);
+    let before = world.rows(&first.thread).await;
+    // Every attempt of one event and one of another are lost, and may still arrive.
+    world.store.lose_appends(5);
+    let unknown = world.try_send(&chat, 2).await;
+    assert!(matches!(unknown, Err(AskError::Store(StoreError::OutcomeUnknown(_)))), "{unknown:?}");
+    let third = world.send(&chat, 3..=3).await.remove(0);
+    assert_eq!(world.rows(&first.thread).await, before + 2);
+    assert_eq!(third.number, first.number + 2, "no other event was stored in its place");
+}
+
+#[actix_rt::test]
+async fn what_was_read_ahead_of_a_chat_is_not_read_again() {
+    let world = World::new().await;
+    let chat = world.start_chat().await;
+    let sent = world.send(&chat, 1..=9).await;
+    world.store.take_reads();
+    world.announce(&chat, &world.there).await;
+    assert!(world.store.take_reads() > 0, "the other node reads what stands of the chat");
+    let last = world.look(&world.here, &chat).await.expect("it has the chat").seq;
+    let next = world.next_run().await;
+    // It was told of the chat before the last events were sent.
+    let head = Head { thread: sent[0].thread.clone(), seq: last - 4, previous: None };
+    world.read_ahead(&chat, head, &next).await;
+    world.store.take_reads();
+    let shown = world.look(&next, &chat).await.expect("it has the chat now");
+    // Where the chat's last thread is, and what came after: asked at the same time.
+    assert_eq!((shown.seq, world.store.take_reads()), (last, 2));
+    let event = shown.chat.thread.as_ref().map(|thread| thread.events);
+    assert_eq!(event, Some(sent[8].number), "nothing is missing");
 }

@@ -1,6 +1,8 @@
-//! A store that several nodes of this process use, and that does not read one chat for as long as it is told so.
+//! A store that several nodes of this process use, and that does not do everything that it is asked.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,22 +17,50 @@ use switchboard_cluster::{
 };
 use tokio::sync::watch;
 
-/// Passes everything on, but for the reading of the chat that it keeps to itself, and that its tables are in memory:
-/// other nodes change them.
+/// How long a page of a list takes.
+const SCAN: Duration = Duration::from_millis(20);
+
+/// Passes everything on, but for the reading of the chat that it keeps to itself and the appends that it loses, and that its
+/// tables are in memory: other nodes change them. Counts what is read of chats.
 pub(crate) struct Reluctant {
     store: Arc<dyn Store>,
     kept: Mutex<Option<ChatId>>,
     refusals: watch::Sender<u64>,
+    to_lose: AtomicUsize,
+    reads: AtomicUsize,
+    scans: AtomicUsize,
 }
 
 impl Reluctant {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, kept: Mutex::default(), refusals: watch::Sender::default() }
+        Self {
+            store,
+            kept: Mutex::default(),
+            refusals: watch::Sender::default(),
+            to_lose: AtomicUsize::new(0),
+            reads: AtomicUsize::new(0),
+            scans: AtomicUsize::new(0),
+        }
     }
 
     /// Which chat cannot be read from now on.
     pub(crate) fn keep(&self, chat: Option<ChatId>) {
         *self.kept.lock() = chat;
+    }
+
+    /// So many of the next appends are not stored, and nobody is told what became of them.
+    pub(crate) fn lose_appends(&self, count: usize) {
+        self.to_lose.store(count, Ordering::SeqCst);
+    }
+
+    /// Questions about chats and their logs since this was last asked.
+    pub(crate) fn take_reads(&self) -> usize {
+        self.reads.swap(0, Ordering::SeqCst)
+    }
+
+    /// Pages of lists that were read since this was last asked.
+    pub(crate) fn take_scans(&self) -> usize {
+        self.scans.swap(0, Ordering::SeqCst)
     }
 
     /// Waits until the chat was asked for, and refused, so often.
@@ -43,6 +73,11 @@ impl Reluctant {
 #[async_trait]
 impl EventLog for Reluctant {
     async fn append(&self, append: Append) -> Result<(), AppendError> {
+        let lost = self.to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if lost.is_ok() {
+            let cause = Arc::new(std::io::Error::other("lost"));
+            return Err(AppendError::Store(StoreError::OutcomeUnknown(cause)));
+        }
         self.store.append(append).await
     }
 
@@ -53,10 +88,12 @@ impl EventLog for Reluctant {
         to: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         self.store.read(log, from, to, limit).await
     }
 
     async fn tail(&self, log: &LogKey, max_rows: usize) -> Result<Vec<Row>, StoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         self.store.tail(log, max_rows).await
     }
 }
@@ -64,6 +101,9 @@ impl EventLog for Reluctant {
 #[async_trait]
 impl CasTables for Reluctant {
     async fn read_cell(&self, key: &CellKey) -> Result<Option<Bytes>, StoreError> {
+        if key.table == CellTable::Chats {
+            self.reads.fetch_add(1, Ordering::SeqCst);
+        }
         let is_kept = self.kept.lock().as_ref().is_some_and(|chat| chat.as_str() == key.id);
         if key.table == CellTable::Chats && is_kept {
             self.refusals.send_modify(|refusals| *refusals += 1);
@@ -99,6 +139,9 @@ impl Indexes for Reluctant {
     }
 
     async fn scan_index(&self, scan: IndexScan) -> Result<Vec<IndexRow>, StoreError> {
+        self.scans.fetch_add(1, Ordering::SeqCst);
+        // As a database would: what takes no time cannot be shared.
+        tokio::time::sleep(SCAN).await;
         self.store.scan_index(scan).await
     }
 

@@ -6,32 +6,42 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use parking_lot::Mutex;
+use switchboard::actors::ahead::{ComingCall, ComingChat};
 use switchboard::actors::barrier::RebuildCall;
 use switchboard::actors::catching_up::{Among, Known};
+use switchboard::actors::chat::{Head, Snapshot};
 use switchboard::actors::delivery::{Mark, Place};
-use switchboard::actors::{ActorSettings, Actors, ActorsParts, ChatKey, recovery};
+use switchboard::actors::{ActorSettings, Actors, ActorsParts, AskError, ChatKey, SessionId, recovery};
 use switchboard::clock::SystemClock;
 use switchboard::domain::command::{Caller, Command, NewThread, Reply, SendEvent, StartChat};
 use switchboard::domain::customer::CustomerProfile;
 use switchboard::domain::event::{EventBody, NewEvent, Visibility};
-use switchboard::domain::id::{ChatId, CustomerId, EventId, IdSource as _, LicenseId};
-use switchboard::domain::license::License;
+use switchboard::domain::id::{AgentId, ChatId, CustomerId, EventId, IdSource as _, LicenseId, ThreadId};
+use switchboard::domain::license::{Client, License, Role, Settings};
 use switchboard::domain::push::{Push, PushBody};
 use switchboard::domain::time::Clock as _;
+use switchboard::files::Files;
 use switchboard::id_source::OsIds;
 use switchboard::node::Rules;
 use switchboard::nodes::{Asker, Cut, Nodes, NodesParts, Sessions, VisitorsCall, VisitorsFound, Whose};
-use switchboard::store::Store;
+use switchboard::outgoing::Fetcher;
+use switchboard::requests::{Customers, Identity, PageKey, Requester, Requests, RequestsParts};
 use switchboard::store::embedded::{EmbeddedOptions, EmbeddedStore};
-use switchboard::tenants::{NewLicense, Tenants};
+use switchboard::store::{EventLog as _, LogKey, Store};
+use switchboard::tenants::{LicensePlan, ScopeSet, Tenants, make_license};
 use switchboard_cluster::link::Peer;
 use switchboard_cluster::link::memory::Network;
-use switchboard_cluster::{Epoch, Incarnation, NodeName, Ownership, OwnershipOptions, ShardCount};
+use switchboard_cluster::{
+    Epoch, Incarnation, NodeName, Ownership, OwnershipOptions, OwnershipTables as _, ShardCount,
+};
 
 use crate::reluctant::Reluctant;
 
 /// How long something may take; only a failing test, or one on a starved machine, ever waits that long.
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// Sessions that an agent may have.
+const AGENT_SESSIONS: usize = 2;
 
 pub(crate) struct World {
     /// Owns every shard.
@@ -42,7 +52,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<Reluctant>,
     license: LicenseId,
     pub(crate) customer: CustomerId,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// A node, as far as these tests need one.
@@ -117,8 +127,9 @@ impl World {
         let store: Arc<dyn Store> = reluctant.clone();
         let network = Network::default();
         let tenants = Tenants::new(store.clone(), Arc::new(SystemClock), Arc::new(OsIds));
-        let now = tenants.clock.now();
-        let license = tenants.licenses.create(NewLicense::default(), now).await.expect("a license").id;
+        let client = Client { origins: Vec::new(), loopback: false };
+        let plan = LicensePlan::with_agents(1, client, Settings::default());
+        let license = make_license(&tenants, &plan, "test").await.expect("a license").license_id;
         let here = Node::start("here", &store, &network, license).await;
         let there = Node::start("there", &store, &network, license).await;
         Self {
@@ -128,7 +139,7 @@ impl World {
             network,
             store: reluctant,
             license,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -153,24 +164,95 @@ impl World {
     pub(crate) async fn send(&self, chat: &ChatId, numbers: RangeInclusive<u64>) -> Vec<EventId> {
         let mut sent = Vec::new();
         for number in numbers {
-            let event = NewEvent {
-                custom_id: None,
-                visibility: Visibility::All,
-                properties: Default::default(),
-                author: None,
-                body: EventBody::Message { text: format!("message {number}"), postback: None },
-            };
-            let send = Command::SendEvent(SendEvent { event, attach_to_last_thread: false });
-            let caller = Caller::Customer { id: self.customer.clone(), profile: None };
-            let Reply::Event(id) = self.ask(chat, send, caller).await else { panic!("not an event") };
+            let reply = self.try_send(chat, number).await.expect("the chat answers");
+            let Reply::Event(id) = reply else { panic!("not an event") };
             sent.push(id);
         }
         sent
     }
 
+    /// Sends the message of a number.
+    pub(crate) async fn try_send(&self, chat: &ChatId, number: u64) -> Result<Reply, AskError> {
+        let event = NewEvent {
+            custom_id: None,
+            visibility: Visibility::All,
+            properties: Default::default(),
+            author: None,
+            body: EventBody::Message { text: format!("message {number}"), postback: None },
+        };
+        let send = Command::SendEvent(SendEvent { event, attach_to_last_thread: false });
+        let caller = Caller::Customer { id: self.customer.clone(), profile: None };
+        self.here.actors.ask(&self.key(chat), send, caller, None).await
+    }
+
+    /// The rows of a thread's log.
+    pub(crate) async fn rows(&self, thread: &ThreadId) -> usize {
+        let log = LogKey { license: self.license, thread: thread.clone() };
+        self.store.read(&log, 1, None, usize::MAX).await.expect("the log is read").len()
+    }
+
+    /// From now on the node that has the chats is superseded, and does not know it.
+    pub(crate) async fn supersede(&self) {
+        self.store.fence(self.here.incarnation).await.expect("fenced");
+    }
+
+    /// The chat as a node shows it.
+    pub(crate) async fn look(&self, node: &Node, chat: &ChatId) -> Result<Arc<Snapshot>, AskError> {
+        node.actors.inspect(&self.key(chat)).await
+    }
+
+    /// Tells a node that the chat is about to come.
+    pub(crate) async fn announce(&self, chat: &ChatId, to: &Node) {
+        let shard = self.here.actors.shards().shard_of(self.license.0, chat.as_str());
+        self.here.actors.announce(shard, to.incarnation).await;
+    }
+
+    /// Tells a node that the chat is about to come, and stands at least at a row.
+    pub(crate) async fn read_ahead(&self, chat: &ChatId, head: Head, node: &Node) {
+        let shard = node.actors.shards().shard_of(self.license.0, chat.as_str());
+        let chats = vec![ComingChat { key: self.key(chat), head }];
+        node.actors.read_ahead(ComingCall { shard, chats }).await;
+    }
+
+    /// So many sessions of an agent log in at the same time, each with what it finds of the chats.
+    pub(crate) async fn log_in_at_once(&self, sessions: usize) -> Vec<String> {
+        // The client for pages asks for one, though none is fetched here; another test may have installed it.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
+        let node = &self.here;
+        let store: Arc<dyn Store> = self.store.clone();
+        let files = self.folder.path().join("files");
+        let requests = Requests::new(RequestsParts {
+            actors: node.actors.clone(),
+            customers: Customers::new(store.clone()),
+            pages: PageKey::load(&*store, &OsIds).await.expect("a key"),
+            files: Files::in_folder(&files, Arc::new(OsIds)).expect("a folder"),
+            fetcher: Fetcher::new(false).expect("a client"),
+            base_url: String::new(),
+            customer_tokens: node.tenants.customer_tokens.clone(),
+        });
+        let license = node.tenants.licenses.get(self.license).await.expect("read").expect("a license");
+        let id = license.agents.keys().next().expect("an agent").clone();
+        let identity = Identity::Agent { id, scopes: ScopeSet::of_role(Role::Owner) };
+        let who = Requester { license, identity, session: None };
+        let logins = (0..sessions).map(|_| requests.first_chats(&who));
+        let found = futures_util::future::join_all(logins).await;
+        found.into_iter().map(|chats| chats.expect("the chats")).collect()
+    }
+
+    /// Another session of the license's agent, on a node.
+    pub(crate) async fn agent_comes(&self, node: &Node, number: u64) {
+        let agent = AgentId::new("agent1@example.com");
+        let session = SessionId { node: node.incarnation, number };
+        let came = node.actors.router(self.license).agent_came(&agent, session, false, false).await;
+        came.expect("the router answers");
+    }
+
+    fn key(&self, chat: &ChatId) -> ChatKey {
+        ChatKey { license: self.license, chat: chat.clone() }
+    }
+
     async fn ask(&self, chat: &ChatId, command: Command, caller: Caller) -> Reply {
-        let key = ChatKey { license: self.license, chat: chat.clone() };
-        self.here.actors.ask(&key, command, caller, None).await.expect("the chat answers")
+        self.here.actors.ask(&self.key(chat), command, caller, None).await.expect("the chat answers")
     }
 
     /// Another run of the node that has the chats, which does not work for them yet.
@@ -248,7 +330,7 @@ impl Node {
             licenses: Arc::new(Rules::new(Arc::default(), tenants.licenses.clone())),
             delivery: nodes.clone(),
             elsewhere: nodes.clone(),
-            settings: ActorSettings::default(),
+            settings: ActorSettings { agent_sessions: AGENT_SESSIONS, ..ActorSettings::default() },
             arbiters: vec![Arbiter::new().handle()],
         });
         nodes.serve(actors.clone());
@@ -312,6 +394,15 @@ impl Node {
 
     pub(crate) async fn wait_for_cuts(&self, count: usize) {
         self.wait(|| self.told.cuts.lock().len() == count, "the sessions were not cut").await;
+    }
+
+    /// The sessions that were ended by their numbers.
+    pub(crate) fn evicted(&self) -> Vec<u64> {
+        let number = |cut: &Cut| match cut.whose {
+            Whose::Session(number) => Some(number),
+            _ => None,
+        };
+        self.told.cuts.lock().iter().filter_map(number).collect()
     }
 
     pub(crate) async fn wait_for_license(&self, version: u64) {

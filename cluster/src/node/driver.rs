@@ -27,6 +27,11 @@ const NEWS: usize = 1024;
 const TICKS_A_PING: u32 = 5;
 /// How long a peer may take to hear news.
 const TELL: Duration = Duration::from_secs(1);
+/// How often the next owner of a shard is told of it, if it does not hear, and the pause between.
+const TELL_AGAIN: usize = 5;
+const TELL_PAUSE: Duration = Duration::from_millis(50);
+/// How long the next owner of a shard may prepare itself.
+const ANNOUNCE_WITHIN: Duration = Duration::from_secs(1);
 /// Pause before a fenced node begins anew, doubled with every fence that follows within [`CALM`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -422,6 +427,16 @@ impl Driver {
                     tell(Input::Fenced(accused, stands)).await;
                 });
             }
+            Effect::Announce(shard, to) => {
+                self.work.spawn(async move {
+                    if let Some(occupant) = ownership.occupant()
+                        && tokio::time::timeout(ANNOUNCE_WITHIN, occupant.announce(shard, to)).await.is_err()
+                    {
+                        tracing::debug!(%shard, "a shard is given away unprepared");
+                    }
+                    tell(Input::Announced(shard)).await;
+                });
+            }
             Effect::Vacate(shard, epoch) => {
                 let limit = self.options.vacate_within;
                 self.work.spawn(async move {
@@ -453,14 +468,23 @@ impl Driver {
         }
     }
 
-    /// A hint to everybody; who misses it sees the same at its next reading.
+    /// A hint to everybody; who misses it sees the same at its next reading. Whoever is told of a shard of its own is told
+    /// again: until it has heard, nobody works for that shard.
     fn tell_all(&mut self, message: &Message) {
         let request = message.encode();
         for peer in self.ownership.peers().borrow().iter() {
             let (transport, request, peer) = (self.transport.clone(), request.clone(), peer.incarnation);
+            let times = if message.concerns(peer) { TELL_AGAIN } else { 1 };
             self.work.spawn(async move {
-                if let Err(error) = transport.control(peer, request, TELL).await {
-                    tracing::debug!(error = &error as &dyn std::error::Error, %peer, "a peer missed news");
+                for _ in 0..times {
+                    match transport.control(peer, request.clone(), TELL).await {
+                        Ok(answer) if matches!(Answer::decode(&answer), Some(Answer::Done)) => return,
+                        Ok(_) => tracing::debug!(%peer, "a peer has no time for news"),
+                        Err(error) => {
+                            tracing::debug!(error = &error as &dyn std::error::Error, %peer, "a peer missed news");
+                        }
+                    }
+                    tokio::time::sleep(TELL_PAUSE).await;
                 }
             });
         }

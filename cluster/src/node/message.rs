@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::status::NodeStatus;
 use crate::steward::Beat;
-use crate::{Shard, ShardRow};
+use crate::{Incarnation, Shard, ShardRow};
 
 /// From one loop to another.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,6 +41,11 @@ pub(super) enum Answer {
 }
 
 impl Message {
+    /// Whether it says that a shard is the peer's.
+    pub(super) fn concerns(&self, peer: Incarnation) -> bool {
+        matches!(self, Self::Told { rows } if rows.iter().any(|(_, row)| row.owner == peer))
+    }
+
     pub(super) fn encode(&self) -> Bytes {
         serde_json::to_vec(self).unwrap_or_default().into()
     }

@@ -55,6 +55,8 @@ pub enum Input {
     Voted(Incarnation, Option<Vec<Incarnation>>),
     /// Whether a fence stands.
     Fenced(Incarnation, bool),
+    /// Whoever gets a shard knows what is to come, or was told for long enough.
+    Announced(Shard),
     /// All work for a shard has ended.
     Vacated(Shard),
     /// What became of an [`Effect::HandOver`]; none where the tables did not say.
@@ -98,6 +100,8 @@ pub enum Effect {
     Vote(Incarnation, bool),
     /// Fence a peer. Only while the own row is valid.
     Fence(Incarnation),
+    /// Let the next owner of a shard prepare itself; the shard is worked for meanwhile as ever.
+    Announce(Shard, Incarnation),
     /// End the work for a shard: nothing new begins at once, what is in flight may finish.
     Vacate(Shard, Epoch),
     /// Ask the tables to move a shard that was let go.
@@ -184,7 +188,9 @@ impl Steward {
             Input::Heard(peer, beat) => self.detector.heard(now, peer, beat),
             Input::Pinged(peer, answer) => self.detector.pinged(now, peer, answer),
             Input::Read(picture) => self.read(now, wall_us, picture, &mut effects),
-            Input::ReadShards(rows) => self.shares.learn(&rows.unwrap_or_default(), &mut effects),
+            Input::ReadShards(Some(rows)) => self.shares.learn(&rows, &mut effects),
+            // A shard that is ours may wait for us.
+            Input::ReadShards(None) => effects.push(Effect::ReadTables),
             Input::Confirmed(valid) => self.note_confirmed(now, valid, &mut effects),
             Input::Claimed(outcomes) => self.shares.claimed(outcomes, &mut effects),
             Input::Voted(accused, votes) => self.count(now, accused, votes.as_deref(), &mut effects),
@@ -194,6 +200,7 @@ impl Steward {
                     effects.extend([Effect::Look, Effect::ReadTables]);
                 }
             }
+            Input::Announced(shard) => self.shares.announced(shard, &mut effects),
             Input::Vacated(shard) => self.shares.vacated(shard, wall_us, &mut effects),
             Input::HandedOver(claim, outcome) => self.shares.handed_over(&claim, outcome, &mut effects),
             Input::Told(rows) => self.hear(&rows, &mut effects),

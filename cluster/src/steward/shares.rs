@@ -16,8 +16,8 @@ use crate::claims::{Picture, ShardTable};
 use crate::placement::{self, Seat};
 use crate::{Claim, ClaimOutcome, Epoch, Incarnation, Shard, ShardCount, ShardRow};
 
-/// Shards on their way out at once while the node drains.
-const DRAIN_AT_ONCE: usize = 8;
+/// Shards on their way out at once while the node drains. About half of them are only announced yet.
+const DRAIN_AT_ONCE: usize = 16;
 /// Shards on their way out at once while shares are evened out.
 const REBALANCE_AT_ONCE: usize = 2;
 /// A node with less than this part of its due share is a reason to even out, in percent.
@@ -173,8 +173,18 @@ impl Shares {
                 continue;
             }
             self.leaving.insert(shard, Leaving { epoch, to });
-            effects.push(Effect::Vacate(shard, epoch));
+            effects.push(Effect::Announce(shard, to));
             free -= 1;
+        }
+    }
+
+    /// The next owner has prepared itself: the work for the shard ends.
+    pub(super) fn announced(&mut self, shard: Shard, effects: &mut Vec<Effect>) {
+        let Some(leaving) = self.leaving.get(&shard) else { return };
+        if self.held.get(&shard) == Some(&leaving.epoch) {
+            effects.push(Effect::Vacate(shard, leaving.epoch));
+        } else {
+            self.leaving.remove(&shard);
         }
     }
 

@@ -259,6 +259,11 @@ impl World {
             Effect::Claim(claims) => self.claim(process, claims),
             Effect::Vote(accused, against) => self.gate(process, Pass::Vote(accused, against)),
             Effect::Fence(accused) => self.gate(process, Pass::Fence(accused)),
+            Effect::Announce(shard, _) => {
+                let slow = self.random.below(8) == 0;
+                let wait = if slow { VACATE_WITHIN as u64 } else { self.between(1, 60) };
+                self.later(process, wait, Local::News(Input::Announced(shard)));
+            }
             Effect::Vacate(shard, _) => {
                 if let Some(held) = self.processes[process].held(shard) {
                     held.closing = true;

@@ -3,8 +3,8 @@
 //! The new router asks the owner of each shard, and tells its own term with the question. An owner that answers refuses
 //! from then on whatever a router of an earlier term decided, and it waits first until nothing of the kind is under way;
 //! so what it answers is exact. An owner that gains a shard later reads the term of every router from the table of shards
-//! after its claim, before it works for the shard. The new router's claim came before its questions: so either the answer
-//! has what an earlier router did, or the owner refuses it.
+//! after its claim, before it obeys a router in that shard. The new router's claim came before its questions: so either the
+//! answer has what an earlier router did, or the owner refuses it.
 //!
 //! What decides is in `rule`, pure, and is played with mutants in `model`.
 

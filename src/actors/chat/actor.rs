@@ -1,6 +1,7 @@
 //! The queue and the lifecycle of a chat.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
 use serde::{Deserialize, Serialize};
 use switchboard_cluster::{Epoch, Shard};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::super::elsewhere::ChatCall;
 use super::super::{Actors, AskError, ChatKey};
@@ -18,6 +19,7 @@ use super::projections;
 use super::turn::{Ended, Turn};
 use crate::domain::chat::Chat;
 use crate::domain::command::{Caller, Command, HeedSilence, Reply};
+use crate::domain::id::ThreadId;
 use crate::domain::license::ChatRules;
 use crate::domain::routing::DecisionId;
 use crate::domain::time::Timestamp;
@@ -30,9 +32,13 @@ pub struct ChatActor {
     queue: VecDeque<Job>,
     /// None while a turn has it, and before the first.
     state: Option<State>,
+    /// The last row that was stored and confirmed, as of the end of the last turn.
+    head: Option<Head>,
     in_turn: bool,
     /// The chat is not ours any more.
     is_retired: bool,
+    /// Held for somebody who waits until the actor is gone.
+    until_gone: Option<mpsc::Sender<Infallible>>,
     timer: Option<(Timestamp, SpawnHandle)>,
     /// When the router was last asked for somebody who answers.
     asked_for_another: Option<Timestamp>,
@@ -75,10 +81,14 @@ impl Job {
     }
 }
 
-/// The chat is not this node's any more: its actor leaves, and gives back what it did not begin.
+/// The chat is not this node's any more, or is not to be: its actor leaves, and gives back what it did not begin. What runs
+/// now can be answered as long as the shard is held.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(in crate::actors) struct Retire;
+pub(in crate::actors) struct Retire {
+    /// Dropped when the actor is gone.
+    pub(in crate::actors) until_gone: Option<mpsc::Sender<Infallible>>,
+}
 
 impl Message for Job {
     type Result = ();
@@ -138,8 +148,10 @@ impl ChatActor {
             on_the_way,
             queue: VecDeque::new(),
             state: None,
+            head: None,
             in_turn: false,
             is_retired: false,
+            until_gone: None,
             timer: None,
             asked_for_another: None,
             last_used,
@@ -166,6 +178,7 @@ impl ChatActor {
         match ended {
             Some(_) if self.is_retired => self.leave_at_once(ctx),
             Some(ended) => {
+                self.head = Head::of(&ended.state);
                 self.state = Some(ended.state);
                 self.rules = Some(ended.rules);
                 self.arm(ctx, if ended.refused { REFUSED_PAUSE } else { Duration::ZERO });
@@ -183,7 +196,7 @@ impl ChatActor {
     }
 
     fn leave_at_once(&mut self, ctx: &mut Context<Self>) {
-        self.actors.forget(&self.writer.key, &ctx.address());
+        self.actors.forget(&self.writer.key, self.writer.shard, &ctx.address());
         self.queue.drain(..).for_each(Job::give_back);
         actix::ActorContext::stop(ctx);
     }
@@ -271,6 +284,7 @@ impl ChatActor {
         ctx.spawn(work.into_actor(self).map(|written, actor, ctx| {
             actor.in_turn = false;
             match written {
+                _ if actor.is_retired => actor.leave_at_once(ctx),
                 Ok(()) if actor.queue.is_empty() => actor.leave(ctx),
                 Ok(()) => actor.turn(ctx),
                 Err(error) => {
@@ -282,7 +296,7 @@ impl ChatActor {
     }
 
     fn leave(&mut self, ctx: &mut Context<Self>) {
-        if self.actors.release(&self.writer.key, &ctx.address()) {
+        if self.actors.release(&self.writer.key, self.writer.shard, &ctx.address()) {
             actix::ActorContext::stop(ctx);
         }
     }
@@ -303,25 +317,45 @@ impl Actor for ChatActor {
     }
 }
 
-/// Whether no turn runs and nothing is queued.
+/// How far a chat's log is known to stand for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The chat's last thread.
+    pub thread: ThreadId,
+    /// A row of its log that was confirmed: neither it nor one before it will ever change.
+    pub seq: u64,
+    /// The thread before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<ThreadId>,
+}
+
+impl Head {
+    fn of(state: &State) -> Option<Self> {
+        let thread = state.chat.thread.as_ref()?;
+        let previous = thread.previous_thread_id.clone();
+        Some(Self { thread: thread.id.clone(), seq: state.seq, previous })
+    }
+}
+
+/// Asks a chat how far it stands.
 #[derive(Message)]
-#[rtype(result = "bool")]
-pub(in crate::actors) struct AskQuiet;
+#[rtype(result = "Option<Head>")]
+pub(in crate::actors) struct AskHead;
 
-impl Handler<AskQuiet> for ChatActor {
-    type Result = bool;
+impl Handler<AskHead> for ChatActor {
+    type Result = Option<Head>;
 
-    fn handle(&mut self, _: AskQuiet, _: &mut Self::Context) -> bool {
-        !self.in_turn && self.queue.is_empty()
+    fn handle(&mut self, _: AskHead, _: &mut Self::Context) -> Option<Head> {
+        self.head.clone()
     }
 }
 
 impl Handler<Retire> for ChatActor {
     type Result = ();
 
-    /// A turn that runs now ends by itself: what it stored cannot be confirmed any more.
-    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
+    fn handle(&mut self, retire: Retire, ctx: &mut Self::Context) {
         self.is_retired = true;
+        self.until_gone = self.until_gone.take().or(retire.until_gone);
         if self.in_turn {
             self.queue.drain(..).for_each(Job::give_back);
         } else {

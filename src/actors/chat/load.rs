@@ -1,19 +1,16 @@
 //! Builds a chat's state from its log, and makes the log ours.
 
-use super::super::catching_up::SKEW;
 use super::super::delivery::Place;
 use super::super::{Actors, AskError};
-use super::history::History;
 use super::log::LogWriter;
 use super::pointer::Pointer;
-use super::record;
-use crate::domain::change::Change;
+use super::prefix::Prefix;
 use crate::domain::chat::Chat;
-use crate::domain::id::ThreadId;
+use crate::domain::id::LicenseId;
 use crate::domain::operations::RecentOperations;
 use crate::domain::routing::DecisionId;
 use crate::domain::time::Timestamp;
-use crate::store::{Cas, Row, StoreError};
+use crate::store::{Cas, StoreError};
 
 /// Everything a chat actor knows.
 #[derive(Debug)]
@@ -37,102 +34,69 @@ pub(super) struct State {
 }
 
 impl State {
+    /// A chat of which nothing is stored.
+    fn unknown(actors: &Actors, writer: &LogWriter) -> Self {
+        Self {
+            chat: Chat::new(writer.key.chat.clone(), writer.key.license),
+            operations: RecentOperations::default(),
+            seq: 0,
+            pointer: None,
+            settled: DecisionId::default(),
+            open_since: actors.parts.clock.now(),
+            changed_at: None,
+            told: Place::default(),
+        }
+    }
+
     /// The chat's last row, `ahead` more being decided and not stored yet.
     pub(super) fn place(&self, ahead: usize) -> Place {
         Place(self.chat.thread.as_ref().map_or(0, |thread| thread.number), self.seq + ahead as u64)
     }
 }
 
-/// Events of the previous thread that count for repeated sends.
-const PREVIOUS_TAIL: usize = 1_000;
-
 pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, AskError> {
+    writer.settle(actors).await?;
     let key = Pointer::key(&writer.key);
-    let cell = actors.parts.store.read_cell(&key).await?;
-    let pointer = cell.as_deref().map(Pointer::decode).transpose()?;
-    let now = actors.parts.clock.now();
-    let Some(found) = &pointer else {
-        return Ok(State {
-            chat: Chat::new(writer.key.chat.clone(), writer.key.license),
-            operations: RecentOperations::default(),
-            seq: 0,
-            pointer: None,
-            settled: DecisionId::default(),
-            open_since: now,
-            changed_at: None,
-            told: Place::default(),
-        });
+    let license = writer.key.license;
+    let ahead = actors.ahead.take(&writer.key);
+    let rest = async {
+        match &ahead {
+            Some(prefix) => prefix.rest(actors, license).await,
+            None => Ok(Vec::new()),
+        }
     };
-    let mut rows = writer.read_all(actors, &found.last).await?;
-    let mut thread = found.last.clone();
-    // An opening that was cut short left a pointer to an empty log: the thread before it is the last one.
-    if rows.is_empty()
-        && let Some(previous) = &found.previous
-    {
-        rows = writer.read_all(actors, previous).await?;
-        thread = previous.clone();
-    }
-    writer.restamp(actors, &thread, &rows).await?;
+    let (cell, rest) = tokio::join!(actors.parts.store.read_cell(&key), rest);
+    let pointer = cell?.as_deref().map(Pointer::decode).transpose()?;
+    let Some(found) = &pointer else { return Ok(State::unknown(actors, writer)) };
+    let log = match ahead {
+        Some(mut prefix) if prefix.thread == found.last => {
+            prefix.extend(rest?)?;
+            prefix
+        }
+        _ => read(actors, license, found).await?,
+    };
+    writer.restamp(actors, &log.thread, &log.tail).await?;
     writer.validate(actors).await?;
-    let operations = operations(actors, writer, &rows).await?;
-    let seq = rows.last().map_or(0, |row| row.seq);
-    let chat = match History::fold(&rows)? {
-        Some(history) => history.chat,
-        None => Chat::new(writer.key.chat.clone(), writer.key.license),
-    };
-    let changed_at = changed_at(&rows)?;
-    let mut state = State {
-        changed_at,
-        chat,
-        operations,
-        seq,
-        pointer,
-        settled: DecisionId::default(),
-        open_since: now,
-        told: Place::default(),
-    };
+    let mut state = State { operations: log.operations, seq: log.seq, ..State::unknown(actors, writer) };
+    if let Some(chat) = log.chat {
+        state.chat = chat;
+    }
+    state.changed_at = log.changed_at;
+    state.pointer = pointer;
     state.told = state.place(0);
     finish_closing(actors, writer, &mut state).await?;
     Ok(state)
 }
 
-/// What no row is younger than: the moment of the last one, if the clock of an owner before was not ahead.
-fn changed_at(rows: &[Row]) -> Result<Option<Timestamp>, StoreError> {
-    let Some(last) = rows.last() else { return Ok(None) };
-    Ok(record::decode(&last.body)?.at.map(|at| at.after(SKEW)))
-}
-
-/// The recent sends: of the last thread, and of the one before it as far as they still count.
-async fn operations(actors: &Actors, writer: &LogWriter, rows: &[Row]) -> Result<RecentOperations, AskError> {
-    let mut operations = RecentOperations::default();
-    if let Some(previous) = previous_thread(rows)? {
-        let log = writer.log(&previous);
-        for row in actors.parts.store.tail(&log, PREVIOUS_TAIL).await? {
-            remember(&mut operations, &row)?;
-        }
+/// The log of the chat's last thread.
+async fn read(actors: &Actors, license: LicenseId, found: &Pointer) -> Result<Prefix, StoreError> {
+    let previous = found.previous.as_ref();
+    let log = Prefix::read(actors, license, &found.last, previous, None).await?;
+    match previous {
+        // An opening that was cut short left a pointer to an empty log: the thread before it is the last one.
+        Some(previous) if log.chat.is_none() => Prefix::read(actors, license, previous, None, None).await,
+        _ => Ok(log),
     }
-    for row in rows {
-        remember(&mut operations, row)?;
-    }
-    Ok(operations)
-}
-
-fn previous_thread(rows: &[Row]) -> Result<Option<ThreadId>, StoreError> {
-    let Some(first) = rows.first() else { return Ok(None) };
-    let opened = record::decode(&first.body)?;
-    Ok(match opened.changes.first() {
-        Some(Change::ThreadOpened(chat)) => super::projections::previous(chat),
-        _ => None,
-    })
-}
-
-fn remember(operations: &mut RecentOperations, row: &Row) -> Result<(), StoreError> {
-    for change in record::decode(&row.body)?.changes {
-        if let Change::EventAdded(event) = change {
-            operations.remember(&event);
-        }
-    }
-    Ok(())
 }
 
 /// A closing row without the cleared pointer: the closing was cut short between the two, so it is finished here.

@@ -14,7 +14,7 @@ use crate::store::{Append, AppendError, IndexWrite, LogKey, Row, StoreError};
 /// Rows fetched at once when a whole log is read.
 const PAGE: usize = 1_000;
 /// Rows that a takeover writes again under its own epoch: as many as one append may have left behind.
-const TAIL: usize = Append::MAX_ROWS;
+pub(super) const TAIL: usize = Append::MAX_ROWS;
 /// How often an append with an unknown outcome is repeated as it is before the actor gives up.
 const ATTEMPTS: u32 = 4;
 
@@ -42,7 +42,8 @@ impl LogWriter {
         read_all(actors, &self.log(thread), None).await
     }
 
-    /// Appends rows as one batch: durable when it returns. Repeats itself while the outcome is unknown.
+    /// Appends rows as one batch: durable when it returns. Repeats itself while the outcome is unknown; one whose outcome stays
+    /// unknown is kept for [`Self::settle`].
     pub(super) async fn append(
         &self,
         actors: &Actors,
@@ -58,32 +59,28 @@ impl LogWriter {
         }
         let append =
             Append { shard: self.shard, epoch: self.epoch, log: self.log(thread), first_seq, rows, index };
-        let mut pause = Duration::from_millis(20);
-        let mut unknown = None;
-        for attempt in 1.. {
-            let error = match actors.parts.store.append(append.clone()).await {
-                Ok(()) => break,
-                Err(AppendError::Fenced) => return Err(AskError::Unconfirmed),
-                Err(AppendError::Store(error)) => error,
-            };
-            match error {
-                StoreError::OutcomeUnknown(cause) if attempt < ATTEMPTS => {
-                    unknown = Some(cause);
-                    // Boxed: a timer in it would make every turn larger.
-                    Box::pin(tokio::time::sleep(pause)).await;
-                    pause *= 3;
-                }
-                // That the last attempt did nothing says nothing of those before it.
-                error if error.is_retryable() => {
-                    return Err(AskError::Store(unknown.map_or(error, StoreError::OutcomeUnknown)));
-                }
-                error => return Err(AskError::Store(error)),
-            }
+        let sent = send(actors, &append).await;
+        if matches!(sent, Err(AskError::Store(StoreError::OutcomeUnknown(_)))) {
+            actors.unsettled.lock().insert(self.key.clone(), append);
         }
-        if !is_listed {
+        if sent.is_ok() && !is_listed {
             self.listed.store(changed::period_of(now), Ordering::Relaxed);
             changed::listed(actors, self.key.license, now);
         }
+        sent
+    }
+
+    /// Before a chat is read again under the same term: sends what may or may not have been stored once more, as it was. It
+    /// may still arrive, with the same numbers and the same epoch as whatever would be stored in its place, and then nobody
+    /// could say which of the two stands.
+    pub(super) async fn settle(&self, actors: &Actors) -> Result<(), AskError> {
+        let unsettled = actors.unsettled.lock().get(&self.key).cloned();
+        let Some(append) = unsettled else { return Ok(()) };
+        // That of another term loses against what is stored under this one.
+        if append.epoch == self.epoch {
+            Box::pin(send(actors, &append)).await?;
+        }
+        actors.unsettled.lock().remove(&self.key);
         Ok(())
     }
 
@@ -126,11 +123,48 @@ impl LogWriter {
     }
 }
 
+/// Sends an append until its outcome is known, or it was sent often enough.
+async fn send(actors: &Actors, append: &Append) -> Result<(), AskError> {
+    let mut pause = Duration::from_millis(20);
+    let mut unknown = None;
+    for attempt in 1.. {
+        let error = match actors.parts.store.append(append.clone()).await {
+            Ok(()) => break,
+            Err(AppendError::Fenced) => return Err(AskError::Unconfirmed),
+            Err(AppendError::Store(error)) => error,
+        };
+        match error {
+            StoreError::OutcomeUnknown(cause) if attempt < ATTEMPTS => {
+                unknown = Some(cause);
+                // Boxed: a timer in it would make every turn larger.
+                Box::pin(tokio::time::sleep(pause)).await;
+                pause *= 3;
+            }
+            // That the last attempt did nothing says nothing of those before it.
+            error if error.is_retryable() => {
+                return Err(AskError::Store(unknown.map_or(error, StoreError::OutcomeUnknown)));
+            }
+            error => return Err(AskError::Store(error)),
+        }
+    }
+    Ok(())
+}
+
 /// Every row of a log up to `to`, in order.
 pub(super) async fn read_all(actors: &Actors, log: &LogKey, to: Option<u64>) -> Result<Vec<Row>, StoreError> {
+    read_after(actors, log, 0, to).await
+}
+
+/// Every row of a log after one that was read, or from the first (0), up to `to`, in order.
+pub(super) async fn read_after(
+    actors: &Actors,
+    log: &LogKey,
+    after: u64,
+    to: Option<u64>,
+) -> Result<Vec<Row>, StoreError> {
     let mut rows: Vec<Row> = Vec::new();
     loop {
-        let from = rows.last().map_or(1, |row| row.seq + 1);
+        let from = rows.last().map_or(after, |row| row.seq) + 1;
         if to.is_some_and(|to| from > to) {
             return Ok(rows);
         }

@@ -11,6 +11,7 @@ use tokio::sync::OwnedRwLockReadGuard;
 
 use super::super::delivery::{Cause, Mark, Place};
 use super::super::elsewhere::ChatCall;
+use super::super::router::Report;
 use super::super::{Actors, AskError, Origin};
 use super::actor::{Answer, Answering, Job, Snapshot, Work};
 use super::history::{History, MAX_EVENTS_IN_PUSH};
@@ -64,6 +65,8 @@ pub(super) struct Turn {
     misses_customer: bool,
     /// The store refused a batch of which nothing was written, and nothing else was.
     refused: bool,
+    /// It was confirmed, after everything that is asked had come, that the chat is ours: what was stored before may be told.
+    confirmed: bool,
 }
 
 /// The chat before what is decided and not stored yet.
@@ -117,6 +120,7 @@ impl Turn {
             before: None,
             misses_customer: false,
             refused: false,
+            confirmed: false,
         }
     }
 
@@ -140,6 +144,8 @@ impl Turn {
             }
         };
         if fresh {
+            // What was never stored was not confirmed either.
+            self.confirmed = state.pointer.is_some();
             self.loaded(&state);
             // Before anybody is answered: whoever loads a shard's chats takes an answer for a sign that the router's book
             // has the chat.
@@ -324,6 +330,12 @@ impl Turn {
             return true;
         }
         let license = self.writer.key.license;
+        let (shard, epoch) = (self.writer.shard, self.writer.epoch);
+        // Closed counts as ours: what is under way may end.
+        let is_ours = || self.actors.parts.ownership.holds(shard, epoch);
+        if !self.actors.shards.until_entered(shard, epoch, is_ours).await {
+            return false;
+        }
         let book = self.actors.reports.of(license);
         if self.routed.is_none() {
             self.routed = Some(book.hold().await);
@@ -385,6 +397,7 @@ impl Turn {
             let _ = reply.send(Err(error.clone().into()));
             return Err(error);
         }
+        self.confirmed = true;
         self.hold(state, reply, Answer::Reply(answer), pushes, origin);
         self.flush(state).await
     }
@@ -497,7 +510,13 @@ impl Turn {
             self.append(&thread, state.seq + 1, rows, index).await?;
             state.seq += count;
             self.writer.validate(&self.actors).await?;
+            self.confirmed = true;
             self.before = None;
+        }
+        if !self.confirmed && !self.held.is_empty() {
+            // What is only read may have been changed by somebody else since.
+            self.writer.validate(&self.actors).await?;
+            self.confirmed = true;
         }
         self.tell(state).await
     }
@@ -601,8 +620,10 @@ impl Turn {
         if is_settled && self.routing.as_ref() == Some(&view) {
             return;
         }
-        let router = self.actors.router(self.writer.key.license);
-        router.report(&self.writer.key.chat, state.place(0).version(), state.settled, view);
+        let LogWriter { key, shard, epoch, .. } = &self.writer;
+        let (version, settled) = (state.place(0).version(), state.settled);
+        let report = Report { chat: key.chat.clone(), version, settled, view };
+        self.actors.router(key.license).report(report, (*shard, *epoch));
     }
 }
 

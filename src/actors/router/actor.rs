@@ -436,6 +436,10 @@ impl Handler<AgentCame> for RouterActor {
         let login = Self::login_status(self.license.as_deref(), &came.agent);
         let AgentCame { agent, session, moment, away, reconnect } = came;
         let (status, change) = self.presence.came(&agent, (session, moment), away, reconnect, login);
+        let limit = self.actors.parts.settings.agent_sessions;
+        for evicted in self.presence.too_many(&agent, limit) {
+            self.actors.parts.delivery.evict(evicted);
+        }
         self.status_changed(&agent, change, None, ctx);
         MessageResult(status)
     }

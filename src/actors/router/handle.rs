@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use switchboard_cluster::{Epoch, Shard};
 use tokio::time::Instant;
 
 use super::super::elsewhere::{Missed, RouterCall};
@@ -12,7 +13,6 @@ use super::super::{Actors, AskError, Origin, SessionId};
 use super::message::{Leave, Report, Status};
 use super::query::{RouterQuery, RouterReply};
 use super::question::{RouterAnswer, RouterQuestion};
-use crate::domain::chat::RoutingView;
 use crate::domain::command::{Route, RouteRequest};
 use crate::domain::id::{AgentId, ChatId, GroupId, LicenseId};
 use crate::domain::push::QueuePlace;
@@ -47,9 +47,10 @@ impl RouterHandle {
         }
     }
 
-    /// What a chat is now, and the last decision that it settled. A later report carries a larger version.
-    pub fn report(&self, chat: &ChatId, version: u64, settled: DecisionId, view: RoutingView) {
-        self.actors.report(self.license, Report { chat: chat.clone(), version, settled, view });
+    /// What a chat is now, whose shard is ours under a term, with the last decision that it settled. A later report carries a
+    /// larger version.
+    pub(in crate::actors) fn report(&self, report: Report, held: (Shard, Epoch)) {
+        self.actors.report(self.license, report, held);
     }
 
     /// Another session of an agent. Answers with the status that they have now.

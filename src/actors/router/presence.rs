@@ -13,12 +13,24 @@ use crate::domain::id::AgentId;
 #[derive(Debug, Default)]
 pub(super) struct Presence {
     agents: HashMap<AgentId, Seen>,
+    /// Sessions that were heard of so far.
+    heard: u64,
+}
+
+/// A session as it is known here.
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    /// The moment at which its node told of it.
+    moment: u64,
+    /// Which it was of those that were heard of.
+    order: u64,
+    /// It was told to end.
+    is_evicted: bool,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// With the moment at which their node told of each.
-    sessions: HashMap<SessionId, u64>,
+    sessions: HashMap<SessionId, Session>,
     /// Those of them whose user is away.
     away: HashSet<SessionId>,
     status: Status,
@@ -61,12 +73,27 @@ impl Presence {
             seen.away.clear();
             seen.chosen = seen.last.filter(|_| reconnect).unwrap_or(login);
         }
-        seen.sessions.insert(session, moment);
+        self.heard += 1;
+        seen.sessions.insert(session, Session { moment, order: self.heard, is_evicted: false });
         if away && !reconnect {
             seen.away.insert(session);
         }
         let change = seen.settle();
         (seen.status, change)
+    }
+
+    /// The sessions that an agent has beyond so many, the oldest first: they are to end, and are named once.
+    pub(super) fn too_many(&mut self, agent: &AgentId, limit: usize) -> Vec<SessionId> {
+        let Some(seen) = self.agents.get_mut(agent) else { return Vec::new() };
+        let mut staying: Vec<(&SessionId, &mut Session)> =
+            seen.sessions.iter_mut().filter(|(_, session)| !session.is_evicted).collect();
+        staying.sort_unstable_by_key(|(_, session)| session.order);
+        let excess = staying.len().saturating_sub(limit);
+        let evicted = staying.into_iter().take(excess).map(|(id, session)| {
+            session.is_evicted = true;
+            *id
+        });
+        evicted.collect()
     }
 
     /// A session has ended; an agent is gone with the last one, and one that never came does not count.
@@ -137,8 +164,11 @@ impl Presence {
                 if !seen.sessions.contains_key(&session) && present.away.contains(number) {
                     seen.away.insert(session);
                 }
-                let moment = seen.sessions.entry(session).or_default();
-                *moment = roll.moment.max(*moment);
+                let known = seen.sessions.entry(session).or_insert_with(|| {
+                    self.heard += 1;
+                    Session { moment: 0, order: self.heard, is_evicted: false }
+                });
+                known.moment = roll.moment.max(known.moment);
             }
             changes.push((present.agent.clone(), seen.settle()));
         }
@@ -148,10 +178,10 @@ impl Presence {
             };
             let before = seen.sessions.len();
             let away = &mut seen.away;
-            seen.sessions.retain(|session, moment| {
-                let is_over = is_over(session, *moment);
+            seen.sessions.retain(|id, session| {
+                let is_over = is_over(id, session.moment);
                 if is_over {
-                    away.remove(session);
+                    away.remove(id);
                 }
                 !is_over
             });
@@ -193,6 +223,24 @@ mod tests {
 
     fn session(number: u64) -> SessionId {
         SessionId { node: Incarnation(uuid::Uuid::nil()), number }
+    }
+
+    #[test]
+    fn the_oldest_of_too_many_sessions_ends_wherever_it_is() {
+        let (mut presence, agent) = (Presence::default(), AgentId::new("smith@example.com"));
+        let elsewhere = SessionId { node: Incarnation(uuid::Uuid::from_u128(1)), number: 1 };
+        for (moment, id) in [session(1), elsewhere, session(2)].into_iter().enumerate() {
+            presence.came(&agent, (id, moment as u64), false, false, Status::Accepting);
+        }
+        assert_eq!(presence.too_many(&agent, 3), []);
+        assert_eq!(presence.too_many(&agent, 2), [session(1)]);
+        assert_eq!(presence.too_many(&agent, 2), [], "it was told already");
+        presence.came(&agent, (session(3), 9), false, false, Status::Accepting);
+        assert_eq!(presence.too_many(&agent, 2), [elsewhere]);
+        presence.left(&agent, session(1), Leave::Disconnected);
+        presence.left(&agent, elsewhere, Leave::Disconnected);
+        assert_eq!(presence.too_many(&agent, 2), []);
+        assert_eq!(presence.statuses()[&agent], Status::Accepting);
     }
 
     #[test]

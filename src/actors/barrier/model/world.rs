@@ -28,7 +28,7 @@ pub(super) struct Rules {
     pub(super) ask_new_owners: bool,
     /// Who answered a router refuses earlier ones.
     pub(super) refuse_after_answer: bool,
-    /// The routers' terms are read before work for a gained shard begins.
+    /// The routers' terms are read before a router is obeyed in a gained shard.
     pub(super) enter_by_table: bool,
     /// An answer waits for turns that carry out a decision.
     pub(super) wait_for_turns: bool,
@@ -242,17 +242,17 @@ impl World {
 
     fn step(&mut self) {
         let (chat, shard) = (self.random.below(CHATS), self.random.below(SHARDS));
-        let works = |node: &Node| node.entered[shard_of(chat)].is_some();
+        let works = |node: &Node| node.held[shard_of(chat)].is_some();
         match self.random.below(128) {
             0..=39 => self.deliver(),
             40..=55 => self.at_some(works, |world, node| world.ask_route(node, chat)),
             56..=65 => self.at_some(|node| !node.turns.is_empty(), Self::finish_turn),
             66..=75 => self.close(chat),
             76 => self.at_some(works, |world, node| world.report(node, chat)),
-            77..=88 => self.at_some(|node| node.entered[ROUTER].is_some(), Self::run_router),
+            77..=88 => self.at_some(|node| node.held[ROUTER].is_some(), Self::run_router),
             89..=95 => self.at_some(|_| true, |world, node| world.learn(node, shard)),
             96..=108 => self.at_some(|node| node.held != node.entered, Self::enter),
-            109..=116 => self.at_some(|node| node.entered != node.recovered, Self::recover),
+            109..=116 => self.at_some(|node| node.held != node.recovered, Self::recover),
             117 => {
                 let shard = if self.random.below(2) == 0 { ROUTER } else { shard };
                 self.at_some(|node| node.held[shard].is_some(), |world, node| world.hand_over(node, shard));
@@ -295,7 +295,7 @@ impl World {
         }
     }
 
-    /// Reads the routers' terms, then works for what was gained.
+    /// Reads the routers' terms, then obeys them in what was gained.
     fn enter(&mut self, node: usize) {
         let table = self.rows[ROUTER].map(|row| row.epoch).unwrap_or_default();
         let own = &mut self.nodes[node];
@@ -309,12 +309,12 @@ impl World {
         let own = &mut self.nodes[node];
         for (chat, known) in self.chats.iter().enumerate() {
             let shard = shard_of(chat);
-            if own.entered[shard].is_some() && own.recovered[shard] != own.entered[shard] {
+            if own.held[shard].is_some() && own.recovered[shard] != own.held[shard] {
                 let book = own.book.entry(chat).or_default();
                 *book = if book.version > known.version { *book } else { *known };
             }
         }
-        own.recovered = own.entered;
+        own.recovered = own.held;
     }
 
     fn let_go(&mut self, node: usize, shard: usize) {
@@ -379,7 +379,7 @@ impl World {
     fn ask_route(&mut self, node: usize, chat: usize) {
         let Some(to) = self.router_as_known(node) else { return };
         let own = &mut self.nodes[node];
-        let Some(epoch) = own.entered[shard_of(chat)] else { return };
+        let Some(epoch) = own.held[shard_of(chat)] else { return };
         let known = self.chats[chat];
         let is_busy = own.asking.contains(&chat) || own.turns.contains_key(&chat);
         if is_busy || known.agent.is_some() {
@@ -409,7 +409,7 @@ impl World {
         let shard = shard_of(chat);
         let Some(ShardRow { owner, epoch }) = self.rows[shard] else { return };
         let node = node_of(owner);
-        let works = self.nodes[node].entered[shard] == Some(epoch) && self.owns(node, shard, epoch);
+        let works = self.nodes[node].held[shard] == Some(epoch) && self.owns(node, shard, epoch);
         if works && self.chats[chat].agent.is_some() {
             let known = &mut self.chats[chat];
             *known = Chat { version: known.version + 1, agent: None, ..*known };
@@ -428,7 +428,7 @@ impl World {
     /// A router begins, or asks those who have not answered.
     fn run_router(&mut self, node: usize) {
         let own = &mut self.nodes[node];
-        let Some(term) = own.entered[ROUTER] else { return };
+        let Some(term) = own.held[ROUTER] else { return };
         if own.router.as_ref().is_none_or(|router| router.term != term) {
             own.router = Some(Router::new(term, self.rules.barrier));
             self.seen.routers += 1;
@@ -517,7 +517,11 @@ impl World {
     /// A decision reaches the chat: carried out if its router counts.
     fn routed(&mut self, node: usize, (chat, epoch): (usize, Epoch), term: u64, decision: u64, agent: usize) {
         let own = &mut self.nodes[node];
-        if own.entered[shard_of(chat)] != Some(epoch) || !own.asking.remove(&chat) {
+        let shard = shard_of(chat);
+        if own.held[shard] == Some(epoch) && own.entered[shard] != Some(epoch) {
+            return self.messages.push(Message::Routed { node, chat, epoch, term, decision, agent });
+        }
+        if own.held[shard] != Some(epoch) || !own.asking.remove(&chat) {
             return;
         }
         if rule::counts(term, rule::floor(own.asked, own.floor)) {
