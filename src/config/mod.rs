@@ -27,6 +27,7 @@ mod server;
 mod staff;
 mod store;
 mod text;
+mod typed;
 mod units;
 mod widget;
 

@@ -3,6 +3,7 @@
 
 use super::kind::{Kind as _, Switch, Whole};
 use super::overrides::OverrideError;
+use super::typed;
 use super::widget::{set_of_widget, shown_of_widget};
 use crate::domain::id::GroupId;
 use crate::domain::license::{Agent, Group, LoginStatus, Priority, WorkSchedule};
@@ -54,7 +55,7 @@ pub fn set_of_agent(
         }
         "work_scheduler" if text.is_empty() => agent.work_scheduler = None,
         "work_scheduler" => {
-            let schedule = serde_json::from_str::<WorkSchedule>(text);
+            let schedule = typed::from_json::<WorkSchedule>(text);
             let example = r#"JSON such as {"timezone":"Europe/Warsaw","schedule":[{"day":"monday","enabled":true,"start":"08:00","end":"16:00"}]}"#;
             agent.work_scheduler = Some(schedule.map_err(|_| not_allowed(example))?);
         }

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::overrides::OverrideError;
+use super::typed;
 use crate::domain::properties::Properties;
 use crate::domain::property_definitions::{Location, Side, check_set};
 use crate::domain::widget::{Form, FormKind, Widget, buttons_fault, is_language, phrases_fault};
@@ -100,8 +101,7 @@ fn set(widget: &mut Widget, location: Location, name: &str, text: &str) -> Resul
 
 /// A value given as JSON.
 pub(super) fn json<T: DeserializeOwned>(name: &str, text: &str, example: &str) -> Result<T, OverrideError> {
-    serde_json::from_str(text)
-        .map_err(|error| OverrideError::wrong(name, text, &format!("{example} ({error})")))
+    typed::from_json(text).map_err(|error| OverrideError::wrong(name, text, &format!("{example} ({error})")))
 }
 
 /// What was set: name and text.

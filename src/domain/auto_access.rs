@@ -16,7 +16,6 @@ const MAX_TEXT: usize = 2_048;
 
 /// One rule. A license has a list of them; the first that fits counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AutoAccess {
     /// For people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -29,7 +28,6 @@ pub struct AutoAccess {
 
 /// Where chats go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AccessTarget {
     /// Never empty.
     pub groups: Vec<GroupId>,
@@ -37,7 +35,7 @@ pub struct AccessTarget {
 
 /// What is looked at; at least one of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Conditions {
     /// The page's address.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,7 +47,7 @@ pub struct Conditions {
 
 /// One of `values` fits, or none of `exclude_values` does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Condition {
     /// One of them must fit.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -61,7 +59,6 @@ pub struct Condition {
 
 /// A text to look for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Match {
     /// The text.
     pub value: String,
@@ -79,7 +76,12 @@ impl Match {
 impl Condition {
     fn holds(&self, text: &str) -> bool {
         let fits = |values: &[Match]| values.iter().any(|value| value.fits(text));
-        if self.values.is_empty() { !fits(&self.exclude_values) } else { fits(&self.values) }
+        match (self.values.is_empty(), self.exclude_values.is_empty()) {
+            // One that only a later version knows.
+            (true, true) => false,
+            (true, false) => !fits(&self.exclude_values),
+            (false, _) => fits(&self.values),
+        }
     }
 
     fn fault(&self) -> Option<&'static str> {
@@ -102,7 +104,10 @@ impl Conditions {
             let parsed = Url::parse(page).ok();
             parsed.as_ref().and_then(Url::host_str).is_some_and(|host| condition.holds(host))
         };
-        self.url.as_ref().is_none_or(|condition| condition.holds(page))
+        // Conditions that only a later version knows fit nobody.
+        let is_any = self.url.is_some() || self.domain.is_some();
+        is_any
+            && self.url.as_ref().is_none_or(|condition| condition.holds(page))
             && self.domain.as_ref().is_none_or(on_domain)
     }
 }
@@ -158,6 +163,8 @@ mod tests {
         let anywhere = conditions(r#"{"url":{"values":[{"value":"/pricing"}]}}"#);
         assert!(anywhere.hold("https://shop.example/pricing?x=1"));
         assert!(!anywhere.hold("https://shop.example/"));
+        let later = [r#"{"country":"PL"}"#, r#"{"url":{"like":"x"}}"#];
+        assert!(later.iter().all(|text| !conditions(text).hold("https://shop.example/x")));
         let whole = conditions(r#"{"domain":{"values":[{"value":"shop.example","exact_match":true}]}}"#);
         assert!(whole.hold("https://shop.example:8443/pricing"));
         assert!(!whole.hold("https://www.shop.example/"));

@@ -89,7 +89,6 @@ pub enum LoginStatus {
 
 /// An agent's or bot's working hours (`work_scheduler`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct WorkSchedule {
     /// IANA name, such as `Europe/Warsaw`: the hours are those of the clocks there, summer time included.
     pub timezone: String,
@@ -99,7 +98,6 @@ pub struct WorkSchedule {
 
 /// From an hour to an hour of one day of the week.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct WorkPeriod {
     /// The day on which it begins.
     pub day: Weekday,
@@ -188,7 +186,7 @@ pub struct Client {
 
 /// Settings of a license; what is absent follows the server's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Settings {
     /// `chat.thread_inactivity_timeout`, milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -29,7 +29,7 @@ pub const DEFAULT_LANGUAGE: &str = "en";
 
 /// What was laid down for a license, or for one group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Widget {
     /// Forms; one that is switched off is none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -65,7 +65,6 @@ pub enum FormKind {
 
 /// A form to be filled in (structure `Form`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Form {
     /// Its id; [`Form::settle`] gives one to a form without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,7 +75,6 @@ pub struct Form {
 
 /// A line of a form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Field {
     /// Which control it is.
     #[serde(rename = "type")]
@@ -119,7 +117,6 @@ impl FieldKind {
 
 /// Something to choose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct FieldOption {
     /// Its id; [`Form::settle`] gives one to an option without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -133,7 +130,6 @@ pub struct FieldOption {
 
 /// What customers click to open the chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ChatButton {
     /// Its id; pages name the button by it.
     pub id: String,

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::customer::{CustomerProfile, CustomerUpdate, has_room};
 use crate::domain::id::{ChatId, CustomerId, LicenseId};
 use crate::domain::time::Timestamp;
 use crate::domain::visit::CustomerVisits;
+use crate::store::unknown::{self, Unknown};
 use crate::store::{Cas, CellKey, CellTable, Store, StoreError};
 
 /// The cells of customers.
@@ -175,19 +177,25 @@ impl Customers {
     }
 
     /// Reads, changes and writes a cell until nobody came between. Says what stands there, and if it was changed.
-    async fn change_cell<T: Serialize + for<'de> Deserialize<'de> + PartialEq>(
+    async fn change_cell<T: Serialize + DeserializeOwned + PartialEq>(
         &self,
         key: &CellKey,
         change: impl Fn(&Option<T>) -> T,
     ) -> Result<(T, bool), StoreError> {
         let mut current = self.store.read_cell(key).await?;
         for _ in 0..ATTEMPTS {
-            let found: Option<T> = current.as_deref().map(decode).transpose()?;
+            let (found, unknown) = match &current {
+                Some(cell) => {
+                    let (found, unknown) = unknown::decode::<T>(cell).map_err(corrupt)?;
+                    (Some(found), unknown)
+                }
+                None => (None, Unknown::default()),
+            };
             let wanted = change(&found);
             if found.as_ref() == Some(&wanted) {
                 return Ok((wanted, false));
             }
-            let bytes = Bytes::from(serde_json::to_vec(&wanted).expect("a cell has a JSON form"));
+            let bytes = Bytes::from(unknown.with(&wanted).expect("a cell has a JSON form"));
             match self.store.cas(key, current, Some(bytes.clone())).await {
                 Ok(Cas::Applied) => return Ok((wanted, true)),
                 Ok(Cas::Conflict(now)) => current = now,
@@ -205,6 +213,9 @@ impl Customers {
 }
 
 fn decode<T: for<'de> Deserialize<'de>>(cell: &(impl AsRef<[u8]> + ?Sized)) -> Result<T, StoreError> {
-    serde_json::from_slice(cell.as_ref())
-        .map_err(|error| StoreError::Corrupt { what: "a customer's record", source: Some(Arc::new(error)) })
+    serde_json::from_slice(cell.as_ref()).map_err(corrupt)
+}
+
+fn corrupt(error: serde_json::Error) -> StoreError {
+    StoreError::Corrupt { what: "a customer's record", source: Some(Arc::new(error)) }
 }

@@ -27,6 +27,7 @@ mod error;
 mod health;
 mod index;
 mod log;
+pub mod unknown;
 
 pub use cell::{Cas, CasTables, Cell, CellKey, CellTable};
 pub use error::{AppendError, Cause, StoreError};

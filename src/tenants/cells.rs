@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::id::LicenseId;
+use crate::store::unknown::Unknown;
 use crate::store::{Cas, CasTables, Cell, CellKey, CellTable, StoreError};
 
 /// The license number of what belongs to no license.
@@ -25,6 +26,13 @@ pub(super) struct Stored<T> {
     pub(super) bytes: Bytes,
 }
 
+impl<T: Serialize> Stored<T> {
+    /// What it says beyond what this build knows, to be kept by whoever writes it anew.
+    pub(super) fn unknown(&self) -> Unknown {
+        Unknown::of(&self.bytes, &self.value).unwrap_or_default()
+    }
+}
+
 impl Cells {
     /// The record, if it is there.
     pub(super) async fn read<T: DeserializeOwned>(
@@ -37,6 +45,16 @@ impl Cells {
     /// Writes the record if there is none. False if there is another one already.
     pub(super) async fn create<T: Serialize>(&self, key: &CellKey, value: &T) -> Result<bool, StoreError> {
         self.swap(key, None, Some(encode(value))).await
+    }
+
+    /// The same for a record that takes the place of another, of which something is unknown.
+    pub(super) async fn create_with<T: Serialize>(
+        &self,
+        key: &CellKey,
+        value: &T,
+        unknown: &Unknown,
+    ) -> Result<bool, StoreError> {
+        self.swap(key, None, Some(encode_with(value, unknown))).await
     }
 
     /// Sets the cell from `expected` to `new`. False if something else stands there.
@@ -77,9 +95,14 @@ impl Cells {
     }
 }
 
-/// The bytes of a record.
+/// The bytes of a record of which nothing was stored before.
 pub(super) fn encode<T: Serialize>(value: &T) -> Bytes {
-    Bytes::from(serde_json::to_vec(value).expect("records of tenants are plain maps, lists and texts"))
+    encode_with(value, &Unknown::default())
+}
+
+/// The bytes of a record that is written anew.
+pub(super) fn encode_with<T: Serialize>(value: &T, unknown: &Unknown) -> Bytes {
+    Bytes::from(unknown.with(value).expect("records of tenants are plain maps, lists and texts"))
 }
 
 /// The record of some bytes; what does not decode is damage.

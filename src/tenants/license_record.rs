@@ -13,9 +13,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::cells::{Cells, encode};
+use super::cells::{Cells, encode_with};
 use crate::domain::id::{AgentId, IdSource, LicenseId};
 use crate::domain::license::{Agent, License};
+use crate::store::unknown::{self, Unknown};
 use crate::store::{CellKey, CellTable, StoreError};
 
 /// Agents of one part.
@@ -55,7 +56,21 @@ type NewPart<'a> = (Uuid, BTreeMap<&'a AgentId, &'a Agent>);
 pub(super) struct LicenseRecord {
     pub(super) license: License,
     head: Bytes,
-    parts: Vec<Part>,
+    parts: Vec<(Part, Bytes)>,
+}
+
+impl LicenseRecord {
+    /// What a node of a later version wrote beside what is known here: in the head, and in the agents of the parts that are
+    /// to be replaced.
+    fn unknown(&self, kept: &[Part]) -> Result<(Unknown, Unknown), StoreError> {
+        let unreadable = |_| StoreError::corrupt("a record of a tenant");
+        let (_, head) = unknown::decode::<Head>(&self.head).map_err(unreadable)?;
+        let mut agents = Unknown::default();
+        for (_, bytes) in self.parts.iter().filter(|(part, _)| !kept.contains(part)) {
+            agents.add(unknown::decode::<Agents>(bytes).map_err(unreadable)?.1);
+        }
+        Ok((head, agents))
+    }
 }
 
 const FORM: u8 = 1;
@@ -68,8 +83,9 @@ pub(super) async fn read(cells: &Cells, id: LicenseId) -> Result<Option<LicenseR
         if form != FORM {
             return Err(StoreError::corrupt("a license of a form that this build does not know"));
         }
-        if let Some(agents) = read_parts(cells, id, &parts).await? {
+        if let Some((agents, texts)) = read_parts(cells, id, &parts).await? {
             license.agents = agents;
+            let parts = parts.into_iter().zip(texts).collect();
             return Ok(Some(LicenseRecord { license, head: stored.bytes, parts }));
         }
     }
@@ -89,42 +105,53 @@ pub(super) async fn read_version(cells: &Cells, id: LicenseId) -> Result<Option<
     Ok(cells.read::<Version>(&head_key(id)).await?.map(|stored| stored.value.license.version))
 }
 
-/// Writes `license` in place of `old` (none: where there was none). None if somebody else was faster.
+/// Writes `license` in place of `old` (none: where there was none), and gives it back. None if somebody else was faster.
 pub(super) async fn write(
     cells: &Cells,
     ids: &dyn IdSource,
     old: Option<&LicenseRecord>,
     license: License,
-) -> Result<Option<LicenseRecord>, StoreError> {
+) -> Result<Option<License>, StoreError> {
     let id = license.id;
     let (parts, new_parts) = divide(old, &license.agents, ids);
-    let write_part = async |(part, agents): &NewPart<'_>| cells.create(&part_key(id, *part), agents).await;
+    let (of_head, of_agents) = old.map(|old| old.unknown(&parts)).transpose()?.unwrap_or_default();
+    let write_part = async |(part, agents): &NewPart<'_>| {
+        cells.create_with(&part_key(id, *part), agents, &of_agents).await
+    };
     let writes: Vec<_> = new_parts.iter().map(write_part).collect();
     stream::iter(writes).buffer_unordered(PARTS_AT_ONCE).try_collect::<Vec<bool>>().await?;
 
     let bare = License { agents: Agents::new(), ..license.clone() };
-    let head = encode(&Head { form: FORM, write: ids.uuid(), license: bare, parts: parts.clone() });
-    let applied = cells.swap(&head_key(id), old.map(|old| old.head.clone()), Some(head.clone())).await?;
+    let head = Head { form: FORM, write: ids.uuid(), license: bare, parts: parts.clone() };
+    let head = encode_with(&head, &of_head);
+    let applied = cells.swap(&head_key(id), old.map(|old| old.head.clone()), Some(head)).await?;
     if !applied {
         remove(cells, id, new_parts.iter().map(|(part, _)| *part)).await;
         return Ok(None);
     }
-    let replaced = old.map_or(&[][..], |old| &old.parts).iter().filter(|part| !parts.contains(part));
+    let before = old.map_or(&[][..], |old| &old.parts).iter().map(|(part, _)| part);
+    let replaced = before.filter(|part| !parts.contains(part));
     remove(cells, id, replaced.map(|part| part.id)).await;
-    Ok(Some(LicenseRecord { license, head, parts }))
+    Ok(Some(license))
 }
 
-async fn read_parts(cells: &Cells, id: LicenseId, parts: &[Part]) -> Result<Option<Agents>, StoreError> {
+/// The agents, and each part as it is stored.
+async fn read_parts(
+    cells: &Cells,
+    id: LicenseId,
+    parts: &[Part],
+) -> Result<Option<(Agents, Vec<Bytes>)>, StoreError> {
     // Owned keys: futures that borrow them one by one would not be `Send` for every lifetime.
     let keys: Vec<CellKey> = parts.iter().map(|part| part_key(id, part.id)).collect();
     let reads = keys.into_iter().map(|key| async move { cells.read::<Agents>(&key).await });
     let read: Vec<_> = stream::iter(reads).buffered(PARTS_AT_ONCE).try_collect().await?;
-    let mut agents = Agents::new();
+    let (mut agents, mut texts) = (Agents::new(), Vec::new());
     for part in read {
         let Some(part) = part else { return Ok(None) };
+        texts.push(part.bytes);
         agents.extend(part.value);
     }
-    Ok(Some(agents))
+    Ok(Some((agents, texts)))
 }
 
 /// The parts of the new state, and those of them that have to be written.
@@ -134,7 +161,8 @@ fn divide<'a>(
     ids: &dyn IdSource,
 ) -> (Vec<Part>, Vec<NewPart<'a>>) {
     let nothing = Agents::new();
-    let (old_agents, old_parts) = old.map_or((&nothing, &[][..]), |old| (&old.license.agents, &old.parts));
+    let old_agents = old.map_or(&nothing, |old| &old.license.agents);
+    let old_parts: Vec<&Part> = old.iter().flat_map(|old| &old.parts).map(|(part, _)| part).collect();
     let (mut parts, mut new_parts) = (Vec::new(), Vec::new());
     for index in 0..old_parts.len().max(1) {
         // The first part also takes what comes before it, the last one what comes after it.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, broadcast};
 
 use super::cells::{Cells, SERVER};
-use super::license_record::{self, LicenseRecord};
+use super::license_record;
 use crate::domain::id::{AgentId, ClientId, IdSource, LicenseId, OrganizationId};
 use crate::domain::license::{Agent, Client, License, Settings};
 use crate::domain::time::Timestamp;
@@ -170,8 +170,8 @@ impl Licenses {
         loop {
             license.id = LicenseId(license.id.0 + 1);
             let written = license_record::write(&self.cells, &*self.ids, None, license.clone()).await?;
-            if let Some(record) = written {
-                return Ok(Arc::new(record.license));
+            if let Some(license) = written {
+                return Ok(Arc::new(license));
             }
         }
     }
@@ -206,7 +206,7 @@ impl Licenses {
             }
             license.version = old.license.version + 1;
             let written = license_record::write(&self.cells, &*self.ids, Some(&old), license).await;
-            if let Some(LicenseRecord { license, .. }) = written.map_err(UpdateError::Store)? {
+            if let Some(license) = written.map_err(UpdateError::Store)? {
                 return Ok(self.keep(Arc::new(license)));
             }
         }

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use super::cells::{Cells, SERVER, encode};
+use super::cells::{Cells, SERVER, encode_with};
 use super::licenses::Licenses;
 use super::revocations::{Revocations, Revoked};
 use super::scopes::{ScopeSet, UnknownScope};
@@ -253,7 +253,8 @@ impl Tokens {
                 self.revocations.revoke(license, token, expires_at, now).await?;
                 is_told = true;
             }
-            let revoked = encode(&TokenRecord { revoked: true, ..stored.value });
+            let unknown = stored.unknown();
+            let revoked = encode_with(&TokenRecord { revoked: true, ..stored.value }, &unknown);
             if self.cells.swap(&token_key(id), Some(stored.bytes), Some(revoked)).await? {
                 self.cached.remove(&id);
                 return Ok(());

@@ -67,7 +67,7 @@ impl RouterSettings {
 
 /// Where one group differs from its license; `None` follows it (-1 on the wire).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct GroupSettings {
     /// `chats.manual_routing.override`.
     pub manual: Option<bool>,

@@ -1,8 +1,13 @@
 use std::os::unix::fs::PermissionsExt as _;
 
+use serde_json::{Value, json};
+
 use super::*;
-use crate::domain::id::{AgentId, LicenseId, OrganizationId};
-use crate::domain::license::{Client, License, Settings};
+use crate::domain::id::{AgentId, GroupId, LicenseId, OrganizationId};
+use crate::domain::license::{Client, Group, License, Settings};
+use crate::domain::routing::GroupSettings;
+use crate::domain::widget::{FormKind, Widget};
+use crate::store::{Cas, CellKey, CellTable};
 
 fn plan(agents: u32) -> LicensePlan {
     LicensePlan::with_agents(agents, Client { origins: Vec::new(), loopback: false }, Settings::default())
@@ -135,6 +140,83 @@ async fn large_licenses_keep_their_agents_through_changes() {
         .expect("changed");
     let read = test.other_node().licenses.get(id).await.expect("read").expect("there");
     assert!(read.agents.is_empty());
+}
+
+/// What a later version would write: members that this one does not know, wherever it may have some.
+fn say_more(json: &mut Value) {
+    match json {
+        Value::Object(members) => {
+            members.values_mut().for_each(say_more);
+            // Maps from names of languages, phrases and the like have no unknown members.
+            if ["name", "settings", "timezone", "fields", "label", "manual"]
+                .iter()
+                .any(|known| members.contains_key(*known))
+            {
+                members.insert("of_a_later_version".to_owned(), json!({ "more": [1, { "x": null }] }));
+            }
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(say_more),
+        _ => {}
+    }
+}
+
+fn said_more(json: &Value) -> usize {
+    match json {
+        Value::Object(members) => {
+            usize::from(members.contains_key("of_a_later_version"))
+                + members.values().map(said_more).sum::<usize>()
+        }
+        Value::Array(elements) => elements.iter().map(said_more).sum(),
+        _ => 0,
+    }
+}
+
+#[actix_rt::test]
+async fn what_a_later_version_wrote_of_a_license_survives_a_change() {
+    let test = TestTenants::new();
+    let id = make_license(&test.tenants, &plan(3), "x").await.expect("made").license_id;
+    let agent = AgentId::new("agent1@example.com");
+    let form = r#"{"fields":[{"type":"name","label":"Name"}]}"#;
+    let hours =
+        r#"{"timezone":"UTC","schedule":[{"day":"monday","enabled":true,"start":"08:00","end":"16:00"}]}"#;
+    let change = |license: &mut License| {
+        let form = serde_json::from_str(form).map_err(drop)?;
+        license.settings.widget.forms.insert(FormKind::Prechat, Some(form));
+        let agent = license.agents.get_mut(&agent).ok_or(())?;
+        agent.work_scheduler = Some(serde_json::from_str(hours).map_err(drop)?);
+        let (routing, widget) = (GroupSettings::default(), Widget::default());
+        license.groups.insert(GroupId(7), Group { name: "Seven".to_owned(), routing, widget });
+        Ok::<(), ()>(())
+    };
+    test.tenants.licenses.update(id, change).await.expect("changed");
+    let all = async || test.store.list_cells(CellTable::Licenses, id, None, 100).await.expect("listed");
+    let mut written = 0;
+    for cell in all().await {
+        let mut json: Value = serde_json::from_slice(&cell.body).expect("JSON");
+        say_more(&mut json);
+        written += said_more(&json);
+        let key = CellKey::new(CellTable::Licenses, id, cell.id);
+        let new = Some(json.to_string().into_bytes().into());
+        assert_eq!(test.store.cas(&key, Some(cell.body), new).await.expect("stored"), Cas::Applied);
+    }
+    assert!(written > 8, "{written}");
+
+    let older = test.other_node();
+    let read = older.licenses.get(id).await.expect("read").expect("it can be read");
+    assert!(
+        read.settings.widget.forms[&FormKind::Prechat].is_some() && read.groups[&GroupId(7)].name == "Seven"
+    );
+    let change = |license: &mut License| {
+        license.settings.queue_limit = Some(7);
+        license.agents.get_mut(&agent).ok_or(())?.name = "Renamed".to_owned();
+        Ok::<(), ()>(())
+    };
+    older.licenses.update(id, change).await.expect("changed");
+    let left: usize =
+        all().await.iter().map(|cell| said_more(&serde_json::from_slice(&cell.body).expect("JSON"))).sum();
+    assert_eq!(left, written, "nothing is lost");
+    let read = test.other_node().licenses.get(id).await.expect("read").expect("there");
+    assert_eq!((read.settings.queue_limit, &*read.agents[&agent].name), (Some(7), "Renamed"));
 }
 
 #[actix_rt::test]
