@@ -388,12 +388,12 @@ impl Ownership {
     /// Confirms that what was done for a shard under an epoch before this call may be answered: that this node was not
     /// fenced (see [`Gate::validate`]) and that it still holds the shard under that very epoch.
     pub async fn validate(&self, shard: Shard, epoch: Epoch) -> Result<(), NotValid> {
-        // The same run before and after: an epoch of a former run is in no other.
-        let run = self.run();
-        run.check(shard, epoch)?;
         if cfg!(feature = "unsound-skip-validation") {
             return Ok(());
         }
+        // The same run before and after: an epoch of a former run is in no other.
+        let run = self.run();
+        run.check(shard, epoch)?;
         run.gate().validate().await?;
         run.check(shard, epoch)
     }

@@ -34,9 +34,10 @@ fn nothing_acknowledged_is_lost_doubled_or_reordered_whatever_dies() {
 #[test]
 #[ignore = "for a build that loses messages: cargo test --features switchboard-cluster/unsound-skip-validation"]
 fn a_server_that_does_not_validate_is_caught() {
+    // Whether a zombie answers before it hears of its end is a race, which each freeze of a node begins for some ten chats.
     const ATTEMPTS: usize = 5;
     let is_caught = || {
-        let done = torture(&["--faults", "freeze", "--chats", "120", "--seconds", "40"]);
+        let done = torture(&["--faults", "freeze", "--chats", "40", "--seconds", "30"]);
         let ledger = String::from_utf8_lossy(&done.stdout).into_owned();
         !done.status.success() && ledger.contains("\nlost ") && !ledger.contains("\nlost 0,")
     };

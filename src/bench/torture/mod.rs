@@ -161,10 +161,10 @@ async fn inflict(
     Ok(inflicted)
 }
 
-/// Waits until every chat acknowledged something after a moment.
+/// Waits until in every chat both sides were answered after a moment.
 async fn go_on(logs: &[Arc<PairLog>], moment: Instant) -> Result<(), BenchError> {
     loop {
-        let silent = logs.iter().filter(|log| log.last_answer().is_none_or(|last| last < moment)).count();
+        let silent = logs.iter().filter(|log| !log.goes_on(moment)).count();
         if silent == 0 {
             return Ok(());
         }
@@ -192,8 +192,7 @@ async fn audit(pairs: Vec<Pair>) -> Result<Findings, BenchError> {
         // What is told from now on is no part of the judgement: a new connection may be needed for reading.
         let streams = log.streams();
         let reader = pair.reader().await.ok_or(BenchError::NoAnswer { doing: "login" })?;
-        let acknowledged = log.acknowledged.lock().iter().map(|(acked, _)| *acked).collect();
-        Ok::<_, BenchError>(judge(acknowledged, &streams, stored(&reader, &log.chat).await?))
+        Ok::<_, BenchError>(judge(log.acknowledged(), &streams, stored(&reader, &log.chat).await?))
     });
     let mut all = Findings::default();
     let mut judged = stream::iter(judged).buffer_unordered(AT_ONCE);
@@ -204,8 +203,7 @@ async fn audit(pairs: Vec<Pair>) -> Result<Findings, BenchError> {
 }
 
 fn enter(ledger: &mut Ledger, inflicted: &[Inflicted], logs: &[Arc<PairLog>]) {
-    for log in logs {
-        let answers: Vec<Instant> = log.acknowledged.lock().iter().map(|(_, at)| *at).collect();
+    for answers in logs.iter().flat_map(|log| log.answers()) {
         for one in inflicted {
             ledger.effects.entry(one.fault).or_default().gaps.push(one.longest_gap(&answers));
         }

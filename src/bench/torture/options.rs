@@ -25,7 +25,7 @@ pub struct TortureArgs {
     /// Nodes of the cluster
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..=16))]
     pub(super) nodes: u16,
-    /// Chats, each with an agent and a customer who talk in turns
+    /// Chats, each with an agent and a customer who talk at the same time
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=5_000))]
     pub(super) chats: u32,
     /// How long faults go on

@@ -1,5 +1,6 @@
-//! A customer and an agent who talk in turns, whatever happens to the nodes: who loses the connection or gets no answer comes
-//! back through the next door and says the same again, under the same `custom_id`.
+//! A customer and an agent who talk at the same time, whatever happens to the nodes: who loses the connection or gets no answer
+//! comes back through the next door and says the same again, under the same `custom_id`. Neither waits for the other: while one
+//! hangs on a node that others have replaced, the other may talk to the chat's new owner.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -41,40 +42,66 @@ pub(super) struct Tally {
 }
 
 /// What one connection was told of its chat, from its login to its end.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Stream {
+    /// When its login began.
+    pub(super) since: Instant,
     /// Messages, in the order in which they came.
     pub(super) seen: Vec<Seen>,
     /// Whether it has ended.
     pub(super) is_over: bool,
 }
 
+/// The sides of a chat. Each numbers every other message.
+pub(super) const SIDES: u32 = 2;
+
+/// A message's acknowledgement, and when it came.
+type Answer = (Acked, Instant);
+
 /// A chat as both sides saw it.
 pub(super) struct PairLog {
     pub(super) chat: String,
-    pub(super) acknowledged: Mutex<Vec<(Acked, Instant)>>,
+    /// Each side's messages, in the order in which they were said.
+    acknowledged: [Mutex<Vec<Answer>>; SIDES as usize],
     streams: Mutex<Vec<Stream>>,
 }
 
 impl PairLog {
+    fn new(chat: String) -> Self {
+        Self { chat, acknowledged: Default::default(), streams: Mutex::default() }
+    }
+
     /// What every connection was told.
     pub(super) fn streams(&self) -> Vec<Stream> {
         self.streams.lock().clone()
     }
 
-    /// When the last message was acknowledged.
-    pub(super) fn last_answer(&self) -> Option<Instant> {
-        self.acknowledged.lock().last().map(|(_, at)| *at)
+    /// What both sides were told to be said.
+    pub(super) fn acknowledged(&self) -> Vec<Acked> {
+        self.acknowledged
+            .iter()
+            .flat_map(|side| side.lock().iter().map(|(acked, _)| *acked).collect::<Vec<_>>())
+            .collect()
     }
 
-    /// Whether all connections that are open were told of the last message that was acknowledged.
+    /// When each side's messages were acknowledged.
+    pub(super) fn answers(&self) -> impl Iterator<Item = Vec<Instant>> {
+        self.acknowledged.iter().map(|side| side.lock().iter().map(|(_, at)| *at).collect())
+    }
+
+    /// Whether both sides got an answer after a moment.
+    pub(super) fn goes_on(&self, moment: Instant) -> bool {
+        self.acknowledged.iter().all(|side| side.lock().last().is_some_and(|(_, last)| *last >= moment))
+    }
+
+    /// Whether all connections that are open were told of the last messages that were acknowledged.
     pub(super) fn is_settled(&self) -> bool {
-        let Some(last) = self.acknowledged.lock().last().map(|(acked, _)| acked.id) else { return true };
-        self.streams
-            .lock()
-            .iter()
-            .filter(|stream| !stream.is_over)
-            .all(|stream| stream.seen.last().is_none_or(|seen| seen.id == last))
+        let last: Vec<Answer> =
+            self.acknowledged.iter().filter_map(|side| side.lock().last().copied()).collect();
+        self.streams.lock().iter().filter(|stream| !stream.is_over && !stream.seen.is_empty()).all(|stream| {
+            let due = last.iter().filter(|(_, at)| *at > stream.since);
+            due.map(|(acked, _)| acked.id).all(|id| stream.seen.iter().rev().any(|seen| seen.id == id))
+        })
     }
 }
 
@@ -112,12 +139,6 @@ enum Who {
     Customer(Customer),
 }
 
-/// One side of a chat, with its connection while there is one.
-struct Side {
-    who: Who,
-    open: Option<Open>,
-}
-
 /// A connection that is used.
 struct Open {
     client: Client,
@@ -127,13 +148,23 @@ struct Open {
     until: Instant,
 }
 
-/// A customer and an agent in a chat.
-pub(super) struct Pair {
+/// One side of a chat, with its connection while there is one.
+struct Side {
     target: Arc<Target>,
     tally: Arc<Tally>,
-    pub(super) log: Arc<PairLog>,
-    sides: [Side; 2],
+    log: Arc<PairLog>,
+    /// Its place in the log.
+    place: usize,
+    who: Who,
+    open: Option<Open>,
     dice: Dice,
+}
+
+/// A customer and an agent in a chat.
+pub(super) struct Pair {
+    pub(super) log: Arc<PairLog>,
+    /// The agent comes last.
+    sides: [Side; SIDES as usize],
 }
 
 impl Pair {
@@ -165,30 +196,42 @@ impl Pair {
         let started = opener.ask("start_chat", users.to_string()).await?;
         let chat = wire::member(&started, "chat_id")
             .ok_or(BenchError::Refused { doing: "start_chat", error: started })?;
-        let log = PairLog { chat, acknowledged: Mutex::default(), streams: Mutex::default() };
-        let sides = [Who::Customer(customer), Who::Agent(agent)].map(|who| Side { who, open: None });
-        Ok(Self { target, tally, log: Arc::new(log), sides, dice: Dice::new(index as u64) })
+        let log = Arc::new(PairLog::new(chat));
+        let mut place = 0;
+        let sides = [Who::Customer(customer), Who::Agent(agent)].map(|who| {
+            let dice = Dice::new((index * SIDES as usize + place) as u64);
+            let (target, tally, log) = (target.clone(), tally.clone(), log.clone());
+            place += 1;
+            Side { target, tally, log, place: place - 1, who, open: None, dice }
+        });
+        Ok(Self { log, sides })
     }
 
-    /// Talks until told to stop; then hands out the agent's connection, which can read the chat.
+    /// Both talk until told to stop. They listen on afterwards.
     pub(super) async fn talk(mut self, is_over: Arc<AtomicBool>) -> Self {
-        let mut number = 0;
+        let [customer, agent] = &mut self.sides;
         // Both listen from the beginning.
-        for side in 0..self.sides.len() {
-            self.connect(side).await;
-        }
+        customer.connect().await;
+        agent.connect().await;
+        tokio::join!(customer.talk(&is_over), agent.talk(&is_over));
+        self
+    }
+
+    /// A connection of the agent's, who can read the chat.
+    pub(super) async fn reader(&mut self) -> Option<Client> {
+        self.sides[1].connect().await
+    }
+}
+
+impl Side {
+    async fn talk(&mut self, is_over: &AtomicBool) {
+        let mut number = self.place as u32;
         while !is_over.load(Ordering::Acquire) {
-            number += 1;
+            number += SIDES;
             if !self.say(number).await {
                 break;
             }
         }
-        self
-    }
-
-    /// A connection of the agent's.
-    pub(super) async fn reader(&mut self) -> Option<Client> {
-        self.connect(1).await
     }
 
     /// Says a message until it is acknowledged. False if that will not come.
@@ -198,12 +241,11 @@ impl Pair {
         let mut tries = 0;
         while begin.elapsed() < GIVE_UP {
             tries += 1;
-            let side = number as usize % self.sides.len();
-            let Some(client) = self.connect(side).await else { continue };
+            let Some(client) = self.connect().await else { continue };
             match answer(&client, &payload).await {
                 Some(Ok(id)) => {
                     self.tally.repeated.fetch_add(u64::from(tries > 1), Ordering::Relaxed);
-                    self.log.acknowledged.lock().push((Acked { number, id }, Instant::now()));
+                    self.log.acknowledged[self.place].lock().push((Acked { number, id }, Instant::now()));
                     return true;
                 }
                 Some(Err(error)) if is_passing(&error) => self.pause().await,
@@ -213,7 +255,7 @@ impl Pair {
                     return false;
                 }
                 None => {
-                    self.leave(side);
+                    self.leave();
                     self.pause().await;
                 }
             }
@@ -227,29 +269,29 @@ impl Pair {
         tokio::time::sleep(PAUSE).await;
     }
 
-    fn leave(&mut self, side: usize) {
-        if let Some(open) = self.sides[side].open.take() {
+    fn leave(&mut self) {
+        if let Some(open) = self.open.take() {
             self.log.streams.lock()[open.stream].is_over = true;
         }
     }
 
-    /// The side's connection; a new one if it has none. None if that failed for now.
-    async fn connect(&mut self, side: usize) -> Option<Client> {
-        if let Some(open) = &self.sides[side].open
+    /// Its connection; a new one if it has none. None if that failed for now.
+    async fn connect(&mut self) -> Option<Client> {
+        if let Some(open) = &self.open
             && !self.log.streams.lock()[open.stream].is_over
             && Instant::now() < open.until
         {
             return Some(open.client.clone());
         }
-        self.leave(side);
+        self.leave();
         let stream = {
             let mut streams = self.log.streams.lock();
-            streams.push(Stream::default());
+            streams.push(Stream { since: Instant::now(), seen: Vec::new(), is_over: false });
             streams.len() - 1
         };
         let ear = Ear { log: self.log.clone(), stream };
         let came = async {
-            match &self.sides[side].who {
+            match &self.who {
                 Who::Agent(agent) => self.target.agent(agent, PUSHES, false, ear).await,
                 Who::Customer(customer) => self.target.customer(customer, PUSHES, ear).await,
             }
@@ -257,7 +299,7 @@ impl Pair {
         let came = tokio::time::timeout(PATIENCE, came).await;
         if let Ok(Ok(client)) = came {
             let until = Instant::now() + self.dice.gap(1.0 / STAY.as_secs_f64());
-            self.sides[side].open = Some(Open { client: client.clone(), stream, until });
+            self.open = Some(Open { client: client.clone(), stream, until });
             return Some(client);
         }
         self.log.streams.lock()[stream].is_over = true;
