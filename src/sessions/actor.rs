@@ -15,9 +15,10 @@ use bytes::BytesMut;
 use serde_json::value::RawValue;
 
 use super::cut::{ConnectionSocket, Cut};
+use super::handle::{SessionHandle, SessionUser, Wake};
 use super::login::{Connection, LoggedIn, log_in, session_id, swap_token};
 use super::outbox::{Outbox, OutboxLimits};
-use super::registry::{Registry, SessionHandle, SessionUser, Wake};
+use super::registry::Registry;
 use super::{presence, watching};
 use crate::actors::router::Leave;
 use crate::domain::id::{CustomerId, LicenseId};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::registry::{Registry, SessionHandle, Wake};
+use super::handle::{SessionHandle, Wake};
+use super::registry::Registry;
 use crate::observe::Metrics;
 
 /// Times of the protocol (`rtm.*`).

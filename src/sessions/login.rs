@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use serde_json::value::RawValue;
 
 use super::actor::SessionContext;
-use super::registry::{PushFilter, SessionHandle, SessionUser, Wake};
+use super::handle::{PushFilter, SessionHandle, SessionUser, Wake};
 use super::resume::{self, Again, access_of};
 use super::{presence, watching};
 use crate::actors::SessionId;

@@ -2,8 +2,9 @@
 //!
 //! - [`AgentSession`] and [`CustomerSession`] are the two kinds of [`actor::Session`]: they read frames, hand
 //!   requests to the `requests` room and write what their [`outbox`] holds.
-//! - [`Registry`] knows every session of this node. It encodes a push once a surface and view and offers the bytes
-//!   to each session that is to get it; it never waits.
+//! - [`Registry`] knows every session of this node, each by its [`SessionHandle`].
+//! - [`fanout`] encodes a push once a surface and view and offers the bytes to each session that is to get it; it
+//!   never waits.
 //! - [`trail`] knows how far a session that may be resumed was told, [`resume`] tells it what it missed.
 //! - [`heartbeat`] watches all sessions from outside: a session whose socket takes nothing cannot time itself out.
 //! - [`orphans`] finds out which customers left with a node that died.
@@ -12,6 +13,8 @@
 
 pub mod actor;
 pub mod cut;
+mod fanout;
+mod handle;
 pub mod heartbeat;
 mod login;
 pub mod orphans;
@@ -23,5 +26,6 @@ mod trail;
 mod watching;
 
 pub use actor::{AgentSession, CustomerSession, SessionContext};
+pub use handle::{SessionHandle, SessionUser, Wake};
 pub use login::Connection;
-pub use registry::{Registry, SessionCounts, SessionHandle, SessionUser, Wake};
+pub use registry::{Registry, SessionCounts};

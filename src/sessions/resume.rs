@@ -7,7 +7,8 @@ use bytestring::ByteString;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::actor::SessionContext;
-use super::registry::{SessionHandle, SessionUser, reaches, view_for};
+use super::fanout::{reaches, view_for};
+use super::handle::{SessionHandle, SessionUser};
 use super::trail::{Frame, Position, Trail, print};
 use crate::actors::catching_up::{Known, SKEW};
 use crate::actors::chat::missed::Retold;

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::registry::SessionHandle;
+use super::handle::SessionHandle;
 use crate::actors::catching_up::{Known, SKEW};
 use crate::actors::delivery::{Mark, Place};
 use crate::domain::id::ChatId;

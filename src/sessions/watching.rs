@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::value::RawValue;
 
 use super::actor::SessionContext;
-use super::registry::SessionHandle;
+use super::handle::SessionHandle;
 use crate::domain::id::{AgentId, CustomerId, GroupId, LicenseId};
 use crate::domain::license::License;
 use crate::domain::visit::Visitor;
