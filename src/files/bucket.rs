@@ -8,6 +8,8 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{Certificate, ClientOptions, HeaderValue, ObjectStore, RetryConfig};
 
+use crate::config::S3;
+
 /// What the server calls itself.
 const USER_AGENT: &str = concat!("Switchboard/", env!("CARGO_PKG_VERSION"));
 /// Time for a connection.
@@ -18,37 +20,15 @@ const SILENCE: Duration = Duration::from_secs(60);
 const RETRIES: usize = 3;
 const RETRY: Duration = Duration::from_secs(10);
 
-/// Where a bucket is, and who we are there. Not printable, so that the keys get into no log.
-pub struct Bucket {
-    /// Its name; it has to exist.
-    pub name: String,
-    /// Scheme, host and port of the store; none for Amazon's of the region.
-    pub endpoint: Option<String>,
-    /// As signatures name it.
-    pub region: String,
-    /// Before the name of each object, without slashes at its ends.
-    pub prefix: Option<String>,
-    /// Who we are.
-    pub access_key_id: String,
-    /// How we show it.
-    pub secret_access_key: String,
-    /// The bucket is named in the path, not in the host.
-    pub path_style: bool,
-    /// It may be reached without TLS.
-    pub allow_http: bool,
-    /// Authorities to trust beside the system's, PEM.
-    pub authorities: Option<Vec<u8>>,
-}
-
-/// The bucket as a store. Nothing is asked of it yet.
-pub(super) fn open(bucket: &Bucket) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
+/// The bucket as a store. Nothing is asked of it yet. The authorities (PEM) are trusted beside the system's.
+pub(super) fn open(s3: &S3, authorities: Option<&[u8]>) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
     let mut client = ClientOptions::new()
         .with_user_agent(HeaderValue::from_static(USER_AGENT))
-        .with_allow_http(bucket.allow_http)
+        .with_allow_http(s3.allow_http)
         .with_connect_timeout(CONNECT)
         .with_timeout_disabled()
         .with_read_timeout(SILENCE);
-    if let Some(pem) = &bucket.authorities {
+    if let Some(pem) = authorities {
         let authorities = Certificate::from_pem_bundle(pem)?;
         if authorities.is_empty() {
             let source = "there is no certificate among the authorities to trust (PEM)".into();
@@ -61,28 +41,28 @@ pub(super) fn open(bucket: &Bucket) -> Result<Arc<dyn ObjectStore>, object_store
     let mut builder = AmazonS3Builder::new()
         .with_client_options(client)
         .with_retry(RetryConfig { max_retries: RETRIES, retry_timeout: RETRY, ..RetryConfig::default() })
-        .with_bucket_name(&bucket.name)
-        .with_region(&bucket.region)
-        .with_access_key_id(&bucket.access_key_id)
-        .with_secret_access_key(&bucket.secret_access_key)
-        .with_virtual_hosted_style_request(!bucket.path_style)
+        .with_bucket_name(&s3.bucket)
+        .with_region(&s3.region)
+        .with_access_key_id(&s3.access_key_id)
+        .with_secret_access_key(&s3.secret_access_key)
+        .with_virtual_hosted_style_request(!s3.path_style)
         // Not every store that speaks S3 deletes many at once.
         .with_disable_bulk_delete(true);
-    if let Some(endpoint) = &bucket.endpoint {
-        builder = builder.with_endpoint(host_of(bucket, endpoint));
+    if let Some(endpoint) = &s3.endpoint {
+        builder = builder.with_endpoint(host_of(s3, endpoint));
     }
     let store = builder.build()?;
-    Ok(match &bucket.prefix {
+    Ok(match &s3.prefix {
         Some(prefix) => Arc::new(PrefixStore::new(store, Path::from(prefix.as_str()))),
         None => Arc::new(store),
     })
 }
 
 /// Where requests go: the store's own host, or one of the bucket's there.
-fn host_of(bucket: &Bucket, endpoint: &str) -> String {
-    match bucket.path_style {
+fn host_of(s3: &S3, endpoint: &str) -> String {
+    match s3.path_style {
         true => endpoint.to_owned(),
-        false => endpoint.replacen("://", &format!("://{}.", bucket.name), 1),
+        false => endpoint.replacen("://", &format!("://{}.", s3.bucket), 1),
     }
 }
 
@@ -92,8 +72,8 @@ mod tests {
 
     #[test]
     fn a_bucket_is_named_in_the_path_or_in_the_host() {
-        let bucket = |path_style| Bucket {
-            name: "uploads".to_owned(),
+        let bucket = |path_style| S3 {
+            bucket: "uploads".to_owned(),
             endpoint: None,
             region: "eu".to_owned(),
             prefix: None,
@@ -101,7 +81,7 @@ mod tests {
             secret_access_key: "secret".to_owned(),
             path_style,
             allow_http: false,
-            authorities: None,
+            tls_ca: None,
         };
         let endpoint = "https://s3.example:9000";
         assert_eq!(host_of(&bucket(true), endpoint), endpoint);

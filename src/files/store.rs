@@ -11,11 +11,12 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::bucket::{self, Bucket};
+use super::bucket;
 use super::fault::FileError;
 use super::kind::is_shown_inline;
 use super::thumbnail::{Thumbnail, thumbnails};
 use super::{kind, name};
+use crate::config::S3;
 use crate::domain::id::{IdSource, LicenseId};
 use crate::domain::time::Timestamp;
 
@@ -115,12 +116,12 @@ impl Files {
         Ok(Self::new(Arc::new(objects), ids))
     }
 
-    /// Files in a bucket. Nothing is asked of it yet.
+    /// Files in a bucket. Nothing is asked of it yet. The authorities (PEM) are those of [`S3::tls_ca`], read.
     ///
     /// # Errors
     /// If no client can be made of what is said of it.
-    pub fn in_bucket(of: &Bucket, ids: Arc<dyn IdSource>) -> Result<Self, FileError> {
-        Ok(Self::new(bucket::open(of)?, ids))
+    pub fn in_bucket(s3: &S3, authorities: Option<&[u8]>, ids: Arc<dyn IdSource>) -> Result<Self, FileError> {
+        Ok(Self::new(bucket::open(s3, authorities)?, ids))
     }
 
     /// Does all once that files need: lists, writes, reads and deletes.

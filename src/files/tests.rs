@@ -9,6 +9,7 @@ use object_store::memory::InMemory;
 use s3_server::S3Server;
 
 use super::*;
+use crate::config::S3;
 use crate::domain::command::testing::SeededIds;
 use crate::domain::id::LicenseId;
 use crate::domain::time::Timestamp;
@@ -25,11 +26,11 @@ fn in_memory() -> Files {
     Files::new(Arc::new(InMemory::new()), Arc::new(SeededIds::default()))
 }
 
-fn bucket_of(server: &S3Server) -> Bucket {
+fn bucket_of(server: &S3Server) -> S3 {
     // Plain HTTP needs no provider, but the client is ready for TLS.
     drop(rustls::crypto::ring::default_provider().install_default());
-    Bucket {
-        name: s3_server::BUCKET.to_owned(),
+    S3 {
+        bucket: s3_server::BUCKET.to_owned(),
         endpoint: Some(server.endpoint()),
         region: "us-east-1".to_owned(),
         prefix: None,
@@ -37,12 +38,16 @@ fn bucket_of(server: &S3Server) -> Bucket {
         secret_access_key: s3_server::SECRET_ACCESS_KEY.to_owned(),
         path_style: true,
         allow_http: true,
-        authorities: None,
+        tls_ca: None,
     }
 }
 
-fn in_bucket(bucket: &Bucket) -> Files {
-    Files::in_bucket(bucket, Arc::new(SeededIds::default())).expect("a client")
+fn in_bucket(bucket: &S3) -> Files {
+    trusting(bucket, None).expect("a client")
+}
+
+fn trusting(bucket: &S3, authorities: Option<&str>) -> Result<Files, FileError> {
+    Files::in_bucket(bucket, authorities.map(str::as_bytes), Arc::new(SeededIds::default()))
 }
 
 /// One of each kind, with what they stand on.
@@ -60,7 +65,7 @@ impl Places {
 
     fn each(&self) -> [(&'static str, Files); 4] {
         let in_folder = Files::in_folder(&self.folder.path().join("files"), Arc::new(SeededIds::default()));
-        let under_prefix = Bucket { prefix: Some("a/b".to_owned()), ..bucket_of(&self.server) };
+        let under_prefix = S3 { prefix: Some("a/b".to_owned()), ..bucket_of(&self.server) };
         [
             ("memory", in_memory()),
             ("folder", in_folder.expect("files")),
@@ -154,9 +159,9 @@ async fn a_bucket_that_says_no_is_told_from_one_that_is_away() {
     let places = Places::new();
     let good = || bucket_of(&places.server);
     for (bucket, told) in [
-        (Bucket { secret_access_key: "guessed".to_owned(), ..good() }, "SignatureDoesNotMatch"),
-        (Bucket { access_key_id: "nobody".to_owned(), ..good() }, "403 Forbidden"),
-        (Bucket { name: "missing".to_owned(), ..good() }, "NoSuchBucket"),
+        (S3 { secret_access_key: "guessed".to_owned(), ..good() }, "SignatureDoesNotMatch"),
+        (S3 { access_key_id: "nobody".to_owned(), ..good() }, "403 Forbidden"),
+        (S3 { bucket: "missing".to_owned(), ..good() }, "NoSuchBucket"),
     ] {
         let error = in_bucket(&bucket).check().await.expect_err("no");
         assert!(error.is_refusal() && error.to_string().contains(told), "{told}: {error}");
@@ -179,17 +184,15 @@ async fn a_bucket_is_reached_by_tls_with_an_authority_of_one_s_own() {
         .expect("a certificate with its key");
     let folder = tempfile::tempdir().expect("a folder");
     let server = S3Server::start(folder.path(), Some(tls));
-    let stranger = Bucket { allow_http: false, ..bucket_of(&server) };
-    let known = Bucket { authorities: Some(own.cert.pem().into_bytes()), ..bucket_of(&server) };
-    let known = Bucket { allow_http: false, ..known };
-    in_bucket(&known).check().await.expect("it is believed");
-    let error = in_bucket(&stranger).check().await.expect_err("it is not believed");
+    let strict = S3 { allow_http: false, ..bucket_of(&server) };
+    let own = own.cert.pem();
+    trusting(&strict, Some(&own)).expect("a client").check().await.expect("it is believed");
+    let error = in_bucket(&strict).check().await.expect_err("it is not believed");
     assert!(error.to_string().contains("certificate"), "{error}");
-    let plain = Bucket { endpoint: Some(server.endpoint().replace("https", "http")), ..known };
-    assert!(in_bucket(&plain).check().await.is_err(), "not without TLS");
+    let plain = S3 { endpoint: Some(server.endpoint().replace("https", "http")), ..strict };
+    assert!(trusting(&plain, Some(&own)).expect("a client").check().await.is_err(), "not without TLS");
     for nonsense in ["", "hello", "-----BEGIN CERTIFICATE-----\n"] {
-        let bucket = Bucket { authorities: Some(nonsense.into()), ..bucket_of(&server) };
-        assert!(Files::in_bucket(&bucket, Arc::new(SeededIds::default())).is_err(), "{nonsense:?}");
+        assert!(trusting(&bucket_of(&server), Some(nonsense)).is_err(), "{nonsense:?}");
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::config::{Config, S3};
-use crate::files::{Bucket, FileError, Files};
+use crate::config::Config;
+use crate::files::{FileError, Files};
 use crate::id_source::OsIds;
 
 /// Why uploaded files cannot be kept.
@@ -52,7 +52,8 @@ pub(super) async fn open(config: &Config) -> Result<Files, FilesError> {
     };
     let store = s3.endpoint.as_ref().map_or_else(|| format!("Amazon S3, {}", s3.region), Clone::clone);
     let place = format!("the bucket {} of {store}", s3.bucket);
-    let files = match Files::in_bucket(&bucket(s3)?, Arc::new(OsIds)) {
+    let authorities = s3.tls_ca.as_ref().map(authorities).transpose()?;
+    let files = match Files::in_bucket(s3, authorities.as_deref(), Arc::new(OsIds)) {
         Ok(files) => files,
         Err(source) => return Err(FilesError::Refused { place, source }),
     };
@@ -64,19 +65,7 @@ pub(super) async fn open(config: &Config) -> Result<Files, FilesError> {
     Ok(files)
 }
 
-fn bucket(s3: &S3) -> Result<Bucket, FilesError> {
-    let read = |path: &PathBuf| {
-        std::fs::read(path).map_err(|source| FilesError::Authorities { path: path.clone(), source })
-    };
-    Ok(Bucket {
-        name: s3.bucket.clone(),
-        endpoint: s3.endpoint.clone(),
-        region: s3.region.clone(),
-        prefix: s3.prefix.clone(),
-        access_key_id: s3.access_key_id.clone(),
-        secret_access_key: s3.secret_access_key.clone(),
-        path_style: s3.path_style,
-        allow_http: s3.allow_http,
-        authorities: s3.tls_ca.as_ref().map(read).transpose()?,
-    })
+/// The authorities to trust, PEM.
+fn authorities(path: &PathBuf) -> Result<Vec<u8>, FilesError> {
+    std::fs::read(path).map_err(|source| FilesError::Authorities { path: path.clone(), source })
 }

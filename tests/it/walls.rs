@@ -13,7 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("config", &["domain"]),
     ("web", &[]),
-    ("files", &["domain"]),
+    ("files", &["config", "domain"]),
     ("outgoing", &[]),
     ("observe", &["store", "protocol", "config"]),
     ("tenants", &["config", "domain", "protocol", "store"]),
