@@ -124,6 +124,8 @@ struct Inner {
     events: broadcast::Sender<ShardEvent>,
     occupant: RwLock<Option<Arc<dyn Occupant>>>,
     look: Notify,
+    /// Counts what may change who owns what, as far as is known here.
+    changes: watch::Sender<u64>,
 }
 
 /// Room for one change of each shard of the largest cluster: a slower reader is told that it missed some.
@@ -174,6 +176,7 @@ impl Ownership {
             events: broadcast::Sender::new(EVENTS),
             occupant: RwLock::default(),
             look: Notify::new(),
+            changes: watch::Sender::new(0),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -245,16 +248,16 @@ impl Ownership {
         match effect {
             Effect::Take(shard, epoch) => {
                 self.run().take(shard, epoch);
+                self.changed();
                 self.tell(ShardEvent::Gained(shard, epoch));
             }
             Effect::Lose(shard, _) => self.lose(shard),
-            Effect::Know(shard, row) => {
-                self.inner.table.write().unwrap_or_else(PoisonError::into_inner).learn(shard, row);
-            }
+            Effect::Know(shard, row) => self.hear(shard, row),
             Effect::Members(members) => {
                 let me = self.incarnation();
                 let others = members.iter().filter(|member| member.incarnation != me);
                 self.inner.peers.send_replace(others.map(Peer::of).collect());
+                self.changed();
                 // The links have to know them as well.
                 return Some(Effect::Members(members));
             }
@@ -266,6 +269,7 @@ impl Ownership {
             }
             Effect::Vacate(shard, epoch) => {
                 self.run().close(shard);
+                self.changed();
                 return Some(Effect::Vacate(shard, epoch));
             }
             other => return Some(other),
@@ -280,6 +284,7 @@ impl Ownership {
 
     fn lose(&self, shard: Shard) {
         if let Some(epoch) = self.run().lose(shard) {
+            self.changed();
             self.tell(ShardEvent::Lost(shard, epoch));
         }
     }
@@ -334,7 +339,19 @@ impl Ownership {
 
     /// Takes a peer's word for who owns a shard (an answer "not here, but there"). It guides forwarding only.
     pub fn hear(&self, shard: Shard, row: ShardRow) {
-        self.inner.table.write().unwrap_or_else(PoisonError::into_inner).learn(shard, row);
+        let is_news = self.inner.table.write().unwrap_or_else(PoisonError::into_inner).learn(shard, row);
+        if is_news {
+            self.changed();
+        }
+    }
+
+    /// Changes whenever [`Ownership::owner`] may say something else than before.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes.subscribe()
+    }
+
+    fn changed(&self) {
+        self.inner.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// The tables may have changed: this node reads them again soon.

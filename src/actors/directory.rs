@@ -21,7 +21,7 @@ use super::decisions::Decisions;
 use super::delivery::Delivery;
 use super::elsewhere::{ChatCall, Elsewhere};
 use super::error::AskError;
-use super::forward::{Owner, Parking};
+use super::forward::{Hops, Owner, Parking};
 use super::reports::Reports;
 use super::residents::{Resident, Residents};
 use super::roll::Roll;
@@ -102,6 +102,7 @@ pub struct Actors {
     pub(super) changed: Changed,
     /// Where work waits for an owner to be known.
     pub(super) parking: Parking,
+    pub(super) hops: Hops,
     /// Events stored since somebody last asked.
     events: AtomicUsize,
     /// Chats that a failed turn threw out of memory, with their timers.
@@ -135,6 +136,7 @@ impl Actors {
             decisions,
             changed: Changed::default(),
             parking: Parking::default(),
+            hops: Hops::default(),
             events: AtomicUsize::new(0),
             thrown_out: Mutex::default(),
             unsettled: Mutex::default(),

@@ -20,10 +20,10 @@ pub trait Elsewhere: Send + Sync {
     /// Whether there never was another node since this one started.
     fn is_alone(&self) -> bool;
 
-    /// Gives work to a chat of another node and waits for the answer.
+    /// Gives work to a chat of another node, which has it since a term as far as is known here, and waits for the answer.
     async fn chat(
         &self,
-        owner: Incarnation,
+        owner: (Incarnation, Option<Epoch>),
         call: &ChatCall,
         within: Duration,
     ) -> Result<Result<Answer, AskError>, Missed>;
@@ -112,7 +112,7 @@ impl Elsewhere for Nowhere {
 
     async fn chat(
         &self,
-        _: Incarnation,
+        _: (Incarnation, Option<Epoch>),
         _: &ChatCall,
         _: Duration,
     ) -> Result<Result<Answer, AskError>, Missed> {

@@ -5,6 +5,7 @@
 //! work waits for a moment; how much may wait is bounded.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use switchboard_cluster::{self as cluster, Epoch, Incarnation, Shard, ShardRow};
@@ -25,8 +26,8 @@ const PARKED: usize = 4_096;
 const HELD_FOR: Duration = Duration::from_millis(300);
 /// Wrong guesses, each answered with the right owner, before work waits for the tables to settle.
 const GUESSES: u32 = 2;
-/// How often what waits looks for another owner.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Changes of shards that come together are looked at together.
+const GATHER: Duration = Duration::from_millis(1);
 /// How often an unreachable owner is tried again.
 const TRY_EVERY: Duration = Duration::from_millis(100);
 
@@ -39,6 +40,13 @@ pub(super) enum Owner {
     There(Incarnation),
     /// Nobody who is known.
     Unknown,
+}
+
+/// How much work of this node's clients, and of its own, was done where.
+#[derive(Debug, Default)]
+pub(super) struct Hops {
+    here: AtomicU64,
+    elsewhere: AtomicU64,
 }
 
 /// Where work waits for an owner.
@@ -63,8 +71,8 @@ impl<'a> Wait<'a> {
         Self { actors, shard, place: None, until: until.min(Instant::now() + PARKED_FOR) }
     }
 
-    /// Waits until the owner may be another one, at most a little while.
-    async fn for_news(&mut self, error: AskError) -> Result<(), AskError> {
+    /// Waits until the owner is not the one that was known when the last try began, at most a little while.
+    async fn for_news(&mut self, before: Owner, error: AskError) -> Result<(), AskError> {
         if Instant::now() >= self.until {
             return Err(error);
         }
@@ -73,7 +81,7 @@ impl<'a> Wait<'a> {
             self.place = Some(place);
         }
         let again = self.until.min(Instant::now() + TRY_EVERY);
-        self.actors.owner_changes(self.shard, again).await;
+        self.actors.owner_changes(self.shard, before, again).await;
         Ok(())
     }
 }
@@ -86,7 +94,10 @@ impl Actors {
         let mut call = call;
         if let Owner::Here(epoch) = self.owner(shard) {
             match self.give_here(call, (shard, epoch), until).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.hops.here.fetch_add(1, Ordering::Relaxed);
+                    return Ok(answer);
+                }
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Moved(back)) => call = *back,
             }
@@ -105,66 +116,92 @@ impl Actors {
         let mut guesses = GUESSES;
         let mut named = None;
         loop {
-            let owner = named.take().map_or_else(|| self.owner(shard), Owner::There);
-            let node = match owner {
+            let known = self.owner(shard);
+            let node = match named.take().map_or(known, Owner::There) {
+                // On its way to us.
                 Owner::There(node) if node == self.parts.ownership.incarnation() => {
-                    wait.for_news(AskError::NotOwner).await?;
+                    wait.for_news(known, AskError::NotOwner).await?;
                     continue;
                 }
                 Owner::There(node) => node,
                 Owner::Unknown => {
-                    wait.for_news(AskError::NotOwner).await?;
+                    wait.for_news(known, AskError::NotOwner).await?;
                     continue;
                 }
                 Owner::Here(epoch) => match self.give_here(call, (shard, epoch), until).await {
-                    Ok(answer) => return Ok(answer),
+                    Ok(answer) => {
+                        self.hops.here.fetch_add(1, Ordering::Relaxed);
+                        return Ok(answer);
+                    }
                     Err(Refused::Error(error)) => return Err(error),
                     Err(Refused::Moved(back)) => {
                         call = *back;
-                        wait.for_news(AskError::NotOwner).await?;
+                        wait.for_news(known, AskError::NotOwner).await?;
                         continue;
                     }
                 },
             };
             let within = until.saturating_duration_since(Instant::now());
-            match self.parts.elsewhere.chat(node, &call, within).await {
-                Ok(result) => return result,
+            let since = self.parts.ownership.known_owner(shard).filter(|row| row.owner == node);
+            let term = since.map(|row| row.epoch);
+            match self.parts.elsewhere.chat((node, term), &call, within).await {
+                Ok(result) => {
+                    self.hops.elsewhere.fetch_add(1, Ordering::Relaxed);
+                    return result;
+                }
                 Err(Missed::NotOwner(Some((right, term)))) if guesses > 0 => {
                     guesses -= 1;
                     self.parts.ownership.hear(shard, ShardRow { owner: right, epoch: term });
                     named = Some(right);
                 }
-                Err(Missed::NotOwner(_)) => wait.for_news(AskError::NotOwner).await?,
-                Err(Missed::Unreached) => wait.for_news(AskError::Unreachable).await?,
-                Err(Missed::Unknown) if call.is_idempotent() => wait.for_news(AskError::Deadline).await?,
+                Err(Missed::NotOwner(_)) => wait.for_news(known, AskError::NotOwner).await?,
+                Err(Missed::Unreached) => wait.for_news(known, AskError::Unreachable).await?,
+                Err(Missed::Unknown) if call.is_idempotent() => {
+                    wait.for_news(known, AskError::Deadline).await?;
+                }
                 Err(Missed::Unknown) => return Err(AskError::Unconfirmed),
             }
         }
     }
 
-    /// Carries out what another node asks of a chat of ours. Never a second hop. A chat that is on its way is waited for, for a
-    /// moment: then the asker needs not guess when it has arrived, here or elsewhere.
+    /// Carries out what another node asks of a chat of ours, which it knows to be ours since a term, if it says. Never a second
+    /// hop. A chat that is on its way is waited for, for a moment: then the asker needs not guess when it has arrived, here or
+    /// elsewhere.
     ///
     /// # Errors
     /// [`Refused::Moved`] where the chat is not ours.
-    pub async fn serve(self: &Arc<Self>, call: ChatCall, within: Duration) -> Result<Answer, Refused> {
+    pub async fn serve(
+        self: &Arc<Self>,
+        call: ChatCall,
+        since: Option<Epoch>,
+        within: Duration,
+    ) -> Result<Answer, Refused> {
         let began = Instant::now();
         let shard = self.parts.ownership.shard_of(call.key.license.0, call.key.chat.as_str());
         let mut call = call;
         let mut wait = Wait::new(self, shard, began + HELD_FOR.min(within / 2));
         loop {
-            match self.owner(shard) {
+            let known = self.owner(shard);
+            match known {
                 Owner::Here(epoch) => match self.give_here(call, (shard, epoch), began + within).await {
                     Err(Refused::Moved(back)) => call = *back,
                     done => return done,
                 },
-                Owner::There(_) => return Err(Refused::Moved(Box::new(call))),
-                Owner::Unknown => {}
+                Owner::There(_) if !self.hears_late(shard, since) => {
+                    return Err(Refused::Moved(Box::new(call)));
+                }
+                Owner::There(_) | Owner::Unknown => {}
             }
-            if wait.for_news(AskError::NotOwner).await.is_err() {
+            if wait.for_news(known, AskError::NotOwner).await.is_err() {
                 return Err(Refused::Moved(Box::new(call)));
             }
         }
+    }
+
+    /// Whether another node has heard of a term of a shard that this node has not: the shard is on its way here.
+    fn hears_late(&self, shard: Shard, since: Option<Epoch>) -> bool {
+        let known = self.parts.ownership.known_owner(shard).map(|row| row.epoch);
+        since > known
     }
 
     /// Puts another node's question to a router of ours. None if it is not ours.
@@ -180,6 +217,11 @@ impl Actors {
             Some(router) => router.answer(question).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Pieces of work for chats that were asked for on this node and done here, and on another node.
+    pub fn works(&self) -> (u64, u64) {
+        (self.hops.here.load(Ordering::Relaxed), self.hops.elsewhere.load(Ordering::Relaxed))
     }
 
     /// Who works for a shard.
@@ -202,11 +244,15 @@ impl Actors {
         })
     }
 
-    /// Waits while another owner of a shard may become known, at most until a moment.
-    pub(super) async fn owner_changes(&self, shard: Shard, until: Instant) {
-        let before = self.owner(shard);
-        while self.owner(shard) == before && Instant::now() < until {
-            tokio::time::sleep_until(until.min(Instant::now() + LOOK_EVERY)).await;
-        }
+    /// Waits until the owner of a shard is another one than before, at most until a moment.
+    pub(super) async fn owner_changes(&self, shard: Shard, before: Owner, until: Instant) {
+        let mut changes = self.parts.ownership.changes();
+        let changed = async {
+            while self.owner(shard) == before && changes.changed().await.is_ok() {
+                tokio::time::sleep(GATHER).await;
+            }
+        };
+        // That nothing changed is no error: whoever waits tries again.
+        let _late = tokio::time::timeout_at(until, changed).await;
     }
 }

@@ -60,15 +60,16 @@ async fn follow(actors: Arc<Actors>, held: HashMap<Shard, Epoch>) {
     actix_rt::spawn(bring_back(actors.clone()));
     loop {
         let now: HashMap<Shard, Epoch> = actors.shards().owned().into_iter().collect();
-        let lost = held.iter().filter(|(shard, term)| now.get(*shard) != Some(*term));
-        lost.for_each(|(shard, term)| leave(&actors, *shard, *term));
+        // One that is being given away is not lost before what is under way in it has ended.
+        let lost = held.extract_if(|shard, term| !actors.shards().holds(*shard, *term));
+        lost.for_each(|(shard, term)| leave(&actors, shard, term));
         let of = |is_wanted: &dyn Fn(&Shard, &Epoch) -> bool| -> Vec<(Shard, Epoch)> {
             let wanted = now.iter().filter(|(shard, term)| is_wanted(shard, term));
             wanted.map(|(shard, term)| (*shard, *term)).collect()
         };
         let gained = of(&|shard, term| held.get(shard) != Some(term));
         let unentered = of(&|shard, term| !actors.shards.is_entered(*shard, *term));
-        held = now;
+        held.extend(now);
         if !gained.is_empty() {
             let actors = actors.clone();
             actix_rt::spawn(async move { until_recovered(&actors, &gained).await });

@@ -144,6 +144,8 @@ impl Actors {
     /// Sends what the license's router does not know until there is nothing.
     async fn send_reports(self: &Arc<Self>, license: LicenseId, book: &Book) {
         loop {
+            let router_shard = self.router_shard(license);
+            let owner = self.owner(router_shard);
             let (reports, is_any) = book.unknown(|shard| self.may_be_told(shard));
             if !is_any {
                 book.is_sending.store(false, Ordering::SeqCst);
@@ -156,7 +158,7 @@ impl Actors {
             if !reports.is_empty() && self.was_noted(license, book, &reports).await {
                 book.known(&reports);
             } else {
-                self.owner_changes(self.router_shard(license), Instant::now() + PAUSE).await;
+                self.owner_changes(router_shard, owner, Instant::now() + PAUSE).await;
             }
         }
     }

@@ -11,6 +11,7 @@ use switchboard_cluster::{Incarnation, Node, NodeName, NodeOptions, ShardCount};
 use tokio::runtime::Handle;
 
 use super::NodeError;
+use crate::actors::Actors;
 use crate::clock::SystemClock;
 use crate::config::{Config, StoreKind};
 use crate::domain::id::IdSource as _;
@@ -65,9 +66,13 @@ fn options(config: &Config, name: String) -> NodeOptions {
 }
 
 /// The cluster's part of `/metrics`, read when it is asked for.
-pub(super) fn figures(member: Node) -> impl Fn() -> ClusterFigures + Send + Sync + 'static {
+pub(super) fn figures(
+    member: Node,
+    actors: Arc<Actors>,
+) -> impl Fn() -> ClusterFigures + Send + Sync + 'static {
     move || {
         let (ownership, counts) = (member.ownership(), member.counts());
+        let (works_here, works_elsewhere) = actors.works();
         ClusterFigures {
             peers: ownership.peers().borrow().len() as u64,
             shards: ownership.owned().len() as u64,
@@ -78,6 +83,8 @@ pub(super) fn figures(member: Node) -> impl Fn() -> ClusterFigures + Send + Sync
             fences: counts.fences,
             conditional_writes: counts.conditional_writes,
             rebirths: counts.rebirths,
+            works_here,
+            works_elsewhere,
         }
     }
 }

@@ -136,7 +136,6 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
     let member = membership::join(&config, name.clone(), store.clone(), runtime).await?;
     let ownership = member.ownership().clone();
     let metrics = Arc::new(Metrics::default());
-    metrics.follow_cluster(membership::figures(member.clone()));
     let registry = Registry::new(session_counts(&config), metrics.clone());
     let readiness = Arc::new(Readiness::default());
     let pages = PageKey::load(&*store, &*ids).await?;
@@ -172,6 +171,7 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
                 },
                 arbiters: threads,
             });
+            metrics.follow_cluster(membership::figures(member.clone(), actors.clone()));
             nodes.serve(actors.clone());
             ownership.occupied_by(Arc::new(Occupants(actors.clone())));
             let customers = Customers::new(store.clone());

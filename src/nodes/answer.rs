@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use switchboard_cluster::{Incarnation, Service, Shard, Way};
+use switchboard_cluster::{Epoch, Incarnation, Service, Shard, Way};
 
 use super::Nodes;
 use super::message::{Answer, Call, decode, encode, items};
@@ -55,7 +55,9 @@ impl Nodes {
     async fn answer(&self, from: Incarnation, call: Call) -> Answer {
         let Some(actors) = self.actors.get() else { return Answer::NotNow };
         match call {
-            Call::Chat { call, within } => self.chat_call(call, Duration::from_millis(within)).await,
+            Call::Chat { call, within, since } => {
+                self.chat_call(call, since, Duration::from_millis(within)).await
+            }
             Call::Router(RouterCall { license, question }) => {
                 match actors.serve_router(license, question).await {
                     Ok(Some(answer)) => Answer::Router(answer),
@@ -80,10 +82,10 @@ impl Nodes {
         }
     }
 
-    async fn chat_call(&self, call: ChatCall, within: Duration) -> Answer {
+    async fn chat_call(&self, call: ChatCall, since: Option<Epoch>, within: Duration) -> Answer {
         let Some(actors) = self.actors.get() else { return Answer::NotNow };
         let shard = self.parts.ownership.shard_of(call.key.license.0, call.key.chat.as_str());
-        match actors.serve(call, within).await {
+        match actors.serve(call, since, within).await {
             Ok(answer) => Answer::Chat(answer),
             Err(Refused::Error(error)) => Answer::Refused(error.into()),
             Err(Refused::Moved(_)) => self.not_owner(shard),

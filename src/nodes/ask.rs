@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use switchboard_cluster::Incarnation;
+use switchboard_cluster::{Epoch, Incarnation};
 
 use super::Nodes;
 use super::message::{Answer, CallRef, decode, encode};
@@ -49,11 +49,12 @@ impl Elsewhere for Nodes {
 
     async fn chat(
         &self,
-        owner: Incarnation,
+        (owner, since): (Incarnation, Option<Epoch>),
         call: &ChatCall,
         within: Duration,
     ) -> Result<Result<chat::Answer, AskError>, Missed> {
-        let question = CallRef::Chat { call, within: u64::try_from(within.as_millis()).unwrap_or(u64::MAX) };
+        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        let question = CallRef::Chat { call, within: within_ms, since };
         match Nodes::call(self, owner, question, within).await? {
             Answer::Chat(answer) => Ok(Ok(answer)),
             Answer::Refused(refusal) => Ok(Err(refusal.into())),

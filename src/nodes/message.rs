@@ -42,6 +42,9 @@ pub(super) enum Call {
         call: ChatCall,
         /// Milliseconds until the asker gives up.
         within: u64,
+        /// Since which term the receiver has the chat's shard, as far as the asker knows.
+        #[serde(default)]
+        since: Option<Epoch>,
     },
     /// A question to a router.
     Router(RouterCall),
@@ -61,7 +64,12 @@ pub(super) enum Call {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum CallRef<'a> {
-    Chat { call: &'a ChatCall, within: u64 },
+    Chat {
+        call: &'a ChatCall,
+        within: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        since: Option<Epoch>,
+    },
     Router(&'a RouterCall),
     Rebuild(&'a RebuildCall),
     Interest(&'a InterestUpdate),
@@ -314,8 +322,9 @@ mod tests {
 
     #[test]
     fn work_arrives_as_it_was_given() {
-        let bytes = encode(CallRef::Chat { call: &send(), within: 1_500 });
-        let Call::Chat { call, within: 1_500 } = decode(&bytes).expect("a call") else {
+        let bytes = encode(CallRef::Chat { call: &send(), within: 1_500, since: Some(Epoch(7)) });
+        let Call::Chat { call, within: 1_500, since: Some(Epoch(7)) } = decode(&bytes).expect("a call")
+        else {
             panic!("another call")
         };
         assert_eq!(format!("{:?}", send()), format!("{call:?}"));
@@ -384,14 +393,15 @@ mod tests {
     #[test]
     fn a_later_version_may_say_more() {
         let mut call: serde_json::Value =
-            serde_json::from_slice(&encode(CallRef::Chat { call: &send(), within: 5 })).expect("JSON");
+            serde_json::from_slice(&encode(CallRef::Chat { call: &send(), within: 5, since: None }))
+                .expect("JSON");
         call["protocol"] = json!(2);
         call["trace"] = json!("abc");
         call["body"]["chat"]["priority"] = json!({ "new": true });
         call["body"]["chat"]["call"]["key"]["region"] = json!("eu");
         call["body"]["chat"]["call"]["caller"]["agent"]["device"] = json!("phone");
         let text = serde_json::to_vec(&call).expect("JSON");
-        assert!(matches!(decode::<Call>(&text), Ok(Call::Chat { within: 5, .. })));
+        assert!(matches!(decode::<Call>(&text), Ok(Call::Chat { within: 5, since: None, .. })));
         assert!(decode::<Call>(br#"{"protocol":2,"body":{"of_a_later_version":{}}}"#).is_err());
     }
 }

@@ -30,6 +30,10 @@ pub struct ClusterFigures {
     pub conditional_writes: u64,
     /// Times that this node was fenced and began anew.
     pub rebirths: u64,
+    /// Pieces of work for chats that were asked for on this node, and done here.
+    pub works_here: u64,
+    /// The same, done on another node.
+    pub works_elsewhere: u64,
 }
 
 /// Who tells them.
@@ -66,6 +70,12 @@ impl Collector for ClusterCollector {
             ("cluster_fences", "Nodes declared dead by this one", figures.fences),
             ("cluster_conditional_writes", writes, figures.conditional_writes),
             ("cluster_rebirths", "Times that this node was fenced and began anew", figures.rebirths),
+            ("cluster_works_here", "Work for chats asked for here and done here", figures.works_here),
+            (
+                "cluster_works_elsewhere",
+                "Work for chats asked for here, done elsewhere",
+                figures.works_elsewhere,
+            ),
         ];
         for (name, help, value) in counters {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;

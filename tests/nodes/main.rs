@@ -5,13 +5,14 @@ mod reluctant;
 mod world;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use switchboard::actors::AskError;
 use switchboard::actors::catching_up::Known;
 use switchboard::actors::chat::Head;
 use switchboard::clock::SystemClock;
-use switchboard::domain::id::EventId;
+use switchboard::domain::id::{ChatId, EventId};
 use switchboard::domain::time::Clock as _;
 use switchboard::store::StoreError;
 use world::World;
@@ -244,4 +245,30 @@ async fn what_was_read_ahead_of_a_chat_is_not_read_again() {
     assert_eq!((shown.seq, world.store.take_reads()), (last, 2));
     let event = shown.chat.thread.as_ref().map(|thread| thread.events);
     assert_eq!(event, Some(sent[8].number), "nothing is missing");
+}
+
+#[actix_rt::test]
+async fn a_node_that_gives_its_shards_away_refuses_nothing() {
+    let world = World::of_members().await;
+    let chats = futures_util::future::join_all((0..64).map(|_| world.start_chat())).await;
+    // Something is under way in every chat, whenever its turn comes.
+    world.store.slow_down(Duration::from_millis(20));
+    let is_over = AtomicBool::new(false);
+    let talk = async |chat: &ChatId| {
+        let mut numbers = 1..;
+        while !is_over.load(Ordering::Relaxed) {
+            let number = numbers.next().expect("there is no end");
+            world.send(chat, number..=number).await;
+        }
+    };
+    let give = async {
+        world.here.give_away().await;
+        is_over.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(futures_util::future::join_all(chats.iter().map(talk)), give);
+    for chat in &chats {
+        let last = world.send(chat, 0..=0).await.remove(0);
+        let shown = world.look(&world.there, chat).await.expect("the other node has it");
+        assert_eq!(shown.chat.thread.as_ref().map(|thread| thread.events), Some(last.number));
+    }
 }

@@ -20,13 +20,14 @@ use tokio::sync::watch;
 /// How long a page of a list takes.
 const SCAN: Duration = Duration::from_millis(20);
 
-/// Passes everything on, but for the reading of the chat that it keeps to itself and the appends that it loses, and that its
-/// tables are in memory: other nodes change them. Counts what is read of chats.
+/// Passes everything on, but for the reading of the chat that it keeps to itself and the appends that it loses or takes its time
+/// for, and that its tables are in memory: other nodes change them. Counts what is read of chats.
 pub(crate) struct Reluctant {
     store: Arc<dyn Store>,
     kept: Mutex<Option<ChatId>>,
     refusals: watch::Sender<u64>,
     to_lose: AtomicUsize,
+    append_takes: Mutex<Duration>,
     reads: AtomicUsize,
     scans: AtomicUsize,
 }
@@ -38,6 +39,7 @@ impl Reluctant {
             kept: Mutex::default(),
             refusals: watch::Sender::default(),
             to_lose: AtomicUsize::new(0),
+            append_takes: Mutex::default(),
             reads: AtomicUsize::new(0),
             scans: AtomicUsize::new(0),
         }
@@ -51,6 +53,11 @@ impl Reluctant {
     /// So many of the next appends are not stored, and nobody is told what became of them.
     pub(crate) fn lose_appends(&self, count: usize) {
         self.to_lose.store(count, Ordering::SeqCst);
+    }
+
+    /// How long an append takes from now on.
+    pub(crate) fn slow_down(&self, append_takes: Duration) {
+        *self.append_takes.lock() = append_takes;
     }
 
     /// Questions about chats and their logs since this was last asked.
@@ -77,6 +84,10 @@ impl EventLog for Reluctant {
         if lost.is_ok() {
             let cause = Arc::new(std::io::Error::other("lost"));
             return Err(AppendError::Store(StoreError::OutcomeUnknown(cause)));
+        }
+        let takes = *self.append_takes.lock();
+        if !takes.is_zero() {
+            tokio::time::sleep(takes).await;
         }
         self.store.append(append).await
     }

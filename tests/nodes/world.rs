@@ -29,16 +29,21 @@ use switchboard::requests::{Customers, Identity, PageKey, Requester, Requests, R
 use switchboard::store::embedded::{EmbeddedOptions, EmbeddedStore};
 use switchboard::store::{EventLog as _, LogKey, Store};
 use switchboard::tenants::{LicensePlan, ScopeSet, Tenants, make_license};
-use switchboard_cluster::link::Peer;
 use switchboard_cluster::link::memory::Network;
+use switchboard_cluster::link::{Link, Peer};
+use switchboard_cluster::steward::Times;
 use switchboard_cluster::{
-    Epoch, Incarnation, NodeName, Ownership, OwnershipOptions, OwnershipTables as _, ShardCount,
+    Epoch, Incarnation, Node as Member, NodeName, NodeOptions, Ownership, OwnershipOptions,
+    OwnershipTables as _, ShardCount,
 };
 
 use crate::reluctant::Reluctant;
 
 /// How long something may take; only a failing test, or one on a starved machine, ever waits that long.
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// Parts of the work.
+const SHARDS: u32 = 256;
 
 /// Sessions that an agent may have.
 const AGENT_SESSIONS: usize = 2;
@@ -58,6 +63,8 @@ pub(crate) struct World {
 /// A node, as far as these tests need one.
 pub(crate) struct Node {
     incarnation: Incarnation,
+    /// Its loop, where it follows the cluster.
+    member: Option<Member>,
     pub(crate) nodes: Arc<Nodes>,
     actors: Arc<Actors>,
     tenants: Tenants,
@@ -114,12 +121,25 @@ impl World {
         world
     }
 
+    /// Two nodes that follow the cluster, and may give each other shards.
+    pub(crate) async fn of_members() -> Self {
+        let world = Self::make(true).await;
+        let mut peers = world.here.actors.shards().peers();
+        peers.wait_for(|peers| !peers.is_empty()).await.expect("the other is seen");
+        world.log_in().await;
+        world
+    }
+
     async fn log_in(&self) {
         self.here.nodes.interested(self.license).await;
         self.there.nodes.interested(self.license).await;
     }
 
     async fn without_sessions() -> Self {
+        Self::make(false).await
+    }
+
+    async fn make(are_members: bool) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let options = EmbeddedOptions::new(folder.path().join("store"));
         let embedded = EmbeddedStore::open(&options).expect("the store opens");
@@ -130,8 +150,12 @@ impl World {
         let client = Client { origins: Vec::new(), loopback: false };
         let plan = LicensePlan::with_agents(1, client, Settings::default());
         let license = make_license(&tenants, &plan, "test").await.expect("a license").license_id;
-        let here = Node::start("here", &store, &network, license).await;
-        let there = Node::start("there", &store, &network, license).await;
+        let start = async |name: &str| match are_members {
+            true => Node::start_member(name, &store, &network, license).await,
+            false => Node::start(name, &store, &network, license).await,
+        };
+        let here = start("here").await;
+        let there = start("there").await;
         Self {
             customer: CustomerId::new(OsIds.uuid().to_string()),
             here,
@@ -298,6 +322,31 @@ impl Node {
         node
     }
 
+    /// One that gives shards away when it is told to.
+    async fn start_member(name: &str, store: &Arc<dyn Store>, network: &Network, license: LicenseId) -> Self {
+        let options = NodeOptions {
+            node: NodeName::new(name),
+            shards: ShardCount::new(SHARDS).expect("a power of two"),
+            clock: Arc::new(|| SystemClock.now().0),
+            fresh: Arc::new(|| Incarnation(OsIds.uuid())),
+            times: Times::default(),
+            vacate_within: LIMIT,
+        };
+        let member = Member::start(store.clone(), network.transport(), options).await.expect("a member");
+        let (ownership, link) = (member.ownership().clone(), member.link());
+        let node = Self { member: Some(member), ..Self::with(store, (ownership, link), license).await };
+        let occupants = recovery::Occupants(node.actors.clone());
+        node.actors.shards().occupied_by(Arc::new(occupants));
+        recovery::start(&node.actors).await.expect("the shards are recovered");
+        node
+    }
+
+    /// Gives all shards to the other, and goes on serving its sessions.
+    pub(crate) async fn give_away(&self) {
+        self.member.as_ref().expect("a member").give_away(LIMIT).await;
+        assert!(self.actors.shards().owned().is_empty(), "it has none left");
+    }
+
     /// Takes its shards, and does not work for them yet.
     async fn enter(name: &str, store: &Arc<dyn Store>, network: &Network, license: LicenseId) -> Self {
         let incarnation = Incarnation(OsIds.uuid());
@@ -307,11 +356,20 @@ impl Node {
             address: String::new(),
             incarnation,
             certificate: None,
-            shards: ShardCount::new(256).expect("a power of two"),
+            shards: ShardCount::new(SHARDS).expect("a power of two"),
             clock: Arc::new(|| SystemClock.now().0),
         };
         let ownership = Ownership::start(store.clone(), options).await.expect("a place in the cluster");
-        let link = network.join(Peer { incarnation, node, address: String::new() });
+        let link: Arc<dyn Link> = network.join(Peer { incarnation, node, address: String::new() });
+        Self::with(store, (ownership, link), license).await
+    }
+
+    async fn with(
+        store: &Arc<dyn Store>,
+        (ownership, link): (Ownership, Arc<dyn Link>),
+        license: LicenseId,
+    ) -> Self {
+        let incarnation = ownership.incarnation();
         let tenants = Tenants::new(store.clone(), Arc::new(SystemClock), Arc::new(OsIds));
         let told = Arc::new(Heard::default());
         let nodes = Nodes::new(NodesParts {
@@ -335,7 +393,7 @@ impl Node {
         });
         nodes.serve(actors.clone());
         tenants.licenses.get(license).await.expect("the license is read");
-        Self { incarnation, nodes, actors, tenants, told, license }
+        Self { incarnation, member: None, nodes, actors, tenants, told, license }
     }
 
     /// The events that somebody missed who knows this much, as this node finds out, each with the row that tells it.

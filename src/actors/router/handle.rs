@@ -199,9 +199,10 @@ impl RouterHandle {
         let call = RouterCall { license: self.license, question };
         let mut named = None;
         loop {
+            let known = self.actors.router_owner(self.license);
             let owner = match named.take() {
                 Some(node) if node != self.actors.parts.ownership.incarnation() => Owner::There(node),
-                _ => self.actors.router_owner(self.license),
+                _ => known,
             };
             let within = until.saturating_duration_since(Instant::now());
             let missed = match owner {
@@ -225,7 +226,7 @@ impl RouterHandle {
             }
             if named.is_none() {
                 let shard = self.actors.router_shard(self.license);
-                self.actors.owner_changes(shard, until.min(Instant::now() + PAUSE)).await;
+                self.actors.owner_changes(shard, known, until.min(Instant::now() + PAUSE)).await;
             }
         }
     }

@@ -7,6 +7,7 @@ use rustix::process::Signal;
 
 use super::database::Database;
 use super::fleet::Fleet;
+use super::pair::Wait;
 use crate::bench::dice::Dice;
 use crate::bench::error::BenchError;
 
@@ -182,10 +183,9 @@ pub(super) struct Inflicted {
 }
 
 impl Inflicted {
-    /// The longest time, while it lasted, between two acknowledgements of a chat.
-    pub(super) fn longest_gap(&self, answers: &[Instant]) -> Duration {
-        let inside = |pair: &&[Instant]| pair[1] >= self.from && pair[0] <= self.until;
-        let gaps = answers.windows(2).filter(inside).map(|pair| pair[1] - pair[0]);
-        gaps.max().unwrap_or_default()
+    /// How long somebody waited while it lasted.
+    pub(super) fn waits(&self, waits: &[Wait]) -> impl Iterator<Item = Duration> {
+        let inside = |wait: &&Wait| wait.to >= self.from && wait.from <= self.until;
+        waits.iter().filter(inside).map(|wait| wait.to - wait.from)
     }
 }

@@ -22,17 +22,29 @@ pub(super) struct Effect {
     pub(super) disturbed: u64,
     /// What was seen of it though no client may feel it: shards that were given away, processes of the store that were away.
     pub(super) seen: u64,
-    /// The longest silence of each chat, each time.
+    /// The longest time that each side of each chat waited for an acknowledgement, each time.
     pub(super) gaps: Vec<Duration>,
+    /// What logins took meanwhile of those whose connection was good.
+    pub(super) logins: Vec<Duration>,
 }
 
 impl Effect {
     fn gap(&self, share: f64) -> f64 {
-        let mut gaps = self.gaps.clone();
-        gaps.sort_unstable();
-        let place = (gaps.len().saturating_sub(1) as f64 * share).round() as usize;
-        gaps.get(place).map_or(0.0, Duration::as_secs_f64)
+        at(&self.gaps, share)
     }
+}
+
+/// What so large a share of them is not longer than, in seconds.
+fn at(times: &[Duration], share: f64) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    let place = (times.len().saturating_sub(1) as f64 * share).round() as usize;
+    times.get(place).map_or(0.0, Duration::as_secs_f64)
+}
+
+/// The median, the 99th of a hundred, and the longest.
+fn spread(times: &[Duration]) -> String {
+    format!("{:.2} / {:.2} / {:.2}", at(times, 0.5), at(times, 0.99), at(times, 1.0))
 }
 
 /// Everything that is told at the end.
@@ -92,10 +104,15 @@ impl fmt::Display for Ledger {
             "repeated {}, given up {}, nodes that ended by themselves {}",
             self.repeated, self.given_up, self.restarts
         )?;
-        writeln!(f, "{:<24}{:>6}{:>12}{:>26}", "fault", "times", "disturbed", "silence p50 / p99 / max s")?;
+        writeln!(
+            f,
+            "{:<24}{:>6}{:>12}{:>26}{:>24}",
+            "fault", "times", "disturbed", "silence p50 / p99 / max s", "logins, the same"
+        )?;
         for (fault, effect) in &self.effects {
-            let gaps = format!("{:.2} / {:.2} / {:.2}", effect.gap(0.5), effect.gap(0.99), effect.gap(1.0));
-            writeln!(f, "{:<24}{:>6}{:>12}{gaps:>26}", fault.name(), effect.times, effect.disturbed)?;
+            let (gaps, logins) = (spread(&effect.gaps), spread(&effect.logins));
+            let Effect { times, disturbed, .. } = effect;
+            writeln!(f, "{:<24}{times:>6}{disturbed:>12}{gaps:>26}{logins:>24}", fault.name())?;
         }
         Ok(())
     }

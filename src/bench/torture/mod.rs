@@ -92,7 +92,7 @@ async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
     let is_over = Arc::new(AtomicBool::new(false));
     let mut talking = JoinSet::new();
     for pair in pairs {
-        talking.spawn(pair.talk(is_over.clone()));
+        talking.spawn(pair.talk(args.think(), is_over.clone()));
     }
     let begin = Instant::now();
     let inflicted = inflict(&mut fleet, &mut database, &faults, (args.time(), seed), &logs, &tally).await;
@@ -203,9 +203,15 @@ async fn audit(pairs: Vec<Pair>) -> Result<Findings, BenchError> {
 }
 
 fn enter(ledger: &mut Ledger, inflicted: &[Inflicted], logs: &[Arc<PairLog>]) {
-    for answers in logs.iter().flat_map(|log| log.answers()) {
+    for waits in logs.iter().flat_map(|log| log.waits()) {
         for one in inflicted {
-            ledger.effects.entry(one.fault).or_default().gaps.push(one.longest_gap(&answers));
+            let effect = ledger.effects.entry(one.fault).or_default();
+            effect.gaps.push(one.waits(&waits).max().unwrap_or_default());
+        }
+    }
+    for logins in logs.iter().map(|log| log.logins()) {
+        for one in inflicted {
+            ledger.effects.entry(one.fault).or_default().logins.extend(one.waits(&logins));
         }
     }
     for one in inflicted {

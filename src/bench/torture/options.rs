@@ -31,6 +31,10 @@ pub struct TortureArgs {
     /// How long faults go on
     #[arg(long, default_value_t = 300)]
     seconds: u64,
+    /// Milliseconds that a side waits on average before it says its next message: at 0 they talk as fast as they are
+    /// answered, and the machine is as busy as it can be
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    think: u64,
     /// Chooses the faults; the same seed gives the same order [default: by chance]
     #[arg(long)]
     pub(super) seed: Option<u64>,
@@ -59,5 +63,10 @@ impl TortureArgs {
     /// How long faults go on.
     pub(super) fn time(&self) -> Duration {
         Duration::from_secs(self.seconds)
+    }
+
+    /// How long a side waits on average before it says its next message.
+    pub(super) fn think(&self) -> Duration {
+        Duration::from_millis(self.think)
     }
 }

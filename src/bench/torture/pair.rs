@@ -55,8 +55,19 @@ pub(super) struct Stream {
 /// The sides of a chat. Each numbers every other message.
 pub(super) const SIDES: u32 = 2;
 
-/// A message's acknowledgement, and when it came.
-type Answer = (Acked, Instant);
+/// A message's acknowledgement.
+#[derive(Clone, Copy)]
+struct Answer {
+    acked: Acked,
+    wait: Wait,
+}
+
+/// How long somebody waited for something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wait {
+    pub(super) from: Instant,
+    pub(super) to: Instant,
+}
 
 /// A chat as both sides saw it.
 pub(super) struct PairLog {
@@ -64,11 +75,13 @@ pub(super) struct PairLog {
     /// Each side's messages, in the order in which they were said.
     acknowledged: [Mutex<Vec<Answer>>; SIDES as usize],
     streams: Mutex<Vec<Stream>>,
+    /// Logins of those who came again through another door though nothing was wrong with theirs.
+    logins: Mutex<Vec<Wait>>,
 }
 
 impl PairLog {
     fn new(chat: String) -> Self {
-        Self { chat, acknowledged: Default::default(), streams: Mutex::default() }
+        Self { chat, acknowledged: Default::default(), streams: Mutex::default(), logins: Mutex::default() }
     }
 
     /// What every connection was told.
@@ -80,18 +93,23 @@ impl PairLog {
     pub(super) fn acknowledged(&self) -> Vec<Acked> {
         self.acknowledged
             .iter()
-            .flat_map(|side| side.lock().iter().map(|(acked, _)| *acked).collect::<Vec<_>>())
+            .flat_map(|side| side.lock().iter().map(|answer| answer.acked).collect::<Vec<_>>())
             .collect()
     }
 
-    /// When each side's messages were acknowledged.
-    pub(super) fn answers(&self) -> impl Iterator<Item = Vec<Instant>> {
-        self.acknowledged.iter().map(|side| side.lock().iter().map(|(_, at)| *at).collect())
+    /// How long each side waited for each of its messages to be acknowledged.
+    pub(super) fn waits(&self) -> impl Iterator<Item = Vec<Wait>> {
+        self.acknowledged.iter().map(|side| side.lock().iter().map(|answer| answer.wait).collect())
+    }
+
+    /// How long those waited who came again through another door though nothing was wrong with theirs.
+    pub(super) fn logins(&self) -> Vec<Wait> {
+        self.logins.lock().clone()
     }
 
     /// Whether both sides got an answer after a moment.
     pub(super) fn goes_on(&self, moment: Instant) -> bool {
-        self.acknowledged.iter().all(|side| side.lock().last().is_some_and(|(_, last)| *last >= moment))
+        self.acknowledged.iter().all(|side| side.lock().last().is_some_and(|last| last.wait.to >= moment))
     }
 
     /// Whether all connections that are open were told of the last messages that were acknowledged.
@@ -99,8 +117,8 @@ impl PairLog {
         let last: Vec<Answer> =
             self.acknowledged.iter().filter_map(|side| side.lock().last().copied()).collect();
         self.streams.lock().iter().filter(|stream| !stream.is_over && !stream.seen.is_empty()).all(|stream| {
-            let due = last.iter().filter(|(_, at)| *at > stream.since);
-            due.map(|(acked, _)| acked.id).all(|id| stream.seen.iter().rev().any(|seen| seen.id == id))
+            let due = last.iter().filter(|answer| answer.wait.to > stream.since);
+            due.map(|answer| answer.acked.id).all(|id| stream.seen.iter().rev().any(|seen| seen.id == id))
         })
     }
 }
@@ -208,12 +226,12 @@ impl Pair {
     }
 
     /// Both talk until told to stop. They listen on afterwards.
-    pub(super) async fn talk(mut self, is_over: Arc<AtomicBool>) -> Self {
+    pub(super) async fn talk(mut self, think: Duration, is_over: Arc<AtomicBool>) -> Self {
         let [customer, agent] = &mut self.sides;
         // Both listen from the beginning.
         customer.connect().await;
         agent.connect().await;
-        tokio::join!(customer.talk(&is_over), agent.talk(&is_over));
+        tokio::join!(customer.talk(think, &is_over), agent.talk(think, &is_over));
         self
     }
 
@@ -224,9 +242,12 @@ impl Pair {
 }
 
 impl Side {
-    async fn talk(&mut self, is_over: &AtomicBool) {
+    async fn talk(&mut self, think: Duration, is_over: &AtomicBool) {
         let mut number = self.place as u32;
         while !is_over.load(Ordering::Acquire) {
+            if !think.is_zero() {
+                tokio::time::sleep(self.dice.gap(1.0 / think.as_secs_f64())).await;
+            }
             number += SIDES;
             if !self.say(number).await {
                 break;
@@ -236,16 +257,25 @@ impl Side {
 
     /// Says a message until it is acknowledged. False if that will not come.
     async fn say(&mut self, number: u32) -> bool {
-        let begin = Instant::now();
+        let mut from = Instant::now();
+        if self.is_to_move() && self.connect().await.is_some() {
+            // What coming through another door costs is no silence of the chat.
+            let to = Instant::now();
+            self.log.logins.lock().push(Wait { from, to });
+            from = to;
+        }
         let payload = wire::repeatable_message(&self.log.chat, number);
         let mut tries = 0;
-        while begin.elapsed() < GIVE_UP {
+        while from.elapsed() < GIVE_UP {
             tries += 1;
             let Some(client) = self.connect().await else { continue };
             match answer(&client, &payload).await {
                 Some(Ok(id)) => {
                     self.tally.repeated.fetch_add(u64::from(tries > 1), Ordering::Relaxed);
-                    self.log.acknowledged[self.place].lock().push((Acked { number, id }, Instant::now()));
+                    let wait = Wait { from, to: Instant::now() };
+                    self.log.acknowledged[self.place]
+                        .lock()
+                        .push(Answer { acked: Acked { number, id }, wait });
                     return true;
                 }
                 Some(Err(error)) if is_passing(&error) => self.pause().await,
@@ -273,6 +303,12 @@ impl Side {
         if let Some(open) = self.open.take() {
             self.log.streams.lock()[open.stream].is_over = true;
         }
+    }
+
+    /// Whether its connection is good, and it comes through another door all the same.
+    fn is_to_move(&self) -> bool {
+        let open = self.open.as_ref();
+        open.is_some_and(|open| !self.log.streams.lock()[open.stream].is_over && Instant::now() >= open.until)
     }
 
     /// Its connection; a new one if it has none. None if that failed for now.
