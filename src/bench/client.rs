@@ -24,6 +24,8 @@ const ASKS: usize = 64;
 pub(super) trait Watcher: Send + 'static {
     /// A push came.
     fn push(&mut self, action: &str, payload: &str, at: Instant);
+    /// The server asked whether the client is there, and is answered.
+    fn pinged(&mut self) {}
     /// The server ended the connection.
     fn closed(&mut self) {}
 }
@@ -123,8 +125,9 @@ async fn run(mut socket: Socket, mut asked: mpsc::Receiver<Ask>, mut watcher: im
         tokio::select! {
             frame = socket.next() => match frame {
                 Some(Ok(Message::Text(text))) => heard(&text, &mut waiting, &mut watcher),
-                // The library answers pings by itself.
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {}
+                // The library answers by itself.
+                Some(Ok(Message::Ping(_))) => watcher.pinged(),
+                Some(Ok(Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Close(_)) | Err(_)) | None => {
                     watcher.closed();
                     return;

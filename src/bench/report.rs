@@ -99,6 +99,7 @@ pub const FIGURES: &[Figure] = &[
     figure("resident_mib", "server MiB", false),
     figure("sessions", "sessions", true),
     figure("cut", "sessions cut", false),
+    figure("pings", "pings answered", true),
     figure("chats", "chats started", true),
     figure("transfers", "chats handed over", true),
     figure("closed", "chats closed", true),
