@@ -25,6 +25,7 @@ pub mod properties;
 pub mod property_definitions;
 pub mod push;
 pub mod rejection;
+pub mod replaced;
 pub mod retelling;
 pub mod routing;
 pub mod system_message;

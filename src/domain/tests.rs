@@ -10,6 +10,7 @@ use super::event::{EventBody, EventKind, NewEvent, SystemMessage, Visibility};
 use super::id::{ThreadId, UserId};
 use super::properties::PropertyValue;
 use super::push::{Push, PushBody};
+use super::replaced::Replaced;
 use super::time::Timestamp;
 
 /// One step of a random story.
@@ -294,7 +295,7 @@ impl Ledger {
             self.read(&read);
             let last = self.threads.last().map(|(thread, _)| thread);
             if last == Some(thread) {
-                read.iter().for_each(|change| self.copy.apply(change));
+                read.iter().for_each(|change| self.apply(change));
             }
         }
         self.rows = story.rows.len();
@@ -302,6 +303,17 @@ impl Ledger {
         let last = self.threads.last().map(|(thread, active)| (thread.clone(), *active));
         let ours = story.chat.thread.as_ref().map(|thread| (thread.id.clone(), thread.active));
         assert_eq!(ours, last, "the chat's thread is the last");
+    }
+
+    fn apply(&mut self, change: &Change) {
+        if let Change::EventAdded(event) = change {
+            let before = self.copy.clone();
+            let replaced = Replaced::by(event, &before);
+            self.copy.apply(change);
+            replaced.restore(&mut self.copy);
+            assert_eq!(self.copy, before, "an event that is taken back was never there");
+        }
+        self.copy.apply(change);
     }
 
     fn read(&mut self, changes: &[Change]) {

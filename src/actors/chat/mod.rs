@@ -5,6 +5,7 @@
 //!   thread for readers, `projections` are the index rows that follow from a change.
 
 mod actor;
+mod before;
 pub mod history;
 mod load;
 mod log;

@@ -14,6 +14,7 @@ use super::super::elsewhere::ChatCall;
 use super::super::router::Report;
 use super::super::{Actors, AskError, Origin};
 use super::actor::{Answer, Answering, Job, Snapshot, Work};
+use super::before::Before;
 use super::history::{History, MAX_EVENTS_IN_PUSH};
 use super::load::{State, load, set_pointer};
 use super::log::LogWriter;
@@ -26,11 +27,9 @@ use crate::domain::command::{
 };
 use crate::domain::id::ThreadId;
 use crate::domain::license::{ChatRules, License};
-use crate::domain::operations::OperationsMark;
 use crate::domain::push::{Push, PushBody, ThreadEvents};
 use crate::domain::rejection::Rejection;
 use crate::domain::routing::DecisionId;
-use crate::domain::time::Timestamp;
 use crate::store::{Append, IndexWrite};
 
 /// Rows of one append together; a larger batch is stored in pieces.
@@ -60,27 +59,13 @@ pub(super) struct Turn {
     /// Held from the first of the router's decisions on.
     routed: Option<OwnedRwLockReadGuard<()>>,
     /// The chat as it is stored; none while nothing else is decided.
-    before: Option<Box<Before>>,
+    before: Option<Before>,
     /// What a customer who did not come back after a start misses is among what is decided.
     misses_customer: bool,
     /// The store refused a batch of which nothing was written, and nothing else was.
     refused: bool,
     /// It was confirmed, after everything that is asked had come, that the chat is ours: what was stored before may be told.
     confirmed: bool,
-}
-
-/// The chat before what is decided and not stored yet.
-struct Before {
-    chat: Chat,
-    operations: OperationsMark,
-    open_since: Timestamp,
-}
-
-impl Before {
-    fn of(state: &State) -> Self {
-        let State { chat, operations, open_since, .. } = state;
-        Self { chat: chat.clone(), operations: operations.mark(), open_since: *open_since }
-    }
 }
 
 /// A turn after which the chat is known.
@@ -219,12 +204,10 @@ impl Turn {
         if !self.refused || self.routed.is_some() || self.misses_customer {
             return None;
         }
-        if let Some(before) = self.before.take() {
-            if !state.operations.take_back(before.operations) {
-                return None;
-            }
-            state.chat = before.chat;
-            state.open_since = before.open_since;
+        if let Some(before) = self.before.take()
+            && !before.restore(&mut state)
+        {
+            return None;
         }
         self.report(&state);
         let (_, rules) = self.tenant.take()?;
@@ -410,7 +393,7 @@ impl Turn {
         let row = self.row_of(changes);
         self.bytes += row.len();
         self.rows.push(row);
-        self.before.get_or_insert_with(|| Box::new(Before::of(state)));
+        self.before.get_or_insert_with(|| Before::of(state)).note(&state.chat, changes);
         self.apply(state, changes);
         let brings_customer =
             |change: &Change| matches!(change, Change::UserAdded(user) if user.id.customer().is_some());
