@@ -2,40 +2,39 @@
 //!
 //! While a turn runs nothing else touches the chat. If it fails in any way, the state is thrown away and the actor
 //! stops: what was not answered was not decided, as far as anybody outside can tell.
+//!
+//! What is decided becomes durable in `storing` and is told in `telling`.
+
+mod storing;
+mod telling;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::OwnedRwLockReadGuard;
 
-use super::super::delivery::{Cause, Mark, Place};
+use super::super::delivery::{Mark, Place};
 use super::super::elsewhere::ChatCall;
-use super::super::router::Report;
 use super::super::{Actors, AskError, Origin};
 use super::actor::{Answer, Answering, Job, Snapshot, Work};
 use super::before::Before;
-use super::history::{History, MAX_EVENTS_IN_PUSH};
-use super::load::{State, load, set_pointer};
+use super::history::History;
+use super::load::{State, load};
 use super::log::LogWriter;
-use super::pointer::Pointer;
 use super::{projections, record};
 use crate::domain::change::Change;
 use crate::domain::chat::{Chat, RoutingView};
 use crate::domain::command::{
     Caller, Command, Context, CustomerPresence, Decision, Reply, Route, RouteRequest, Subject, SubjectRequest,
 };
-use crate::domain::id::ThreadId;
 use crate::domain::license::{ChatRules, License};
-use crate::domain::push::{Push, PushBody, ThreadEvents};
+use crate::domain::push::Push;
 use crate::domain::rejection::Rejection;
 use crate::domain::routing::DecisionId;
 use crate::store::{Append, IndexWrite};
 
 /// Rows of one append together; a larger batch is stored in pieces.
 const MAX_BATCH_BYTES: usize = 256 * 1024;
-/// How often a chat is entered anew among the open ones.
-const REENTER_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 
 pub(super) struct Turn {
     pub(super) actors: Arc<Actors>,
@@ -415,170 +414,6 @@ impl Turn {
         self.held.push(Held { reply, answer, pushes, origin, place });
     }
 
-    /// Stores a row that opens or closes a thread, or that belongs to an older one.
-    async fn store_alone(
-        &mut self,
-        state: &mut State,
-        changes: &[Change],
-        older_thread: Option<ThreadId>,
-    ) -> Result<(), AskError> {
-        self.flush(state).await?;
-        if let Some(thread) = older_thread {
-            let rows = self.writer.read_all(&self.actors, &thread).await?;
-            self.writer.restamp(&self.actors, &thread, &rows).await?;
-            let seq = rows.last().map_or(0, |row| row.seq) + 1;
-            self.append(&thread, seq, vec![self.row_of(changes)], Vec::new()).await?;
-            self.apply(state, changes);
-            return self.writer.validate(&self.actors).await;
-        }
-        if let Some(Change::ThreadOpened(opened)) = changes.first() {
-            return self.open(state, changes, opened).await;
-        }
-        self.close(state, changes).await
-    }
-
-    /// Opening: validate, move the pointer, append the first row, validate.
-    async fn open(&mut self, state: &mut State, changes: &[Change], opened: &Chat) -> Result<(), AskError> {
-        let Some(thread) = opened.thread.clone() else { return Err(AskError::Stopped) };
-        let before = state.chat.clone();
-        let previous = before.thread.as_ref().map(|thread| thread.id.clone());
-        self.writer.validate(&self.actors).await?;
-        let pointer = Pointer { last: thread.id.clone(), active: true, previous };
-        set_pointer(&self.actors, &self.writer, state, pointer.clone()).await?;
-        self.apply(state, changes);
-        state.seq = 0;
-        state.open_since = thread.created_at;
-        let key = &self.writer.key;
-        let index = projections::opened(key, self.writer.shard, &before, &state.chat, 1);
-        self.writer.append(&self.actors, &thread.id, 1, vec![self.row_of(changes)], index).await?;
-        state.seq = 1;
-        self.writer.validate(&self.actors).await?;
-        if state.chat.active_thread().is_none() {
-            let closed = Pointer { active: false, ..pointer };
-            set_pointer(&self.actors, &self.writer, state, closed).await?;
-        }
-        Ok(())
-    }
-
-    /// Closing: append the closing row, validate, clear the pointer.
-    async fn close(&mut self, state: &mut State, changes: &[Change]) -> Result<(), AskError> {
-        let Some(thread) = state.chat.thread.clone() else { return Err(AskError::Stopped) };
-        let seq = state.seq + 1;
-        let version = projections::version(&state.chat, seq);
-        let gone = |at| projections::open_chat(&self.writer.key, self.writer.shard, at, version, false);
-        let mut index: Vec<IndexWrite> = vec![gone(thread.created_at)];
-        if state.open_since != thread.created_at {
-            index.push(gone(state.open_since));
-        }
-        self.append(&thread.id, seq, vec![self.row_of(changes)], index).await?;
-        self.apply(state, changes);
-        state.seq = seq;
-        self.writer.validate(&self.actors).await?;
-        let previous = thread.previous_thread_id.clone();
-        let pointer = Pointer { last: thread.id, active: false, previous };
-        set_pointer(&self.actors, &self.writer, state, pointer).await
-    }
-
-    /// Stores what was decided, then tells everybody.
-    async fn flush(&mut self, state: &mut State) -> Result<(), AskError> {
-        if !self.rows.is_empty() {
-            let Some(thread) = state.chat.thread.as_ref().map(|thread| thread.id.clone()) else {
-                return Err(AskError::Stopped);
-            };
-            let rows = std::mem::take(&mut self.rows);
-            self.bytes = 0;
-            let count = rows.len() as u64;
-            let mut index = std::mem::take(&mut self.index);
-            index.extend(self.reenter(state));
-            self.append(&thread, state.seq + 1, rows, index).await?;
-            state.seq += count;
-            self.writer.validate(&self.actors).await?;
-            self.confirmed = true;
-            self.before = None;
-        }
-        if !self.confirmed && !self.held.is_empty() {
-            // What is only read may have been changed by somebody else since.
-            self.writer.validate(&self.actors).await?;
-            self.confirmed = true;
-        }
-        self.tell(state).await
-    }
-
-    /// Appends while the chat in memory, but for what [`Self::before`] can undo, is what is stored.
-    async fn append(
-        &mut self,
-        thread: &ThreadId,
-        first_seq: u64,
-        rows: Vec<Bytes>,
-        index: Vec<IndexWrite>,
-    ) -> Result<(), AskError> {
-        let appended = self.writer.append(&self.actors, thread, first_seq, rows, index).await;
-        self.refused = matches!(&appended, Err(AskError::Store(error)) if error.is_retryable());
-        appended
-    }
-
-    /// A chat that stays open for long is entered again among the open ones, where starts look for it.
-    fn reenter(&self, state: &mut State) -> Vec<IndexWrite> {
-        let now = self.actors.parts.clock.now();
-        if state.chat.active_thread().is_none() || now.since(state.open_since) < REENTER_AFTER {
-            return Vec::new();
-        }
-        state.open_since = now;
-        let version = projections::version(&state.chat, state.seq);
-        vec![projections::open_chat(&self.writer.key, self.writer.shard, now, version, true)]
-    }
-
-    /// Answers and pushes, in the order of the commands.
-    async fn tell(&mut self, state: &mut State) -> Result<(), AskError> {
-        if self.held.is_empty() {
-            return Ok(());
-        }
-        let needs_log = self.held.iter().any(|held| held.pushes.iter().any(|push| from_log(push).is_some()));
-        if needs_log {
-            Box::pin(self.fill_in_events(state)).await?;
-        }
-        let (license, _) = self.tenant.as_ref().ok_or(AskError::NoLicense)?;
-        self.actors.stored(std::mem::take(&mut self.events));
-        let delivery = &self.actors.parts.delivery;
-        for Held { reply, answer, pushes, origin, place } in self.held.drain(..) {
-            let mark = (!pushes.is_empty()).then(|| mark(state, place)).flatten();
-            let cause = Cause { origin: origin.as_ref(), mark: mark.as_ref(), before_answer: false };
-            match &origin {
-                // One wake and one write of the sender's socket for the answer and their own copy of the event.
-                Some(origin) if is_last_word(&answer) => {
-                    delivery.deliver(license, &pushes, Cause { before_answer: true, ..cause });
-                    if reply.send(Ok(answer)).is_err() {
-                        delivery.wake(origin);
-                    }
-                }
-                _ => {
-                    let _ = reply.send(Ok(answer));
-                    if !pushes.is_empty() {
-                        delivery.deliver(license, &pushes, cause);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Whoever gains a chat gets its last thread's events with it.
-    async fn fill_in_events(&mut self, state: &State) -> Result<(), AskError> {
-        let Some(thread) = state.chat.thread.as_ref().map(|thread| thread.id.clone()) else { return Ok(()) };
-        let license = self.writer.key.license;
-        let history = History::read(&self.actors, license, &thread, Some(state.seq)).await?;
-        let all = history.map(|history| history.events).unwrap_or_default();
-        for push in self.held.iter_mut().flat_map(|held| &mut held.pushes) {
-            let Some(count) = from_log(push) else { continue };
-            if let PushBody::IncomingChat { events, .. } = &mut push.body {
-                let known = all.iter().filter(|event| event.id.number <= count);
-                let skip = known.clone().count().saturating_sub(MAX_EVENTS_IN_PUSH);
-                *events = ThreadEvents::Given(known.skip(skip).cloned().collect());
-            }
-        }
-        Ok(())
-    }
-
     fn apply(&mut self, state: &mut State, changes: &[Change]) {
         if self.routing.is_none() && changes.iter().any(concerns_router) {
             self.routing = Some(state.chat.routing_view());
@@ -591,44 +426,6 @@ impl Turn {
                 self.events += 1;
             }
         }
-    }
-
-    /// Lets the router know, if what it sees has changed or a decision of its own is settled.
-    fn report(&self, state: &State) {
-        let is_settled = self.settled == Some(state.settled);
-        if is_settled && self.routing.is_none() {
-            return;
-        }
-        let view = state.chat.routing_view();
-        if is_settled && self.routing.as_ref() == Some(&view) {
-            return;
-        }
-        let LogWriter { key, shard, epoch, .. } = &self.writer;
-        let (version, settled) = (state.place(0).version(), state.settled);
-        let report = Report { chat: key.chat.clone(), version, settled, view };
-        self.actors.router(key.license).report(report, (*shard, *epoch));
-    }
-}
-
-/// The stretch from what was told before up to `place`, which counts as told from here on.
-fn mark(state: &mut State, place: Place) -> Option<Mark> {
-    let thread = state.chat.thread.as_ref().map(|thread| thread.id.clone())?;
-    let from = std::mem::replace(&mut state.told, place);
-    Some(Mark { chat: state.chat.id.clone(), thread, from, to: place })
-}
-
-/// Whether the request ends with this answer, with nothing left to do that its session would have to wait for.
-fn is_last_word(answer: &Answer) -> bool {
-    matches!(answer, Answer::Reply(Reply::Event(_)))
-}
-
-/// How many events the chat of such a push had.
-fn from_log(push: &Push) -> Option<u64> {
-    match &push.body {
-        PushBody::IncomingChat { events: ThreadEvents::FromLog, chat, .. } => {
-            Some(chat.thread.as_ref().map_or(0, |thread| thread.events))
-        }
-        _ => None,
     }
 }
 

@@ -1,0 +1,133 @@
+//! What was decided becomes durable: as part of a batch, or by itself where it moves to another log.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::super::super::AskError;
+use super::super::load::{State, set_pointer};
+use super::super::pointer::Pointer;
+use super::super::projections;
+use super::Turn;
+use crate::domain::change::Change;
+use crate::domain::chat::Chat;
+use crate::domain::id::ThreadId;
+use crate::store::IndexWrite;
+
+/// How often a chat is entered anew among the open ones.
+const REENTER_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
+
+impl Turn {
+    /// Stores a row that opens or closes a thread, or that belongs to an older one.
+    pub(super) async fn store_alone(
+        &mut self,
+        state: &mut State,
+        changes: &[Change],
+        older_thread: Option<ThreadId>,
+    ) -> Result<(), AskError> {
+        self.flush(state).await?;
+        if let Some(thread) = older_thread {
+            let rows = self.writer.read_all(&self.actors, &thread).await?;
+            self.writer.restamp(&self.actors, &thread, &rows).await?;
+            let seq = rows.last().map_or(0, |row| row.seq) + 1;
+            self.append(&thread, seq, vec![self.row_of(changes)], Vec::new()).await?;
+            self.apply(state, changes);
+            return self.writer.validate(&self.actors).await;
+        }
+        if let Some(Change::ThreadOpened(opened)) = changes.first() {
+            return self.open(state, changes, opened).await;
+        }
+        self.close(state, changes).await
+    }
+
+    /// Opening: validate, move the pointer, append the first row, validate.
+    async fn open(&mut self, state: &mut State, changes: &[Change], opened: &Chat) -> Result<(), AskError> {
+        let Some(thread) = opened.thread.clone() else { return Err(AskError::Stopped) };
+        let before = state.chat.clone();
+        let previous = before.thread.as_ref().map(|thread| thread.id.clone());
+        self.writer.validate(&self.actors).await?;
+        let pointer = Pointer { last: thread.id.clone(), active: true, previous };
+        set_pointer(&self.actors, &self.writer, state, pointer.clone()).await?;
+        self.apply(state, changes);
+        state.seq = 0;
+        state.open_since = thread.created_at;
+        let key = &self.writer.key;
+        let index = projections::opened(key, self.writer.shard, &before, &state.chat, 1);
+        self.writer.append(&self.actors, &thread.id, 1, vec![self.row_of(changes)], index).await?;
+        state.seq = 1;
+        self.writer.validate(&self.actors).await?;
+        if state.chat.active_thread().is_none() {
+            let closed = Pointer { active: false, ..pointer };
+            set_pointer(&self.actors, &self.writer, state, closed).await?;
+        }
+        Ok(())
+    }
+
+    /// Closing: append the closing row, validate, clear the pointer.
+    async fn close(&mut self, state: &mut State, changes: &[Change]) -> Result<(), AskError> {
+        let Some(thread) = state.chat.thread.clone() else { return Err(AskError::Stopped) };
+        let seq = state.seq + 1;
+        let version = projections::version(&state.chat, seq);
+        let gone = |at| projections::open_chat(&self.writer.key, self.writer.shard, at, version, false);
+        let mut index: Vec<IndexWrite> = vec![gone(thread.created_at)];
+        if state.open_since != thread.created_at {
+            index.push(gone(state.open_since));
+        }
+        self.append(&thread.id, seq, vec![self.row_of(changes)], index).await?;
+        self.apply(state, changes);
+        state.seq = seq;
+        self.writer.validate(&self.actors).await?;
+        let previous = thread.previous_thread_id.clone();
+        let pointer = Pointer { last: thread.id, active: false, previous };
+        set_pointer(&self.actors, &self.writer, state, pointer).await
+    }
+
+    /// Stores what was decided, then tells everybody.
+    pub(super) async fn flush(&mut self, state: &mut State) -> Result<(), AskError> {
+        if !self.rows.is_empty() {
+            let Some(thread) = state.chat.thread.as_ref().map(|thread| thread.id.clone()) else {
+                return Err(AskError::Stopped);
+            };
+            let rows = std::mem::take(&mut self.rows);
+            self.bytes = 0;
+            let count = rows.len() as u64;
+            let mut index = std::mem::take(&mut self.index);
+            index.extend(self.reenter(state));
+            self.append(&thread, state.seq + 1, rows, index).await?;
+            state.seq += count;
+            self.writer.validate(&self.actors).await?;
+            self.confirmed = true;
+            self.before = None;
+        }
+        if !self.confirmed && !self.held.is_empty() {
+            // What is only read may have been changed by somebody else since.
+            self.writer.validate(&self.actors).await?;
+            self.confirmed = true;
+        }
+        self.tell(state).await
+    }
+
+    /// Appends while the chat in memory, but for what [`Self::before`] can undo, is what is stored.
+    async fn append(
+        &mut self,
+        thread: &ThreadId,
+        first_seq: u64,
+        rows: Vec<Bytes>,
+        index: Vec<IndexWrite>,
+    ) -> Result<(), AskError> {
+        let appended = self.writer.append(&self.actors, thread, first_seq, rows, index).await;
+        self.refused = matches!(&appended, Err(AskError::Store(error)) if error.is_retryable());
+        appended
+    }
+
+    /// A chat that stays open for long is entered again among the open ones, where starts look for it.
+    pub(super) fn reenter(&self, state: &mut State) -> Vec<IndexWrite> {
+        let now = self.actors.parts.clock.now();
+        if state.chat.active_thread().is_none() || now.since(state.open_since) < REENTER_AFTER {
+            return Vec::new();
+        }
+        state.open_since = now;
+        let version = projections::version(&state.chat, state.seq);
+        vec![projections::open_chat(&self.writer.key, self.writer.shard, now, version, true)]
+    }
+}
