@@ -2,10 +2,10 @@
 //!
 //! An operation that fails leaves nothing behind; the others of its group go on.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use fjall::Keyspace;
+use fjall::{Keyspace, Slice};
 use switchboard_cluster::{Epoch, Shard, ShardRow};
 
 use super::memory::Memory;
@@ -13,16 +13,16 @@ use super::{engine_error, keys, ownership, reads, sealed};
 use crate::store::{Append, AppendError, Cas, IndexWrite, StoreError};
 
 /// A key's new value; none removes it.
-type Written = Option<Vec<u8>>;
-/// New values by key.
-pub(super) type Writes = HashMap<Vec<u8>, Written>;
+type Written = Option<Slice>;
+/// New values by key, both as the engine holds them.
+pub(super) type Writes = BTreeMap<Slice, Written>;
 
 /// The writes of one group, over what is durable already.
 pub(super) struct Transaction<'a> {
     data: &'a Keyspace,
     writes: Writes,
     /// What the current operation replaced, to be put back should it fail.
-    undo: Vec<(Vec<u8>, Option<Written>)>,
+    undo: Vec<(Slice, Option<Written>)>,
     bytes: usize,
     rows: u64,
     memory: &'a mut Memory,
@@ -34,7 +34,7 @@ impl<'a> Transaction<'a> {
     pub(super) fn new(data: &'a Keyspace, memory: &'a mut Memory) -> Self {
         Self {
             data,
-            writes: HashMap::new(),
+            writes: Writes::new(),
             undo: Vec::new(),
             bytes: 0,
             rows: 0,
@@ -95,7 +95,7 @@ impl<'a> Transaction<'a> {
         if keys::is_shard(&key) {
             self.memory.forget_shards();
         }
-        self.write(key, Some(value));
+        self.write(key.into(), Some(value.into()));
     }
 
     /// Removes a key.
@@ -108,13 +108,13 @@ impl<'a> Transaction<'a> {
             self.memory.forget_logs();
             self.appended.clear();
         }
-        self.write(key, None);
+        self.write(key.into(), None);
     }
 
     /// Removes every key that begins with `prefix`.
     pub(super) fn remove_all(&mut self, prefix: &[u8]) -> Result<(), StoreError> {
         let mut found: Vec<Vec<u8>> =
-            self.writes.keys().filter(|key| key.starts_with(prefix)).cloned().collect();
+            self.writes.keys().filter(|key| key.starts_with(prefix)).map(|key| key.to_vec()).collect();
         for entry in self.data.prefix(prefix) {
             found.push(entry.key().map_err(engine_error)?.to_vec());
         }
@@ -124,7 +124,7 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    fn write(&mut self, key: Vec<u8>, written: Written) {
+    fn write(&mut self, key: Slice, written: Written) {
         let before = self.writes.insert(key.clone(), written);
         self.undo.push((key, before));
     }
@@ -149,7 +149,7 @@ impl<'a> Transaction<'a> {
 
     /// Who owns the shard: as this group wrote, else as is remembered, else as the engine says.
     fn owner(&mut self, shard: Shard) -> Result<Option<ShardRow>, StoreError> {
-        if !self.writes.contains_key(&keys::shard(shard)) {
+        if !self.writes.contains_key(keys::shard(shard).as_slice()) {
             if let Some(row) = self.memory.shard(shard) {
                 return Ok(Some(row));
             }
@@ -163,7 +163,7 @@ impl<'a> Transaction<'a> {
 
     fn has_row(&self, log: &[u8], seq: u64) -> Result<bool, StoreError> {
         let key = keys::row(log, seq);
-        match self.writes.get(&key) {
+        match self.writes.get(key.as_slice()) {
             Some(written) => Ok(written.is_some()),
             None if self.memory.has_row(log, seq) => Ok(true),
             None => Ok(reads::get(self.data, "an event row", &key)?.is_some()),
