@@ -194,7 +194,13 @@ fn text_field(frame: &mut String, name: &str, value: &str) {
     frame.push('"');
     frame.push_str(name);
     frame.push_str("\":");
-    frame.push_str(&super::view::json(value));
+    if value.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        frame.push_str(&super::view::json(value));
+    } else {
+        frame.push('"');
+        frame.push_str(value);
+        frame.push('"');
+    }
     frame.push(',');
 }
 

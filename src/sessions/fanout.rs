@@ -31,7 +31,8 @@ struct Fanout<'a> {
 struct Rendered {
     action: &'static str,
     payload: ByteString,
-    frame: ByteString,
+    /// For all connections that are told neither whose request it was nor how far they were told.
+    frame: Option<ByteString>,
 }
 
 /// What one call tells the sessions that may be resumed: each is told all of it at once, so that its tokens are right.
@@ -141,8 +142,7 @@ impl<'a> Fanout<'a> {
     fn offer(&mut self, session: &Arc<SessionHandle>, view: View<'_>) {
         let rendered = self.rendered[usize::from(view.sees_deleted)].get_or_insert_with(|| {
             let (action, payload) = view.push(&self.push.body)?;
-            let frame = envelope::push(ApiVersion::V3_6, action, &payload).into();
-            Some(Rendered { action, payload: payload.into(), frame })
+            Some(Rendered { action, payload: payload.into(), frame: None })
         });
         let Some(rendered) = rendered else { return };
         if !session.wants(rendered.action) {
@@ -153,6 +153,7 @@ impl<'a> Fanout<'a> {
         let request_id = origin.and_then(|origin| origin.request_id);
         let before_answer = origin.is_some_and(|origin| origin.before_answer);
         let Rendered { action, payload, frame } = rendered;
+        let action = *action;
         if let Some(trail) = session.trail() {
             let print = print(action, &self.push.body);
             let (payload, request_id) = (payload.clone(), request_id.map(Into::into));
@@ -161,7 +162,9 @@ impl<'a> Fanout<'a> {
         }
         let frame = match request_id {
             Some(_) => envelope::push_frame(ApiVersion::V3_6, request_id, None, action, payload).into(),
-            None => frame.clone(),
+            None => {
+                frame.get_or_insert_with(|| envelope::push(ApiVersion::V3_6, action, payload).into()).clone()
+            }
         };
         session.put(frame, before_answer, self.metrics);
     }

@@ -97,8 +97,9 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The JSON of a value of this room. All keys are texts and no writer fails, so there is always one.
 pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
-    serde_json::to_string(value).unwrap_or_else(|error| {
-        debug_assert!(false, "not JSON: {error}");
-        "{}".to_owned()
-    })
+    // Room for most events.
+    let mut text = Vec::with_capacity(512);
+    let written = serde_json::to_writer(&mut text, value);
+    debug_assert!(written.is_ok(), "not JSON: {written:?}");
+    written.ok().and_then(|()| String::from_utf8(text).ok()).unwrap_or_else(|| "{}".to_owned())
 }
