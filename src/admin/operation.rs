@@ -351,6 +351,11 @@ impl LicenseChange {
         {
             return Err(OperationError::NoGroup(group.0));
         }
+        if self.settings.contains_key("greetings")
+            && let Some(group) = license.unknown_greeting_group()
+        {
+            return Err(OperationError::NoGroup(group.0));
+        }
         match &self.client {
             None => {}
             Some(ClientChange::Add { origins, loopback }) => {

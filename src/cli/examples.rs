@@ -65,7 +65,8 @@ routing.max_customer_chats_count, chats.manual_routing, chats.prefer_recent_agen
 chats.queue.limit, chats.queue.reopen_threshold, agent.max_chats_count, agent.max_chats_ceiling, \
 license.concurrent_chats, license.queue, license.queue_continuous, chats.max_agent_active_chats.
 
-Where customers' chats go by the pages that they are on: auto_access (JSON list of `access` and `conditions`).
+Where customers' chats go by the pages that they are on: auto_access (JSON list of `access` and `conditions`). What customers who look around are \
+told: greetings (JSON list of `rules` and `properties` or `rich_message`; docs/settings.md).
 
 What customers' pages show, for all groups that have none of their own: widget.prechat_form, widget.postchat_form and \
 widget.ticket_form (JSON with `fields`; off: none), widget.buttons (JSON list), widget.language, widget.phrases (JSON: \
@@ -78,6 +79,7 @@ Examples:
   switchboard license set --set chats.queue.limit=
   switchboard license set --set widget.prechat_form=off --set widget.language=pl
   switchboard license set --set auto_access=\"$(cat auto_access.json)\"
+  switchboard license set --set greetings=\"$(cat greetings.json)\"
   switchboard license set --new-client --origins https://shop.example
   switchboard license set --client 0123456789abcdef0123456789abcdef --origins https://shop.example
   switchboard license set --remove-client 0123456789abcdef0123456789abcdef";

@@ -14,6 +14,7 @@ mod chat;
 mod fault;
 mod file;
 mod files;
+mod greetings;
 mod kind;
 mod log;
 mod names;

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::auto_access::{AUTO_ACCESS, set_auto_access, shown_auto_access};
+use super::greetings::{GREETINGS, set_greetings, shown_greetings};
 use super::kind::{Key, Kind};
 use super::widget::{set_of_widget, shown_of_widget};
 use super::{chat, routing, units};
@@ -115,6 +116,7 @@ pub fn set_override(settings: &mut Settings, name: &str, text: &str) -> Result<(
     match OVERRIDES.iter().find(|one| one.name == name) {
         Some(found) => (found.write)(settings, text),
         None if name == AUTO_ACCESS => set_auto_access(settings, text),
+        None if name == GREETINGS => set_greetings(settings, text),
         None => set_of_widget(&mut settings.widget, Location::License, name, text)
             .unwrap_or_else(|| Err(OverrideError::Unknown(name.to_owned()))),
     }
@@ -123,7 +125,8 @@ pub fn set_override(settings: &mut Settings, name: &str, text: &str) -> Result<(
 /// What a license has of its own: name and text.
 pub fn shown_overrides(settings: &Settings) -> Vec<(&'static str, String)> {
     let own = OVERRIDES.iter().filter_map(|one| Some((one.name, (one.show)(settings)?)));
-    own.chain(shown_auto_access(settings)).chain(shown_of_widget(&settings.widget)).collect()
+    let lists = shown_auto_access(settings).into_iter().chain(shown_greetings(settings));
+    own.chain(lists).chain(shown_of_widget(&settings.widget)).collect()
 }
 
 fn value<K: Kind>(key: &Key<K>, text: &str) -> Result<Option<K::Value>, OverrideError> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auto_access::AutoAccess;
 use super::event::EventLimits;
+use super::greeting::Greeting;
 use super::id::{AccountId, AgentId, ClientId, GroupId, LicenseId, OrganizationId};
 use super::routing::GroupSettings;
 use super::time::Timestamp;
@@ -260,6 +261,9 @@ pub struct Settings {
     /// Where customers' chats go by the pages that they are on; the first rule that fits counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub auto_access: Vec<AutoAccess>,
+    /// What customers who look around are told; of several that are due the first counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub greetings: Vec<Greeting>,
     /// What customers' pages show.
     #[serde(skip_serializing_if = "Widget::is_empty")]
     pub widget: Widget,

@@ -18,6 +18,7 @@ pub mod chat;
 pub mod command;
 pub mod customer;
 pub mod event;
+pub mod greeting;
 pub mod id;
 pub mod license;
 pub mod operations;

@@ -8,6 +8,7 @@ use super::access::Access;
 use super::chat::Chat;
 use super::customer::CustomerProfile;
 use super::event::{Event, Json, Visibility};
+use super::greeting::{Greeting, Showing};
 use super::id::{AgentId, ChatId, CustomerId, EventId, GroupId, ThreadId, UserId};
 use super::properties::{Properties, PropertyNames};
 use super::routing::{CustomerGroupStatus, GroupStatus};
@@ -270,6 +271,16 @@ pub enum PushBody {
         at: Timestamp,
         author: AgentId,
         text: String,
+    },
+    IncomingGreeting {
+        greeting: Box<Greeting>,
+        showing: Showing,
+    },
+    GreetingAccepted {
+        unique_id: String,
+    },
+    GreetingCanceled {
+        unique_id: String,
     },
     IncomingCustomer(Box<Visitor>),
     CustomerPageUpdated {

@@ -1,10 +1,12 @@
 //! A customer's visits of the pages that the chat stands on (protocol structure `Visit`).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::customer::CustomerProfile;
+use super::greeting::GreetingsOfVisit;
 use super::id::{CustomerId, GroupId};
 use super::license::License;
 use super::time::Timestamp;
@@ -36,6 +38,15 @@ pub struct CustomerVisits {
     /// Where their next chat goes, by the page that they were on when it was last told; empty: nothing says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub auto_access: Vec<GroupId>,
+    /// Greetings ever shown, each as often as it was.
+    #[serde(default)]
+    pub greetings_shown_count: u32,
+    /// Those of them that they really saw.
+    #[serde(default)]
+    pub greetings_accepted_count: u32,
+    /// Which greetings they have seen, of those that the license had when it showed one last.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub greetings_seen: BTreeSet<u32>,
 }
 
 /// One visit.
@@ -60,6 +71,12 @@ pub struct Visit {
     /// The latest pages, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub last_pages: Vec<VisitPage>,
+    /// Pages opened in this visit.
+    #[serde(default)]
+    pub pages_count: u32,
+    /// The greetings that were shown in it.
+    #[serde(default, skip_serializing_if = "GreetingsOfVisit::is_empty")]
+    pub greetings: GreetingsOfVisit,
 }
 
 /// A page that was opened.
@@ -99,7 +116,7 @@ pub struct Arrival {
     pub is_another: bool,
 }
 
-/// What an arrival or a page brought about.
+/// What an arrival, a page or a greeting brought about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VisitNews {
     /// They were not there before.
@@ -108,6 +125,8 @@ pub enum VisitNews {
     Moved,
     /// They opened a page.
     PageOpened,
+    /// They saw a greeting.
+    GreetingSeen,
     /// Nothing that anybody would see.
     Nothing,
 }
@@ -168,6 +187,7 @@ impl CustomerVisits {
             }
             return retitled;
         }
+        visit.pages_count = visit.pages_count.saturating_add(1);
         visit.last_pages.push(VisitPage { opened_at: at, url, title });
         let surplus = visit.last_pages.len().saturating_sub(LAST_PAGES);
         visit.last_pages.drain(..surplus);

@@ -9,6 +9,7 @@ mod caller;
 mod customers;
 mod error;
 mod gate;
+mod greetings;
 pub mod limits;
 mod missed;
 mod page;

@@ -125,6 +125,13 @@ impl Requests {
                 Box::pin(self.request_welcome_message(&call, id, group)).await
             }
             Request::Widget(request) => Box::pin(self.widget(&call.who.license, request)).await,
+            Request::AcceptGreeting { greeting, unique_id } => {
+                Box::pin(self.accept_greeting(&call, greeting, unique_id)).await
+            }
+            Request::CancelGreeting { unique_id } => Box::pin(self.cancel_greeting(&call, unique_id)).await,
+            Request::SendGreetingButtonClicked { unique_id, button } => {
+                Box::pin(self.greeting_button_clicked(&call, &unique_id, &button)).await
+            }
             Request::CheckGoals { group, fields } => check_goals(&call, group, &fields),
             Request::GetForm { group, kind } => self.get_form(&call, group, kind),
             Request::GetUrlInfo(url) => Box::pin(self.get_url_info(&call, url)).await,

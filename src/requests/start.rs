@@ -19,10 +19,12 @@ use super::caller::Identity;
 impl Requests {
     pub(super) async fn start_chat(&self, call: &Call<'_>, open: OpenThread) -> Result<String, WireError> {
         let new = self.new_thread(call, open).await?;
+        let properties = new.thread_properties.clone();
         let reply = match &call.who.identity {
             Identity::Customer { id } => self.start_of_customer(call, id, new).await?,
             Identity::Agent { .. } => self.start_of_agent(call, new).await?,
         };
+        self.greeting_led_to_chat(call, &properties).await;
         Ok(payload(&reply))
     }
 
@@ -30,11 +32,13 @@ impl Requests {
         let chat = open.chat_id.clone().ok_or_else(|| WireError::validation("`chat.id` is required"))?;
         let new = self.new_thread(call, open).await?;
         let brings = customer_among(&new);
+        let properties = new.thread_properties.clone();
         let caller = self.opener(call).await?;
         let reply = self.ask(call, &chat, Command::ResumeChat(ResumeChat { thread: new }), caller).await?;
         if let Some(customer) = brings {
             self.remember_chat(call, &customer, &chat, None).await?;
         }
+        self.greeting_led_to_chat(call, &properties).await;
         let Reply::Thread { thread, events, .. } = reply else { return Ok(payload(&reply)) };
         let mut answer = serde_json::json!({ "thread_id": thread });
         if let Some(events) = events {

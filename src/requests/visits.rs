@@ -115,7 +115,7 @@ impl Requests {
         Ok(())
     }
 
-    async fn tell_of_visit(
+    pub(super) async fn tell_of_visit(
         &self,
         license: &Arc<License>,
         customer: &CustomerId,
@@ -150,12 +150,14 @@ impl Requests {
                 push(moved, only_watchers);
                 push(PushBody::IncomingCustomer(visitor()), as_seen(Sighting::Came));
             }
-            VisitNews::PageOpened | VisitNews::Nothing => {}
+            VisitNews::PageOpened | VisitNews::GreetingSeen | VisitNews::Nothing => {}
         }
         if let Some(page) = visits.page().filter(|_| news == VisitNews::PageOpened) {
             let (id, visit) = (customer.clone(), visits.visits_count);
             let page = page.clone();
             push(PushBody::CustomerPageUpdated { id, visit, page }, as_seen(Sighting::Seen));
+        }
+        if matches!(news, VisitNews::PageOpened | VisitNews::GreetingSeen) {
             push(PushBody::CustomerStatisticsUpdated(visitor()), as_seen(Sighting::Seen));
         }
         self.tell_all(license, &pushes);
@@ -233,7 +235,7 @@ impl Requests {
         Ok(chatting)
     }
 
-    fn tell_all(&self, license: &Arc<License>, pushes: &[Push]) {
+    pub(super) fn tell_all(&self, license: &Arc<License>, pushes: &[Push]) {
         if !pushes.is_empty() {
             self.parts.actors.delivery().deliver(license, pushes, Cause::default());
         }

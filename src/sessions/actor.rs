@@ -117,10 +117,16 @@ pub struct Session<K> {
     expiry: Option<SpawnHandle>,
     /// Tells how many customers there are, once it has subscribed to any.
     totals: Option<SpawnHandle>,
+    /// Looks whether time has brought a greeting.
+    greeting: Option<SpawnHandle>,
     /// Why it ends as soon as nothing is pending.
     leaving: Option<&'static str>,
     kind: PhantomData<K>,
 }
+
+/// What a customer says that may make a greeting due.
+const LEADS_TO_GREETINGS: &[&str] =
+    &["update_customer_page", "set_customer_session_fields", "update_customer"];
 
 /// A request that is being carried out.
 struct Asked {
@@ -158,6 +164,7 @@ impl<K: Kind> Session<K> {
             leave: Leave::Disconnected,
             expiry: None,
             totals: None,
+            greeting: None,
             leaving: None,
             kind: PhantomData,
         }
@@ -309,6 +316,7 @@ impl<K: Kind> Session<K> {
         if asked.action == "subscribe_customers" && result.is_ok() {
             self.tell_totals(ctx);
         }
+        let is_done = result.is_ok();
         let id = asked.request_id.as_deref();
         ctx.text(match result {
             Ok(payload) => envelope::response(id, asked.action, &payload),
@@ -316,6 +324,9 @@ impl<K: Kind> Session<K> {
         });
         // Its own copy of what it caused waits without a wake: see `Delivery::deliver_before_answer`.
         self.flush(ctx);
+        if is_done && LEADS_TO_GREETINGS.contains(&asked.action) {
+            self.greet(ctx);
+        }
         self.leave_if_done(ctx);
     }
 
@@ -383,6 +394,33 @@ impl<K: Kind> Session<K> {
         self.flush(ctx);
         self.expire_after(expires_in, ctx);
         self.tell_first_customers(ctx);
+        self.greet(ctx);
+    }
+
+    /// Shows a customer the greeting that is due now, and looks again when time may have brought another.
+    fn greet(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
+        let Login::Done { who } = &self.login else { return };
+        if let Some(earlier) = self.greeting.take() {
+            ctx.cancel_future(earlier);
+        }
+        if K::SURFACE == Surface::Agent || !self.shared.requests.greets(who.license_id()) {
+            return;
+        }
+        let (shared, who) = (self.shared.clone(), who.clone());
+        let work = Box::pin(async move {
+            let who = who.latest(shared.requests.actors().licenses()).await;
+            shared.requests.greet(&who).await
+        });
+        ctx.spawn(work.into_actor(self).map(|next, session, ctx| match next {
+            Ok(Some(after)) => {
+                let timer = ctx.run_later(after, |session, ctx| session.greet(ctx));
+                if let Some(earlier) = session.greeting.replace(timer) {
+                    ctx.cancel_future(earlier);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(error = error.message, "a customer was not greeted"),
+        }));
     }
 
     /// What follows an agent's login: the customers whom they watch.

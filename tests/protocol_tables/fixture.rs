@@ -13,6 +13,7 @@ use switchboard::domain::event::{
     Button, Element, Event, EventBody, FileBody, FormAnswer, FormField, FormFieldKind, FormOption, Image,
     Json, Postback, SystemMessage, Visibility,
 };
+use switchboard::domain::greeting::{Greeting, Showing};
 use switchboard::domain::id::{
     AccountId, AgentId, ChatId, CustomerId, EventId, GroupId, LicenseId, OrganizationId, ThreadId, UserId,
 };
@@ -328,4 +329,17 @@ pub(crate) fn assert_keeps_secrets(surface: Surface, json: &str) {
             assert!(!json.contains(secret), "{secret} in {json}");
         }
     }
+}
+
+/// A greeting that was shown.
+pub(crate) fn greeting() -> (Greeting, Showing) {
+    let greeting = serde_json::json!({
+        "id": 7, "rules": [], "properties": { "greeting-message_text": "Hello", "addon": "email" },
+    });
+    let showing = serde_json::json!({
+        "greeting": 7, "unique_id": "e35a4fb4106d87e550fe1af480639058", "agent": AGENT, "at": AT,
+        "displayed_first_time": true, "accepted": true,
+    });
+    let is_one = "a greeting";
+    (serde_json::from_value(greeting).expect(is_one), serde_json::from_value(showing).expect(is_one))
 }

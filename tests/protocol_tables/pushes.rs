@@ -537,3 +537,26 @@ fn a_welcome_is_told_to_customers_alone_and_names_no_address() {
     assert_eq!((&customers["id"], &customers["event"]["text"]), (&json!("w1"), &json!("Hello")));
     assert_eq!(customers["event"]["author_id"], pseudonym(AGENT));
 }
+
+#[test]
+fn greetings_are_told_to_customers_alone_and_name_no_address() {
+    let (greeting, showing) = fixture::greeting();
+    let unique_id = showing.unique_id.clone();
+    let body = PushBody::IncomingGreeting { greeting: Box::new(greeting), showing };
+    let (agents, customers) = rendered("incoming_greeting", &body);
+    let customers = customers.expect("a push");
+    assert!(agents.is_none());
+    assert_eq!((&customers["id"], &customers["unique_id"]), (&json!(7), &json!(unique_id)));
+    assert_eq!(
+        (&customers["agent"]["id"], &customers["agent"]["is_bot"]),
+        (&json!(pseudonym(AGENT)), &json!(false))
+    );
+    assert_eq!(customers["event"]["author_id"], pseudonym(AGENT));
+    assert!(customers.get("accepted").is_none());
+    for (action, body) in [
+        ("greeting_accepted", PushBody::GreetingAccepted { unique_id: unique_id.clone() }),
+        ("greeting_canceled", PushBody::GreetingCanceled { unique_id: unique_id.clone() }),
+    ] {
+        assert_eq!(rendered(action, &body), (None, Some(json!({ "unique_id": unique_id }))));
+    }
+}

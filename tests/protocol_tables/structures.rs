@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 use switchboard::domain::chat::Chat;
 use switchboard::domain::event::Visibility;
+use switchboard::domain::greeting::GreetingsOfVisit;
 use switchboard::domain::id::{AgentId, CustomerId, GroupId, LicenseId, ThreadId, UserId};
-use switchboard::domain::license::Role;
+use switchboard::domain::license::{License, Role, Settings};
 use switchboard::domain::thread::Thread;
+use switchboard::domain::visit::{CustomerVisits, Visit};
 use switchboard::protocol::version::Surface;
 use switchboard::protocol::view::ThreadParts;
 
@@ -214,6 +216,25 @@ fn the_login_of_a_customer_is_as_documented() {
     value = parsed(&nobody);
     Tables::load("customer").assert_response("login", &value);
     assert_eq!(value["chats"], json!([]));
+
+    let (greeting, showing) = fixture::greeting();
+    let greeted =
+        License { settings: Settings { greetings: vec![greeting], ..Settings::default() }, ..license };
+    let live = GreetingsOfVisit { shown: vec![7], live: Some(showing) };
+    let visit = Some(Visit { greetings: live, ..Visit::default() });
+    let visits =
+        CustomerVisits { visit, greetings_shown_count: 3, greetings_accepted_count: 1, ..Default::default() };
+    let view = fixture::view(Surface::Customer, &greeted);
+    value = parsed(&view.customer_login(&id, &Default::default(), &visits, false, &[], &[]));
+    Tables::load("customer").assert_response("login", &value);
+    assert_eq!((&value["greeting"]["id"], &value["greeting"]["accepted"]), (&json!(7), &json!(true)));
+    let counted = &value["customer"]["statistics"];
+    assert_eq!(
+        (&counted["greetings_shown_count"], &counted["greetings_accepted_count"]),
+        (&json!(3), &json!(1))
+    );
+    value = parsed(&view.customer_login(&id, &Default::default(), &visits, true, &[], &[]));
+    assert!(value.get("greeting").is_none(), "whoever chats is past being greeted");
 }
 
 #[test]

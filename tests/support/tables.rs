@@ -49,6 +49,12 @@ const EXCEPTIONS: &[(&str, &str, Fault, &str)] = &[
     ("customer", "get_predicted_agent.agent.avatar", Fault::Missing, "not every agent has one"),
     ("customer", "get_predicted_agent.agent.job_title", Fault::Missing, "not every agent has one"),
     ("customer", "request_welcome_message.predicted_agent.*", Fault::Missing, "not every agent has them"),
+    ("customer", "Greeting.agent.avatar", Fault::Missing, "not every agent has one"),
+    ("customer", "Greeting.agent.job_title", Fault::Missing, "not every agent has one"),
+    ("customer", "incoming_greeting.agent.avatar", Fault::Missing, "not every agent has one"),
+    ("customer", "incoming_greeting.agent.job_title", Fault::Missing, "not every agent has one"),
+    ("customer", "incoming_greeting.agent.type", Fault::Undocumented, "as in the structure Greeting"),
+    ("customer", "incoming_greeting.addon", Fault::Missing, "optional in the structure Greeting"),
     ("customer", "get_url_info.*", Fault::Missing, "not every page says it or has a picture"),
     ("customer", "Form.fields.options.group_id", Fault::Missing, "group_chooser only, by its rule"),
     ("customer", "get_customer.omnichannel", Fault::Missing, "optional in the structure"),
@@ -360,6 +366,8 @@ fn shape(name: &str, description: &str) -> Shape {
     if let Some(element) = word.strip_suffix("[]") {
         return Shape::List(Box::new(shape(name, &format!("{element}{rest}"))));
     }
+    // "Event:message or Event:rich_message"
+    let word = if word == "Event:message" && rest.contains(" or Event:") { "Event" } else { word };
     match word {
         "" | "optional" => by_name(name),
         "date-time" => Shape::DateTime,

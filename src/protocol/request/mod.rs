@@ -10,6 +10,7 @@ mod chats;
 mod customer;
 mod event;
 mod fault;
+mod greetings;
 mod listing;
 mod login;
 mod members;
@@ -200,6 +201,18 @@ pub enum Request {
     UnsubscribeCustomers {
         subscription: String,
     },
+    AcceptGreeting {
+        greeting: i64,
+        unique_id: String,
+    },
+    CancelGreeting {
+        unique_id: String,
+    },
+    SendGreetingButtonClicked {
+        unique_id: String,
+        /// `postback_id` of the button.
+        button: String,
+    },
     CheckGoals {
         group: GroupId,
         /// Of the customer as they are now; nothing is stored of it.
@@ -275,6 +288,9 @@ pub fn decode(method: &'static Method, payload: Option<&RawValue>) -> Result<Req
         "delete_event_properties" => properties::delete_event(payload),
         "get_customer" => customer::get_customer(payload),
         "set_customer_session_fields" => customer::set_customer_session_fields(payload),
+        "accept_greeting" => greetings::accept_greeting(payload),
+        "cancel_greeting" => greetings::cancel_greeting(payload),
+        "send_greeting_button_clicked" => greetings::send_greeting_button_clicked(payload),
         "check_goals" => customer::check_goals(payload),
         "ban_customer" => customer::ban_customer(payload),
         "tag_thread" => threads::tag_thread(payload),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::ser::Serializer;
 
+use super::greeting::{GreetingView, event_of};
 use super::user::ProfileView;
 use super::{View, json};
 use crate::domain::customer::CustomerProfile;
@@ -17,6 +18,8 @@ struct CustomerLogin<'a> {
     customer: Customer<'a>,
     has_active_thread: bool,
     chats: Chats<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    greeting: Option<GreetingView<'a>>,
     #[serde(rename = "__priv_dynamic_config")]
     dynamic_config: DynamicConfig<'a>,
 }
@@ -29,7 +32,7 @@ struct Customer<'a> {
     statistics: Statistics,
 }
 
-/// Clients read all six. Greetings are not served, so there were none.
+/// Clients read all six.
 #[derive(Serialize)]
 struct Statistics {
     chats_count: u32,
@@ -104,6 +107,9 @@ impl View<'_> {
         chats: &[(ChatId, bool)],
         online_groups: &[GroupId],
     ) -> String {
+        // Whoever chats is past being greeted.
+        let live = visits.live_greeting(self.license).filter(|_| !has_active_thread);
+        let live = live.map(|(showing, greeting)| (showing, greeting, event_of(greeting, showing)));
         json(&CustomerLogin {
             customer: Customer {
                 id,
@@ -113,12 +119,15 @@ impl View<'_> {
                     threads_count: profile.threads_count,
                     visits_count: visits.visits_count,
                     page_views_count: visits.page_views_count,
-                    greetings_shown_count: 0,
-                    greetings_accepted_count: 0,
+                    greetings_shown_count: visits.greetings_shown_count,
+                    greetings_accepted_count: visits.greetings_accepted_count,
                 },
             },
             has_active_thread,
             chats: Chats(chats),
+            greeting: live.as_ref().map(|(showing, greeting, event)| {
+                self.greeting(greeting, showing, event, Some(showing.accepted))
+            }),
             dynamic_config: DynamicConfig {
                 online_groups_ids: online_groups,
                 customer_groups: CustomerGroups { monitoring: Monitoring { id: GroupId::ALL } },

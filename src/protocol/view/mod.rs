@@ -8,6 +8,7 @@
 
 mod chat;
 mod event;
+mod greeting;
 mod login;
 mod properties;
 mod push;

@@ -83,6 +83,9 @@ pub const PUSHES: &[(Surface, &str)] = &[
     (Surface::Customer, "events_marked_as_seen"),
     (Surface::Customer, "queue_position_updated"),
     (Surface::Customer, "incoming_welcome_message"),
+    (Surface::Customer, "incoming_greeting"),
+    (Surface::Customer, "greeting_accepted"),
+    (Surface::Customer, "greeting_canceled"),
 ];
 
 impl View<'_> {
@@ -162,6 +165,9 @@ impl View<'_> {
             PushBody::IncomingWelcomeMessage { id, at, author, text } => {
                 self.incoming_welcome_message(id, *at, author, text)
             }
+            PushBody::IncomingGreeting { greeting, showing } => self.incoming_greeting(greeting, showing),
+            PushBody::GreetingAccepted { unique_id } => self.greeting_told("greeting_accepted", unique_id),
+            PushBody::GreetingCanceled { unique_id } => self.greeting_told("greeting_canceled", unique_id),
             PushBody::IncomingCustomer(visitor) => self.incoming_customer(visitor),
             PushBody::CustomerPageUpdated { id, visit, page } => self.customer_page_updated(id, *visit, page),
             PushBody::CustomerStatisticsUpdated(visitor) => self.customer_statistics_updated(visitor),

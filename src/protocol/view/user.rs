@@ -84,9 +84,9 @@ pub(super) struct CustomerView<'a> {
     group_ids: Option<[GroupId; 1]>,
 }
 
-/// Who would get a chat.
+/// An agent outside of any chat: who would get one, or in whose name a customer is greeted.
 #[derive(Serialize)]
-struct Predicted<'a> {
+pub(super) struct Predicted<'a> {
     id: Cow<'a, str>,
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,7 +161,7 @@ pub(super) struct ProfileView<'a> {
     address: Option<&'a Address>,
 }
 
-/// What is counted of a customer. Greetings are not, so they are not shown.
+/// What is counted of a customer.
 #[derive(Serialize)]
 pub(super) struct Statistics {
     chats_count: u32,
@@ -170,6 +170,10 @@ pub(super) struct Statistics {
     visits_count: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     page_views_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    greetings_shown_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    greetings_accepted_count: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_visit_started_at: Option<Rfc3339>,
 }
@@ -181,15 +185,18 @@ impl Statistics {
             threads_count: profile.threads_count,
             visits_count: visits.map(|visits| visits.visits_count),
             page_views_count: visits.map(|visits| visits.page_views_count),
+            greetings_shown_count: visits.map(|visits| visits.greetings_shown_count),
+            greetings_accepted_count: visits.map(|visits| visits.greetings_accepted_count),
             last_visit_started_at: None,
         }
     }
 
-    /// With the moment that only `customer_statistics_updated` has.
+    /// As `customer_statistics_updated` has them: with a moment of its own, without what was only shown.
     pub(super) fn told(visitor: &Visitor) -> Self {
         let visit = visitor.visits.visit.as_ref();
         Self {
             last_visit_started_at: visit.map(|visit| Rfc3339(visit.started_at)),
+            greetings_shown_count: None,
             ..Self::new(&visitor.profile, Some(&visitor.visits))
         }
     }
@@ -382,6 +389,24 @@ impl<'a> View<'a> {
             is_bot: agent.kind == AgentKind::Bot,
             job_title: agent.job_title.as_deref(),
             kind: "agent",
+        }
+    }
+
+    /// In whose name a greeting is said. Their id is an e-mail address, which is not told when they are gone.
+    pub(super) fn greeter<'u>(&self, id: &AgentId) -> Predicted<'u>
+    where
+        'a: 'u,
+    {
+        match self.license.agent(id) {
+            Some(agent) => self.predicted(agent),
+            None => Predicted {
+                id: Cow::Owned(self.agent_id(id).into_owned()),
+                name: "Agent",
+                avatar: None,
+                is_bot: false,
+                job_title: None,
+                kind: "agent",
+            },
         }
     }
 

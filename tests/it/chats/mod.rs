@@ -8,6 +8,7 @@ mod customers;
 mod deleted;
 mod files;
 mod files_in_bucket;
+mod greetings;
 mod heirs;
 mod lists;
 mod members;

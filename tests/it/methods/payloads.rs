@@ -1,10 +1,13 @@
 //! A good payload of each method, with every required parameter and most others.
 
 use serde_json::{Value, json};
+use switchboard::domain::greeting::Greeting;
+use switchboard::domain::license::Settings;
 use switchboard::protocol::method::Method;
 use switchboard::protocol::version::Surface;
 
 use super::world::{Scene, World};
+use crate::support::Plan;
 
 /// Has everything been prepared that the call needs, it goes well with this.
 pub(super) async fn good(method: &Method, world: &World, scene: &Scene) -> Value {
@@ -145,6 +148,13 @@ pub(super) async fn good(method: &Method, world: &World, scene: &Scene) -> Value
             "organization_id": world.license.organization(), "id": 1, "namespace": "test", "name": "string_property",
         }),
         "get_form" => json!({ "group_id": 0, "type": "prechat" }),
+        "accept_greeting" => {
+            json!({ "greeting_id": GREETING, "unique_id": greeted(scene).await["unique_id"] })
+        }
+        "cancel_greeting" => json!({ "unique_id": greeted(scene).await["unique_id"] }),
+        "send_greeting_button_clicked" => {
+            json!({ "greeting_unique_id": greeted(scene).await["unique_id"], "button_id": "yes" })
+        }
         "check_goals" => json!({
             "session_fields": [{ "cart": "3" }], "group_id": 1, "page_url": "https://shop.example/thanks",
         }),
@@ -185,6 +195,37 @@ pub(super) async fn good(method: &Method, world: &World, scene: &Scene) -> Value
         }),
         other => panic!("no payload for {other}: a new method needs one here"),
     }
+}
+
+/// The greeting that the license has.
+const GREETING: u32 = 7;
+
+/// What the license greets with, on one page.
+fn greetings() -> Vec<Greeting> {
+    let button = json!({ "text": "Yes", "postback_id": "yes" });
+    let greeting = json!({
+        "id": GREETING, "type": "announcement", "properties": { "addon": "email" },
+        "rules": [{ "condition": "and", "type": "url_current", "operator": "contains", "value": "/greeted" }],
+        "rich_message": { "template_id": "quick_replies", "elements": [{ "title": "Hello?", "buttons": [button] }] },
+    });
+    serde_json::from_value(json!([greeting])).expect("greetings")
+}
+
+/// Two licenses that greet.
+pub(super) fn plan() -> Plan {
+    Plan {
+        licenses: 2,
+        settings: Settings { greetings: greetings(), ..Settings::default() },
+        ..Plan::default()
+    }
+}
+
+/// The customer leaves the chat, opens that page, and is greeted.
+async fn greeted(scene: &Scene) -> Value {
+    scene.customer.deactivates(&scene.chat).await;
+    let page = json!({ "url": "https://shop.example/greeted", "title": "Hello" });
+    scene.customer.call("update_customer_page", page).await;
+    scene.customer.expect_push("incoming_greeting", |push| push["id"] == GREETING).await
 }
 
 fn opening(users: Value, properties: Value) -> Value {

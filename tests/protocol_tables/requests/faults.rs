@@ -134,6 +134,11 @@ fn full_payloads(method: &Method) -> Vec<Value> {
             vec![json!({"organization_id": "O", "id": 1, "namespace": "n", "name": "p"})]
         }
         (_, "get_form") => vec![json!({"group_id": 1, "type": "prechat"})],
+        (_, "accept_greeting") => vec![json!({"greeting_id": 7, "unique_id": "u"})],
+        (_, "cancel_greeting") => vec![json!({"unique_id": "u"})],
+        (_, "send_greeting_button_clicked") => {
+            vec![json!({"greeting_unique_id": "u", "button_id": "yes"})]
+        }
         (_, "check_goals") => vec![json!({"session_fields": [{"k": "v"}], "group_id": 1, "page_url": "u"})],
         (_, "get_url_info") => vec![json!({"url": "https://a.example"})],
         (_, "update_customer_page") => vec![json!({"url": "u", "title": "t"})],
