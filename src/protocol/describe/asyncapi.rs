@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::schema::payload;
-use super::{VERSION, info, scopes_in_words, structures};
+use super::{VERSION, beyond, info, scopes_in_words, structures};
 use crate::protocol::method::{self, Method};
 use crate::protocol::version::Surface;
 use crate::protocol::view::PUSHES;
@@ -73,6 +73,10 @@ pub fn asyncapi(base_url: &str) -> String {
 fn request(method: &'static Method) -> Value {
     let needs_payload = method.params.iter().any(|param| param.required && !param.name.contains('.'));
     let required = if needs_payload { json!(["action", "payload"]) } else { json!(["action"]) };
+    let mut taken = payload(method.params);
+    if method.action == "login" {
+        beyond::add_to_login(&mut taken);
+    }
     json!({ "payload": {
         "type": "object",
         "required": required,
@@ -80,12 +84,16 @@ fn request(method: &'static Method) -> Value {
             "version": { "type": "string" },
             "request_id": { "type": "string" },
             "action": { "const": method.action },
-            "payload": payload(method.params),
+            "payload": taken,
         },
     } })
 }
 
 fn response(method: &Method) -> Value {
+    let mut answer = structures::answer(method.surface, method.action).clone();
+    if method.action == "login" {
+        beyond::add_to_login_answer(&mut answer);
+    }
     json!({ "payload": {
         "type": "object",
         "required": ["action", "type", "success", "payload"],
@@ -95,7 +103,7 @@ fn response(method: &Method) -> Value {
             "type": { "const": "response" },
             "success": { "type": "boolean" },
             "payload": { "anyOf": [
-                structures::answer(method.surface, method.action),
+                answer,
                 { "$ref": "#/components/schemas/Error" },
             ] },
         },
@@ -103,7 +111,7 @@ fn response(method: &Method) -> Value {
 }
 
 fn pushed(surface: Surface, push: &str) -> Value {
-    json!({ "payload": {
+    let mut frame = json!({
         "type": "object",
         "required": ["version", "action", "type", "payload"],
         "properties": {
@@ -113,5 +121,7 @@ fn pushed(surface: Surface, push: &str) -> Value {
             "type": { "const": "push" },
             "payload": structures::push(surface, push),
         },
-    } })
+    });
+    beyond::add_to_push(&mut frame);
+    json!({ "payload": frame })
 }

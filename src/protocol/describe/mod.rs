@@ -4,7 +4,9 @@
 //! and pushes look like is `structures`.
 
 mod asyncapi;
+mod beyond;
 mod openapi;
+mod outline;
 mod page;
 mod schema;
 mod structures;

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{VERSION, scopes_in_words};
+use serde_json::{Value, json};
+
+use super::outline::{Line, escaped, lines};
+use super::{VERSION, beyond, scopes_in_words, structures};
 use crate::protocol::method::{self, HttpMethod, Method};
 use crate::protocol::version::Surface;
 use crate::protocol::view::PUSHES;
@@ -19,7 +22,7 @@ h3 { margin: .5rem 0 } p { margin: .3rem 0 } nav a { margin-right: .8rem; white-
 </style></head><body><h1>Switchboard API</h1>
 "#;
 
-/// Every method with its parameters, and every push. All that is written comes from tables of this program.
+/// Every method with its parameters and its answer, every push, and the structures in them. All that is written comes from tables of this program.
 pub fn page() -> String {
     let mut html = HEAD.to_owned();
     let _ = writeln!(
@@ -39,11 +42,21 @@ pub fn page() -> String {
         }
         html.push_str("</nav>\n");
         methods().for_each(|method| section(&mut html, method));
-        let _ = write!(html, "<section><h3>Pushes</h3><p>");
-        for (_, push) in PUSHES.iter().filter(|(of, _)| *of == surface) {
-            let _ = write!(html, "<code>{push}</code> ");
+        let pushes = || PUSHES.iter().filter(move |(of, _)| *of == surface).map(|(_, push)| *push);
+        for push in pushes() {
+            let _ = write!(html, "<section id=\"{name}.{push}.push\"><h3>{push}</h3><p>A push.</p>");
+            table(&mut html, "tells", &lines(structures::push(surface, push)));
+            html.push_str("</section>\n");
         }
-        html.push_str("</p></section>\n");
+        let answers = methods().map(|method| structures::answer(surface, method.action));
+        let told: Vec<&Value> = answers.chain(pushes().map(|push| structures::push(surface, push))).collect();
+        for (structure, schema) in structures::components(&json!(told)) {
+            let Some((_, title)) = structure.split_once('.') else { continue };
+            let (structure, title) = (escaped(&structure), escaped(title));
+            let _ = write!(html, "<section id=\"{structure}\"><h3>{title}</h3><p>A structure.</p>");
+            table(&mut html, "key", &lines(&schema));
+            html.push_str("</section>\n");
+        }
     }
     html.push_str("</body></html>\n");
     html
@@ -75,8 +88,40 @@ fn section(html: &mut String, method: &Method) {
         }
         html.push_str("</table>");
     }
+    let mut answer = structures::answer(method.surface, action).clone();
+    if action == "login" {
+        beyond::add_to_login_answer(&mut answer);
+        html.push_str(
+            "<p>Beyond the protocol: <code>resume</code> (string) asks that the session can be resumed; only then the \
+             answer has <code>resume</code>.</p>",
+        );
+    }
+    table(html, "answer", &lines(&answer));
     if !method.pushes.is_empty() {
-        let _ = write!(html, "<p>Pushes: {}.</p>", method.pushes.join(", "));
+        // Some are told to the other side alone.
+        let told_to = |push: &str| {
+            let is_own = PUSHES.contains(&(method.surface, push));
+            PUSHES.iter().find(|(of, told)| *told == push && (!is_own || *of == method.surface))
+        };
+        let link = |push: &&str| match told_to(push) {
+            Some((of, _)) => format!("<a href=\"#{}.{push}.push\">{push}</a>", of.as_str()),
+            None => (*push).to_owned(),
+        };
+        let pushes: Vec<String> = method.pushes.iter().map(link).collect();
+        let _ = write!(html, "<p>Pushes: {}.</p>", pushes.join(", "));
     }
     html.push_str("</section>\n");
+}
+
+/// What stands in a payload; nothing where nothing does.
+fn table(html: &mut String, title: &str, lines: &[Line]) {
+    if lines.is_empty() {
+        return;
+    }
+    let _ = write!(html, "<table><tr><th>{title}</th><th>type</th><th></th></tr>");
+    for Line { path, kind, required } in lines {
+        let required = if *required { "always" } else { "" };
+        let _ = write!(html, "<tr><td>{path}</td><td>{kind}</td><td>{required}</td></tr>");
+    }
+    html.push_str("</table>");
 }

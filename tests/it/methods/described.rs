@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use switchboard::protocol::method;
+use switchboard::protocol::view::PUSHES;
 
 use super::world::{Transport, World, ask, caller};
 use super::{bad, payloads};
@@ -192,4 +193,37 @@ async fn the_page_for_people_names_every_method() {
         let id = format!("id=\"{}.{}\"", method.surface.as_str(), method.action);
         assert!(page.contains(&id), "{id}");
     }
+    for (surface, push) in PUSHES {
+        let id = format!("id=\"{}.{push}.push\"", surface.as_str());
+        assert!(page.contains(&id), "{id}");
+    }
+    for link in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(page.contains(&format!("id=\"{link}\"")), "{link} leads nowhere");
+    }
+    assert!(page.contains("<a href=\"#customer.Greeting\">Greeting</a>"), "types are told");
+}
+
+/// Resuming is no part of the protocol: it is described, and marked.
+#[tokio::test]
+async fn a_login_that_is_resumed_is_as_described_and_marked_as_an_addition() {
+    let base = shared().await.base();
+    let asyncapi = document(&base, "/asyncapi.json").await;
+    let license = shared().await.license();
+    let customer = license.customer().await.logs_in_with(json!({ "resume": "" })).await;
+    let agent = license.agent(1).logs_in_with(json!({ "resume": "" })).await;
+    for (surface, answer) in [("customer", &customer.login), ("agent", &agent.login)] {
+        let messages = &asyncapi["channels"][surface]["messages"];
+        let asked = &messages["login"]["payload"]["properties"]["payload"]["properties"]["resume"];
+        assert_eq!((&asked["type"], &asked["x-beyond-the-protocol"]), (&json!("string"), &json!(true)));
+        let schema = &messages["login.response"]["payload"]["properties"]["payload"]["anyOf"][0];
+        let resume = &schema["properties"]["resume"];
+        assert_eq!(resume["x-beyond-the-protocol"], true);
+        assert!(answer["resume"].is_object() && fits_in(&asyncapi, schema, answer), "{answer:#}");
+        assert!(!fits_in(&asyncapi, resume, &json!({ "status": "else", "token": "x" })));
+    }
+    let chat = customer.starts_chat("hello").await;
+    let push = customer.expect_whole_push("incoming_chat", |push| push["chat"]["id"] == chat.id).await;
+    assert!(push.resume.is_some());
+    let frame = &asyncapi["channels"]["customer"]["messages"]["incoming_chat.push"]["payload"];
+    assert_eq!(frame["properties"]["resume"]["x-beyond-the-protocol"], true);
 }

@@ -1,0 +1,41 @@
+//! What this server has beyond the protocol, marked as such: resuming a session (`docs/resume.md`).
+
+use serde_json::{Value, json};
+
+/// The mark of a schema that is not the protocol's.
+const MARK: &str = "x-beyond-the-protocol";
+
+fn token(description: &str) -> Value {
+    json!({ "type": "string", "maxLength": 16_384, "description": description, MARK: true })
+}
+
+/// Adds what `login` takes to the schema of its payload.
+pub(super) fn add_to_login(payload: &mut Value) {
+    payload["properties"]["resume"] = token(
+        "Asks that the session can be resumed: empty for a first one, or the last token that came, to be told what was \
+         missed since then.",
+    );
+}
+
+/// Adds what `login` answers to whoever sent `resume`.
+pub(super) fn add_to_login_answer(answer: &mut Value) {
+    answer["properties"]["resume"] = json!({
+        "type": "object",
+        "description": "Only for who sent `resume`.",
+        MARK: true,
+        "required": ["status", "token"],
+        "properties": {
+            "status": { "enum": ["started", "resumed", "resync"] },
+            "reason": { "enum": ["unknown_token", "too_old", "access_changed", "too_much"] },
+            "token": token("By which the session goes on from here."),
+        },
+    });
+}
+
+/// Adds what stands beside `action` in pushes to a session that can be resumed.
+pub(super) fn add_to_push(frame: &mut Value) {
+    frame["properties"]["resume"] = token(
+        "Only in sessions that sent `resume`, where the push stands in a chat's log: by which the session goes on after \
+         this push.",
+    );
+}
