@@ -162,7 +162,7 @@ impl SessionHandle {
         }
     }
 
-    /// Offers a frame: one that the session will find [without being woken](Asker::before_answer), or any other.
+    /// Offers a frame: one that the session will find [without being woken](crate::nodes::Asker::before_answer), or any other.
     pub(super) fn put(&self, frame: ByteString, before_answer: bool, metrics: &Metrics) {
         metrics.push_sent();
         if before_answer {
