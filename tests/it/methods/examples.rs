@@ -7,7 +7,7 @@ use switchboard::protocol::method::{self, Method};
 
 use super::payloads;
 use super::world::{Transport, World, ask, caller};
-use crate::support::{Plan, TestNode};
+use crate::support::TestNode;
 
 /// Examples that are refused, and why.
 const REFUSED: &[(&str, &str)] = &[
@@ -24,7 +24,7 @@ async fn example_requests_go_well_on_both_transports() {
     let folder =
         std::env::var("SWITCHBOARD_TEST_EXAMPLES").expect("SWITCHBOARD_TEST_EXAMPLES names a folder");
     let settings = [("limits.session_rate", "off"), ("outgoing.allow_private", "true")];
-    let node = TestNode::with(&settings, Plan { licenses: 2, ..Plan::default() }).await;
+    let node = TestNode::with(&settings, payloads::plan()).await;
     let world = World::of(&node).await;
     let mut played = 0;
     let mut wrong = Vec::new();
