@@ -2,13 +2,14 @@
 // for version 3.4; its `version` is a plain field, set to 3.6 here.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { writeFile, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
-import { Server } from "../harness/server.mjs";
+import { Server, binary } from "../harness/server.mjs";
 
 const { Agent, Customer } = createRequire(import.meta.url)("@livechat/lc-sdk-js");
 const VERSION = "3.6";
@@ -17,7 +18,6 @@ const PUSH_WITHIN_MS = 10_000;
 // What the SDK offers and the server does not answer, each with a call and the reason.
 const KINDS = { "Agent.RTM": Agent.RTM, "Agent.Web": Agent.Web, "Customer.RTM": Customer.RTM, "Customer.Web": Customer.Web };
 const NOT_OF_3_6 = "not a method of version 3.6";
-const NOT_THERE = "needs greetings or mail, which the server has not";
 const NOT_SERVED = [
   ["Agent.RTM", "changePushNotifications", [{}], NOT_OF_3_6],
   ...["Agent.RTM", "Agent.Web"].flatMap((kind) => [
@@ -29,11 +29,7 @@ const NOT_SERVED = [
   ["Customer.RTM", "listLicenseProperties", [], "over HTTP alone"],
   ["Customer.RTM", "listGroupProperties", [0], "over HTTP alone"],
   ["Customer.RTM", "checkGoals", [[{ cart: "3" }], 0, "https://shop.example/"], "over HTTP alone"],
-  ...["Customer.RTM", "Customer.Web"].flatMap((kind) => [
-    [kind, "acceptGreeting", [1, "one"], NOT_THERE],
-    [kind, "cancelGreeting", ["one"], NOT_THERE],
-  ]),
-  ["Customer.Web", "requestEmailVerification", ["https://shop.example/"], NOT_THERE],
+  ["Customer.Web", "requestEmailVerification", ["https://shop.example/"], "needs mail, which the server does not send"],
 ];
 // They send no token, and no https:// before the address; files are told of by the Rust tests.
 const BROKEN_IN_THE_SDK = ["Agent.Web.uploadFile", "Customer.Web.uploadFile"];
@@ -116,7 +112,7 @@ describe("the public SDK", { timeout: 120_000 }, () => {
     const { access_token: token, entity_id: id } = await customerToken();
     const rtm = await connected(new Customer.RTM(organizationID, { apiUrl }));
     const login = await rtm.login(`Bearer ${token}`);
-    return { rtm, login, id };
+    return { rtm, login, id, token };
   };
 
   const web = (Kind, accessToken) => {
@@ -473,6 +469,27 @@ describe("the public SDK", { timeout: 120_000 }, () => {
       }
     } finally {
       page.close();
+    }
+  });
+
+  it("a customer is greeted on a page, and says what becomes of that", async () => {
+    const rule = { condition: "and", type: "url_current", operator: "contains", value: "/sale" };
+    const greetings = [{ id: 4, rules: [rule], properties: { "greeting-message_text": "Shall we help?" } }];
+    const line = ["license", "set", "--data-dir", server.dataDir, "--set", `greetings=${JSON.stringify(greetings)}`];
+    execFileSync(binary(), line, { cwd: server.dataDir, stdio: ["ignore", "ignore", "pipe"] });
+    await agentRtm();
+    for (const own of [({ rtm }) => rtm, ({ token }) => web(Customer.Web, token)]) {
+      const customer = await customerRtm();
+      const api = own(customer);
+      const [shown, accepted, canceled] = ["incoming_greeting", "greeting_accepted", "greeting_canceled"].map((push) => listen(customer.rtm, push));
+      await customer.rtm.send("update_customer_page", { url: "https://shop.example/sale", title: "Sale" });
+      const { id, unique_id: uniqueId, event } = await shown.next();
+      assert.deepEqual([id, event.text], [4, "Shall we help?"]);
+      assert.deepEqual(await api.acceptGreeting(id, uniqueId), {});
+      assert.deepEqual(await accepted.next(), { unique_id: uniqueId });
+      assert.deepEqual(await api.cancelGreeting(uniqueId), {});
+      assert.deepEqual(await canceled.next(), { unique_id: uniqueId });
+      await assert.rejects(api.cancelGreeting(uniqueId), (error) => (error.error ?? error).type === "greeting_not_found");
     }
   });
 
