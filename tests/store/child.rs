@@ -172,9 +172,10 @@ async fn until_failure(folder: &Path) {
 }
 
 async fn fill(folder: &Path) {
-    const RESERVE: u64 = 32 << 20;
+    // As much as there is to merge: whatever the engine does at a start finds room.
+    const RESERVE: u64 = 72 << 20;
     let ballast = folder.join("ballast");
-    std::fs::write(&ballast, vec![1; 64 << 20]).expect("a ballast file");
+    std::fs::write(&ballast, vec![1; 144 << 20]).expect("a ballast file");
     let options = EmbeddedOptions {
         reserve_bytes: RESERVE,
         memtable_bytes: 4 << 20,
