@@ -70,6 +70,8 @@ async fn live(license: &TestLicense, customer: &TestCustomer, witness: Option<&s
     let next = customer.resumes(&chat).await;
     customer.says(&next, "one more thing").await;
     customer.deactivates(&next).await;
+    // A chat tells what happened in it before it answers anything else.
+    agent.call("get_chat", json!({ "chat_id": id })).await;
 }
 
 /// Logs in again from every token of a session: each time what came after it comes, and nothing else.
