@@ -1,7 +1,7 @@
-//! Brings the schema up to date, and refuses one that this build does not know.
+//! Brings the schema up to date, and refuses one that this build does not know and that was not said to let it go on.
 //!
 //! Two nodes may migrate at once: a lease, taken by a conditional write and running out by itself, lets one of them work.
-//! The two tables of the migrator itself are made before there is a lease, so they get ids that follow from their names: two
+//! The tables of the migrator itself are made before there is a lease, so they get ids that follow from their names: two
 //! nodes that make them at the same moment make the same tables.
 
 use std::collections::BTreeMap;
@@ -54,7 +54,7 @@ pub async fn migrate(options: &CqlOptions, me: Uuid) -> Result<Migrated, OpenErr
     Ok(migrated)
 }
 
-/// Checks that exactly the migrations of this build were applied.
+/// Checks that the migrations of this build were applied, and beside them only such of newer builds as let this one go on.
 pub(super) async fn check_schema(session: &Session, options: &CqlOptions) -> Result<(), OpenError> {
     agree(session).await?;
     let tables = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
@@ -64,7 +64,7 @@ pub(super) async fn check_schema(session: &Session, options: &CqlOptions) -> Res
     if found.await?.rows_num() == 0 {
         return Err(behind(MIGRATIONS[0].name));
     }
-    match missing(options, &applied(session, options).await?)?.first() {
+    match pending(session, options, &applied(session, options).await?).await?.first() {
         Some(migration) => Err(behind(migration.name)),
         None => Ok(()),
     }
@@ -87,31 +87,52 @@ async fn applied(
     Ok(rows.map(|(number, name, checksum)| (number, (name, checksum))).collect())
 }
 
-/// Which migrations are still to be applied, if what was applied is a beginning of what this build carries.
-fn missing(
+/// Which migrations are still to be applied, if what was applied is a beginning of what this build carries, or all of it and
+/// more that lets this build go on.
+async fn pending(
+    session: &Session,
     options: &CqlOptions,
     applied: &BTreeMap<i32, (String, String)>,
 ) -> Result<Vec<&'static Migration>, OpenError> {
     let keyspace = || options.keyspace.clone();
-    let known = |number: i32| MIGRATIONS.iter().any(|migration| migration.number() == number);
-    if let Some((_, (found, _))) = applied.iter().find(|(number, _)| !known(**number)) {
-        return Err(OpenError::SchemaNewer { keyspace: keyspace(), found: found.clone() });
-    }
+    let changed = |name| OpenError::SchemaChanged { keyspace: keyspace(), name };
     let mut missing = Vec::new();
     for migration in MIGRATIONS {
         match applied.get(&migration.number()) {
             // One that is recorded after a gap was applied by a build that had another one in the gap.
-            Some(_) if !missing.is_empty() => {
-                return Err(OpenError::SchemaChanged { keyspace: keyspace(), name: migration.name });
-            }
+            Some(_) if !missing.is_empty() => return Err(changed(migration.name)),
             Some((name, checksum)) if *name != migration.name || *checksum != migration.checksum() => {
-                return Err(OpenError::SchemaChanged { keyspace: keyspace(), name: migration.name });
+                return Err(changed(migration.name));
             }
             Some(_) => {}
             None => missing.push(migration),
         }
     }
-    Ok(missing)
+    let known = |number: &i32| MIGRATIONS.iter().any(|migration| migration.number() == *number);
+    let newer: Vec<_> = applied.iter().filter(|(number, _)| !known(number)).collect();
+    if newer.is_empty() {
+        return Ok(missing);
+    }
+    let oldest = oldest_builds(session, options).await?;
+    let newest = MIGRATIONS.last().map_or(0, Migration::number);
+    let shuts_out = |number: &i32| oldest.get(number).is_none_or(|oldest| *oldest > newest);
+    // Nothing may be missing under what is newer, either.
+    match newer.into_iter().find(|(number, _)| !missing.is_empty() || shuts_out(number)) {
+        Some((_, (found, _))) => Err(OpenError::SchemaNewer { keyspace: keyspace(), found: found.clone() }),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// By migration, the oldest build that may go on beside it. A migration of which nothing is said lets no older build go on.
+async fn oldest_builds(session: &Session, options: &CqlOptions) -> Result<BTreeMap<i32, i32>, OpenError> {
+    let tables = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
+    let names = (&options.keyspace, "schema_older_builds");
+    if rows(session, options, "looking for its tables", tables, names).await?.rows_num() == 0 {
+        return Ok(BTreeMap::new());
+    }
+    let select = format!("SELECT number, oldest FROM {}.schema_older_builds", options.keyspace);
+    let found = rows(session, options, "reading which builds may go on", &select, ()).await?;
+    Ok(found.rows::<(i32, i32)>().into_iter().flatten().flatten().collect())
 }
 
 struct Migrator<'a> {
@@ -132,6 +153,7 @@ impl Migrator<'_> {
         let own = [
             ("schema_lease", "name text PRIMARY KEY, holder uuid"),
             ("schema_migrations", "number int PRIMARY KEY, name text, checksum text"),
+            ("schema_older_builds", "number int PRIMARY KEY, oldest int"),
         ];
         for (table, columns) in own {
             let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{keyspace}.{table}").as_bytes());
@@ -222,7 +244,7 @@ impl Migrator<'_> {
     async fn apply_missing(&self) -> Result<Migrated, OpenError> {
         let applied = applied(self.session, self.options).await?;
         let mut migrated = Migrated { applied: Vec::new(), present: applied.len() };
-        let pending = missing(self.options, &applied)?;
+        let pending = pending(self.session, self.options, &applied).await?;
         if pending.is_empty() {
             return Ok(migrated);
         }
@@ -239,18 +261,20 @@ impl Migrator<'_> {
         Ok(migrated)
     }
 
+    /// The record of a migration comes last: once it stands, so does all that is said of it.
     async fn record(&self, migration: &Migration) -> Result<(), OpenError> {
-        let insert = format!(
-            "INSERT INTO {}.schema_migrations (number, name, checksum) VALUES (?, ?, ?)",
-            self.options.keyspace
-        );
-        let values = (migration.number(), migration.name, migration.checksum());
-        let doing = "recording a migration";
-        let mut statement = Statement::new(insert);
+        let oldest = "schema_older_builds (number, oldest) VALUES (?, ?)";
+        self.insert(oldest, (migration.number(), migration.oldest_build())).await?;
+        let applied = "schema_migrations (number, name, checksum) VALUES (?, ?, ?)";
+        self.insert(applied, (migration.number(), migration.name, migration.checksum())).await
+    }
+
+    async fn insert(&self, into: &str, values: impl SerializeRow) -> Result<(), OpenError> {
+        let mut statement = Statement::new(format!("INSERT INTO {}.{into}", self.options.keyspace));
         statement.set_consistency(self.options.consistency());
         statement.set_is_idempotent(true);
-        self.session.query_unpaged(statement, values).await.map_err(|error| OpenError::of(doing, error))?;
-        Ok(())
+        let inserted = self.session.query_unpaged(statement, values).await;
+        inserted.map(drop).map_err(|error| OpenError::of("recording a migration", error))
     }
 }
 

@@ -27,7 +27,17 @@ impl Migration {
     pub fn checksum(&self) -> String {
         format!("{:016x}", xxh3_64(self.text.as_bytes()))
     }
+
+    /// The oldest build that may work on the schema with this migration, named by the newest migration that it carries. The file
+    /// says so in a line `-- Older builds: since NNNN`; one that says nothing shuts older builds out.
+    pub fn oldest_build(&self) -> i32 {
+        let said = self.text.lines().find_map(|line| line.strip_prefix(OLDER_BUILDS));
+        said.and_then(|number| number.trim().parse().ok()).unwrap_or_else(|| self.number())
+    }
 }
+
+/// Begins the line of a migration that says which older builds may go on beside it.
+const OLDER_BUILDS: &str = "-- Older builds: since ";
 
 macro_rules! migrations {
     ($($name:literal),* $(,)?) => {
@@ -95,6 +105,20 @@ mod tests {
             assert!(migration.text.starts_with("-- Question:"), "{}", migration.name);
             assert!(migration.text.contains("-- Partition:"), "{}", migration.name);
             assert!(!migration.text.contains("TimeWindow"), "{}", migration.name);
+        }
+    }
+    #[test]
+    fn older_builds_go_on_only_where_a_file_says_so_and_only_adds() {
+        let migration = |text: &'static str| Migration { name: "0030_x", text };
+        assert_eq!(migration("-- Question: ?\nCREATE TABLE x").oldest_build(), 30);
+        assert_eq!(migration("-- Question: ?\n-- Older builds: since 0028\nCREATE").oldest_build(), 28);
+        for migration in MIGRATIONS {
+            assert!(migration.oldest_build() <= migration.number(), "{}", migration.name);
+            let said = migration.text.lines().filter(|line| line.contains("Older builds")).count();
+            let first = migration.statement().trim().to_ascii_uppercase();
+            let adds = first.starts_with("CREATE TABLE")
+                || first.starts_with("ALTER TABLE") && first.contains(" ADD ");
+            assert!(said == 0 || adds && migration.oldest_build() < migration.number(), "{}", migration.name);
         }
     }
 }

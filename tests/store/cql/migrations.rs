@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use super::{open, shared};
 
-async fn session() -> Session {
+pub(super) async fn session() -> Session {
     SessionBuilder::new().known_node(crate::cassandra::contact_point()).build().await.expect("a session")
 }
 
-async fn run(session: &Session, options: &CqlOptions, text: &str) {
+pub(super) async fn run(session: &Session, options: &CqlOptions, text: &str) {
     let text = text.replace("{}", &options.keyspace);
     session.query_unpaged(text, ()).await.expect("a statement");
 }
@@ -34,7 +34,7 @@ async fn all_migrations_together_give_what_the_statements_need() {
     let found: BTreeSet<String> =
         rows.rows::<(String,)>().expect("texts").map(|row| row.expect("a text").0).collect();
     let wanted = MIGRATIONS.iter().map(|migration| migration.name[5..].to_owned());
-    let own = ["schema_lease", "schema_migrations"].map(str::to_owned);
+    let own = ["schema_lease", "schema_migrations", "schema_older_builds"].map(str::to_owned);
     assert_eq!(found, wanted.chain(own).collect());
 }
 
@@ -103,6 +103,43 @@ async fn a_newer_or_changed_schema_is_refused() {
     run(&session, &options, "DELETE FROM {}.schema_migrations WHERE number = 3").await;
     let refused = migrate(&options, Uuid::new_v4()).await.expect_err("a gap");
     assert!(matches!(refused, OpenError::SchemaChanged { name: "0004_cluster_layout", .. }), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema_that_says_so_is_worked_on() {
+    let options = shared();
+    open(&options).await;
+    let session = session().await;
+    let newest = MIGRATIONS.last().expect("a migration");
+    let newer = "INSERT INTO {}.schema_migrations (number, name, checksum) VALUES (9999, '9999_later', 'x')";
+    run(&session, &options, newer).await;
+    let lets = async |oldest: i32| {
+        let text = format!("INSERT INTO {{}}.schema_older_builds (number, oldest) VALUES (9999, {oldest})");
+        run(&session, &options, &text).await;
+    };
+    let is_refused = async || {
+        let opened = CqlStore::open(&options).await.map(drop);
+        let migrated = migrate(&options, Uuid::new_v4()).await.map(|migrated| migrated.applied);
+        let newer = |refused: &OpenError| matches!(refused, OpenError::SchemaNewer { found, .. } if found == "9999_later");
+        match (opened, migrated) {
+            (Ok(()), Ok(applied)) if applied.is_empty() => false,
+            (Err(opened), Err(migrated)) if newer(&opened) && newer(&migrated) => true,
+            other => panic!("{other:?}"),
+        }
+    };
+    lets(newest.number()).await;
+    assert!(!is_refused().await, "this build is the oldest that may go on");
+    lets(newest.number() + 1).await;
+    assert!(is_refused().await, "one that knows the next migration is the oldest");
+    lets(1).await;
+    // What this build needs was never there: the newer migration stands on something else.
+    run(
+        &session,
+        &options,
+        &format!("DELETE FROM {{}}.schema_migrations WHERE number = {}", newest.number()),
+    )
+    .await;
+    assert!(is_refused().await, "there is a gap");
 }
 
 #[tokio::test(flavor = "multi_thread")]
