@@ -101,6 +101,10 @@ pub trait Occupant: Send + Sync {
     /// so this may take a moment; past a limit the shard goes without.
     async fn announce(&self, shard: Shard, to: Incarnation);
 
+    /// The shards that are given away after all others: what is done for them has to begin again elsewhere with each shard
+    /// that moves later.
+    fn leave_last(&self) -> Vec<Shard>;
+
     /// Ends work for a shard that shall be handed to another node: begin nothing new (requests wait), finish what is in
     /// flight, return. [`Ownership::owner`] says "unknown" already, while what is in flight can still be validated. Past
     /// a limit the shard goes anyway, and what is in flight can be answered no more.

@@ -294,6 +294,7 @@ struct Diary {
     ownership: Ownership,
     announced: Mutex<Vec<Shard>>,
     ended: Mutex<Vec<Shard>>,
+    last: Vec<Shard>,
 }
 
 #[async_trait]
@@ -303,6 +304,10 @@ impl Occupant for Diary {
         assert!(self.ownership.epoch(shard).is_some(), "work goes on while the next owner prepares itself");
         assert_ne!(to, self.ownership.incarnation());
         self.announced.lock().expect("a diary").push(shard);
+    }
+
+    fn leave_last(&self) -> Vec<Shard> {
+        self.last.clone()
     }
 
     async fn vacate(&self, shard: Shard, epoch: Epoch) {
@@ -319,14 +324,25 @@ async fn who_leaves_hands_its_shards_over_and_nobody_is_suspected() {
     let cluster = Cluster::new();
     let [a, b, c] = cluster.three().await;
     let ownership = c.node.ownership().clone();
-    let diary = Arc::new(Diary { ownership, announced: Mutex::default(), ended: Mutex::default() });
+    let all: Vec<Shard> = ownership.owned().into_iter().map(|(shard, _)| shard).collect();
+    // Neither the first nor the last in order.
+    let mut last = vec![all[1], all[all.len() / 2]];
+    let (announced, ended) = (Mutex::default(), Mutex::default());
+    let diary = Arc::new(Diary { ownership, announced, ended, last: last.clone() });
     c.node.ownership().occupied_by(diary.clone());
+    // The node asks which shards go last from time to time.
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let owned = c.owned();
     let claims = || a.node.counts().claims + b.node.counts().claims;
     let before = claims();
     let (shard, epoch) = c.node.ownership().owned()[0];
     c.node.leave(Duration::from_secs(30)).await;
-    assert_eq!(diary.ended.lock().expect("a diary").len(), owned);
+    let ended = diary.ended.lock().expect("a diary").clone();
+    assert_eq!(ended.len(), owned);
+    let mut went_last = ended[owned - last.len()..].to_vec();
+    went_last.sort();
+    last.sort();
+    assert_eq!(went_last, last);
     until("two own all", || a.owned() + b.owned() == SHARDS as usize).await;
     assert!(c.node.ownership().validate(shard, epoch).await.is_err());
     assert_eq!(c.node.counts().hand_overs, owned as u64);

@@ -325,6 +325,12 @@ impl Actors {
         self.parts.ownership.shard_of(license.0, "")
     }
 
+    /// The shards of the routers that work here. A router that takes over asks the owners of all shards, again those of
+    /// each that moves meanwhile: if its own moves last, it is done soon.
+    pub(super) fn shards_with_routers(&self) -> Vec<Shard> {
+        self.routers.iter().map(|router| self.router_shard(*router.key())).collect()
+    }
+
     /// Who has the license's router.
     pub(super) fn router_owner(&self, license: LicenseId) -> Owner {
         self.owner(self.router_shard(license))

@@ -87,6 +87,9 @@ pub struct RouterCall {
     pub license: LicenseId,
     /// What it is asked.
     pub question: RouterQuestion,
+    /// Since which term the node that is asked has the router, as far as the asker knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Epoch>,
 }
 
 /// Why another node gave no answer.

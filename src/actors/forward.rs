@@ -13,10 +13,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::chat::{Answer, Refused};
-use super::elsewhere::{ChatCall, Missed};
-use super::router::{RouterAnswer, RouterQuestion};
+use super::elsewhere::{ChatCall, Missed, RouterCall};
+use super::router::RouterAnswer;
 use super::{Actors, AskError};
-use crate::domain::id::LicenseId;
 
 /// How long work waits for an owner that can be reached.
 const PARKED_FOR: Duration = Duration::from_secs(3);
@@ -142,9 +141,7 @@ impl Actors {
                 },
             };
             let within = until.saturating_duration_since(Instant::now());
-            let since = self.parts.ownership.known_owner(shard).filter(|row| row.owner == node);
-            let term = since.map(|row| row.epoch);
-            match self.parts.elsewhere.chat((node, term), &call, within).await {
+            match self.parts.elsewhere.chat((node, self.since(shard, node)), &call, within).await {
                 Ok(result) => {
                     self.hops.elsewhere.fetch_add(1, Ordering::Relaxed);
                     return result;
@@ -204,18 +201,28 @@ impl Actors {
         since > known
     }
 
-    /// Puts another node's question to a router of ours. None if it is not ours.
+    /// Since which term a node has a shard, as far as is known here.
+    pub(super) fn since(&self, shard: Shard, node: Incarnation) -> Option<Epoch> {
+        self.parts.ownership.known_owner(shard).filter(|row| row.owner == node).map(|row| row.epoch)
+    }
+
+    /// Puts another node's question to a router of ours. One that is on its way is waited for, for a moment. None if it is not
+    /// ours.
     ///
     /// # Errors
     /// The router's.
-    pub async fn serve_router(
-        self: &Arc<Self>,
-        license: LicenseId,
-        question: RouterQuestion,
-    ) -> Result<Option<RouterAnswer>, AskError> {
-        match self.local_router(license) {
-            Some(router) => router.answer(question).await.map(Some),
-            None => Ok(None),
+    pub async fn serve_router(self: &Arc<Self>, call: RouterCall) -> Result<Option<RouterAnswer>, AskError> {
+        let shard = self.router_shard(call.license);
+        let mut wait = Wait::new(self, shard, Instant::now() + HELD_FOR);
+        loop {
+            let known = self.owner(shard);
+            if let Some(router) = self.local_router(call.license) {
+                return router.answer(call.question).await.map(Some);
+            }
+            let is_elsewhere = matches!(known, Owner::There(_)) && !self.hears_late(shard, call.since);
+            if is_elsewhere || wait.for_news(known, AskError::NotOwner).await.is_err() {
+                return Ok(None);
+            }
         }
     }
 

@@ -262,6 +262,10 @@ impl Occupant for Occupants {
         self.0.announce(shard, to).await;
     }
 
+    fn leave_last(&self) -> Vec<Shard> {
+        self.0.shards_with_routers()
+    }
+
     async fn vacate(&self, shard: Shard, epoch: Epoch) {
         self.0.vacate(shard, epoch).await;
     }

@@ -177,7 +177,9 @@ impl Actors {
                 None => None,
             },
             Owner::There(node) => {
-                self.parts.elsewhere.router(node, &RouterCall { license, question }, LIMIT).await.ok()
+                let since = self.since(self.router_shard(license), node);
+                let call = RouterCall { license, question, since };
+                self.parts.elsewhere.router(node, &call, LIMIT).await.ok()
             }
             Owner::Unknown => None,
         };

@@ -140,7 +140,8 @@ pub async fn tell(actors: Arc<Actors>) {
             let Owner::There(router) = actors.router_owner(license) else { continue };
             let node = actors.parts.ownership.incarnation();
             let question = RouterQuestion::Roll { node, roll: actors.roll.call(license) };
-            let call = RouterCall { license, question };
+            let since = actors.since(actors.router_shard(license), router);
+            let call = RouterCall { license, question, since };
             if let Err(missed) = actors.parts.elsewhere.router(router, &call, TELL_EVERY).await {
                 tracing::debug!(license.id = %license, ?missed, "a router learns later who is here");
             }

@@ -9,7 +9,7 @@ use switchboard_cluster::{Epoch, Incarnation, Service, Shard, Way};
 use super::Nodes;
 use super::message::{Answer, Call, decode, encode, items};
 use crate::actors::chat::Refused;
-use crate::actors::elsewhere::{ChatCall, RouterCall};
+use crate::actors::elsewhere::ChatCall;
 
 #[async_trait]
 impl Service for Nodes {
@@ -58,10 +58,11 @@ impl Nodes {
             Call::Chat { call, within, since } => {
                 self.chat_call(call, since, Duration::from_millis(within)).await
             }
-            Call::Router(RouterCall { license, question }) => {
-                match actors.serve_router(license, question).await {
+            Call::Router(call) => {
+                let shard = self.parts.ownership.shard_of(call.license.0, "");
+                match actors.serve_router(call).await {
                     Ok(Some(answer)) => Answer::Router(answer),
-                    Ok(None) => self.not_owner(self.parts.ownership.shard_of(license.0, "")),
+                    Ok(None) => self.not_owner(shard),
                     Err(error) => Answer::Refused(error.into()),
                 }
             }

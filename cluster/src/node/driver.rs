@@ -261,7 +261,14 @@ impl Driver {
                     None => return Over::Dropped,
                 },
                 () = ownership.looked_for() => Input::Look,
-                _ = ticks.tick() => Input::Tick,
+                _ = ticks.tick() => {
+                    // Before shards are given away it has to be known which of them go last.
+                    let last = ownership.occupant().map(|occupant| occupant.leave_last());
+                    if last.is_some_and(|last| self.handle(me, Input::LeaveLast(last)).is_break()) {
+                        return Over::Fenced;
+                    }
+                    Input::Tick
+                }
             };
             // Finished work is let go of.
             while self.work.try_join_next().is_some() {}

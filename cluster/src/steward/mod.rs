@@ -59,6 +59,8 @@ pub enum Input {
     Announced(Shard),
     /// All work for a shard has ended.
     Vacated(Shard),
+    /// These shards are given away after all others.
+    LeaveLast(Vec<Shard>),
     /// What became of an [`Effect::HandOver`]; none where the tables did not say.
     HandedOver(Claim, Option<ClaimOutcome>),
     /// A peer says what it saw in the tables.
@@ -202,6 +204,7 @@ impl Steward {
             }
             Input::Announced(shard) => self.shares.announced(shard, &mut effects),
             Input::Vacated(shard) => self.shares.vacated(shard, wall_us, &mut effects),
+            Input::LeaveLast(shards) => self.shares.leave_last(shards),
             Input::HandedOver(claim, outcome) => self.shares.handed_over(&claim, outcome, &mut effects),
             Input::Told(rows) => self.hear(&rows, &mut effects),
             Input::Look => effects.push(Effect::ReadTables),

@@ -8,7 +8,7 @@
 //!   epoch only.
 //! - A shard is taken up only because the tables show this run as its owner.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::dice::Dice;
 use super::{CLAIMS_AT_ONCE, Effect, Order};
@@ -32,6 +32,8 @@ pub(super) struct Shares {
     held: BTreeMap<Shard, Epoch>,
     /// On their way out: the work is being ended, or the tables are asked to move them.
     leaving: BTreeMap<Shard, Leaving>,
+    /// They leave when no other is left that has to.
+    last: BTreeSet<Shard>,
     /// By shard, the last epoch that this run let go.
     let_go: Box<[Epoch]>,
     claims: VecDeque<Claim>,
@@ -52,6 +54,7 @@ impl Shares {
             table: ShardTable::new(count),
             held: BTreeMap::new(),
             leaving: BTreeMap::new(),
+            last: BTreeSet::new(),
             let_go: count.all().map(|_| Epoch::default()).collect(),
             claims: VecDeque::new(),
             claiming: false,
@@ -157,24 +160,33 @@ impl Shares {
         self.claim_on(effects);
     }
 
+    /// These shards are given away after all others, until other ones are named.
+    pub(super) fn leave_last(&mut self, shards: Vec<Shard>) {
+        self.last = shards.into_iter().collect();
+    }
+
     /// Gives shards to whom placement names: all when draining, else those that are misplaced.
     pub(super) fn give(&mut self, order: Order, seats: &[Seat], effects: &mut Vec<Effect>) {
         let at_once = match order {
             Order::Drain => DRAIN_AT_ONCE,
             Order::Rebalance => REBALANCE_AT_ONCE,
         };
-        let mut free = at_once.saturating_sub(self.leaving.len());
-        for (shard, epoch) in self.held.clone() {
-            if free == 0 {
-                break;
-            }
-            let Some(to) = placement::owner_of(shard, seats).filter(|to| *to != self.me) else { continue };
-            if self.leaving.contains_key(&shard) {
-                continue;
-            }
-            self.leaving.insert(shard, Leaving { epoch, to });
-            effects.push(Effect::Announce(shard, to));
-            free -= 1;
+        let free = at_once.saturating_sub(self.leaving.len());
+        if free == 0 {
+            return;
+        }
+        let goes_to = |shard| placement::owner_of(shard, seats).filter(|to| *to != self.me);
+        let (last, first): (Vec<_>, Vec<_>) = self
+            .held
+            .iter()
+            .filter(|(shard, _)| !self.leaving.contains_key(shard))
+            .filter_map(|(shard, epoch)| Some((*shard, Leaving { epoch: *epoch, to: goes_to(*shard)? })))
+            .partition(|(shard, _)| self.last.contains(shard));
+        let others_left = first.is_empty() && self.leaving.keys().all(|shard| self.last.contains(shard));
+        let next = if others_left { last } else { first };
+        for (shard, leaving) in next.into_iter().take(free) {
+            self.leaving.insert(shard, leaving);
+            effects.push(Effect::Announce(shard, leaving.to));
         }
     }
 

@@ -265,6 +265,9 @@ impl World {
         if leave {
             self.after(LEAVE_WITHIN, Event::Fault(Fault::StopLeaving { process, life }));
         }
+        let random = &mut self.random;
+        let last = self.count.all().filter(|_| random.below(3) == 0).collect();
+        self.feed(process, Input::LeaveLast(last));
         self.feed(process, Input::Drain);
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_cluster::{Epoch, Shard};
+use switchboard_cluster::{Epoch, Shard, ShardRow};
 use tokio::time::Instant;
 
 use super::super::elsewhere::{Missed, RouterCall};
@@ -196,38 +196,37 @@ impl RouterHandle {
         question: RouterQuestion,
         until: Instant,
     ) -> Result<RouterAnswer, AskError> {
-        let call = RouterCall { license: self.license, question };
-        let mut named = None;
+        let shard = self.actors.router_shard(self.license);
+        let mut call = RouterCall { license: self.license, question, since: None };
         loop {
-            let known = self.actors.router_owner(self.license);
-            let owner = match named.take() {
-                Some(node) if node != self.actors.parts.ownership.incarnation() => Owner::There(node),
-                _ => known,
-            };
+            let known = self.actors.owner(shard);
             let within = until.saturating_duration_since(Instant::now());
-            let missed = match owner {
+            let missed = match known {
                 Owner::Here(_) => match self.actors.local_router(self.license) {
                     Some(router) => return router.answer(call.question).await,
                     None => AskError::NotOwner,
                 },
-                Owner::There(node) => match self.actors.parts.elsewhere.router(node, &call, within).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(Missed::Unknown) => return Err(AskError::Deadline),
-                    Err(Missed::NotOwner(right)) => {
-                        named = right.map(|(node, _)| node);
-                        AskError::NotOwner
+                Owner::There(node) => {
+                    call.since = self.actors.since(shard, node);
+                    match self.actors.parts.elsewhere.router(node, &call, within).await {
+                        Ok(answer) => return Ok(answer),
+                        Err(Missed::Unknown) => return Err(AskError::Deadline),
+                        Err(Missed::NotOwner(named)) => {
+                            if let Some((owner, epoch)) = named {
+                                self.actors.parts.ownership.hear(shard, ShardRow { owner, epoch });
+                            }
+                            AskError::NotOwner
+                        }
+                        Err(Missed::Unreached) => AskError::Unreachable,
                     }
-                    Err(Missed::Unreached) => AskError::Unreachable,
-                },
+                }
                 Owner::Unknown => AskError::NotOwner,
             };
             if within.is_zero() {
                 return Err(missed);
             }
-            if named.is_none() {
-                let shard = self.actors.router_shard(self.license);
-                self.actors.owner_changes(shard, known, until.min(Instant::now() + PAUSE)).await;
-            }
+            // Not at all if a newer owner was named, who holds the question if it has not heard of that yet.
+            self.actors.owner_changes(shard, known, until.min(Instant::now() + PAUSE)).await;
         }
     }
 }
