@@ -17,6 +17,9 @@ use switchboard::domain::time::Clock as _;
 use switchboard::store::StoreError;
 use world::World;
 
+/// Who talk in one chat at the same time.
+const SENDERS: usize = 8;
+
 #[actix_rt::test]
 async fn what_a_chat_tells_reaches_the_sessions_of_another_node_in_order() {
     let world = World::new().await;
@@ -255,17 +258,17 @@ async fn a_node_that_gives_its_shards_away_refuses_nothing() {
     world.store.slow_down(Duration::from_millis(20));
     let is_over = AtomicBool::new(false);
     let talk = async |chat: &ChatId| {
-        let mut numbers = 1..;
         while !is_over.load(Ordering::Relaxed) {
-            let number = numbers.next().expect("there is no end");
-            world.send(chat, number..=number).await;
+            world.send(chat, 1..=1).await;
         }
     };
     let give = async {
         world.here.give_away().await;
         is_over.store(true, Ordering::Relaxed);
     };
-    tokio::join!(futures_util::future::join_all(chats.iter().map(talk)), give);
+    // Several at once in each: while one is under way, others wait for their turn.
+    let talks = chats.iter().flat_map(|chat| std::iter::repeat_n(chat, SENDERS)).map(talk);
+    tokio::join!(futures_util::future::join_all(talks), give);
     for chat in &chats {
         let last = world.send(chat, 0..=0).await.remove(0);
         let shown = world.look(&world.there, chat).await.expect("the other node has it");
