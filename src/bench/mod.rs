@@ -11,6 +11,7 @@ mod client;
 mod dice;
 mod error;
 mod html;
+mod nodes;
 mod options;
 mod process;
 mod record;

@@ -180,13 +180,13 @@ pub(super) struct Common {
     /// Start a server on a scratch store and a free port
     #[arg(long = "self", required_unless_present = "target", conflicts_with = "target")]
     pub(super) own: bool,
-    /// Base URLs of the server's nodes
+    /// Base URLs of the server's nodes, all of them: what they used is asked of each (`/metrics`) and added up
     #[arg(long, value_delimiter = ',', requires = "credentials", value_name = "URL")]
     pub(super) target: Vec<String>,
     /// The license to use: what `license create --credentials-file` wrote
     #[arg(long, value_name = "FILE")]
     pub(super) credentials: Option<PathBuf>,
-    /// Process of the target, if it runs on this machine: its CPU and memory are shown
+    /// Process of the target, if it is one that runs on this machine: its CPU and memory are shown as they go
     #[arg(long, value_name = "PID")]
     pub(super) server_pid: Option<u32>,
     /// Setting of the --self server, as limits.session_rate=off

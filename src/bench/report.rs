@@ -94,6 +94,7 @@ const fn figure(name: &'static str, title: &'static str, more_is_better: bool) -
 pub const FIGURES: &[Figure] = &[
     figure("rate", "per second", true),
     figure("cpu_per_1000", "server CPU s / 1,000", false),
+    figure("elsewhere", "% done on another node", false),
     figure("generator_cpu_per_1000", "generator CPU s / 1,000", false),
     figure("kib_per_session", "KiB / session", false),
     figure("resident_mib", "server MiB", false),

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::nodes::{Nodes, Used};
 use super::process::{self, Machine, Usage};
 use super::record::Recorder;
 use super::report::{MAX_STEAL, Round, Sample};
+use super::target::Target;
 
 /// How often a running round is looked at.
 const EVERY: Duration = Duration::from_millis(500);
@@ -15,10 +17,12 @@ const EVERY: Duration = Duration::from_millis(500);
 const GENERATOR_LIMIT: f64 = 0.85;
 
 /// Watches one round of one system.
-pub(super) struct Meter {
+pub(super) struct Meter<'a> {
     pub(super) system: &'static str,
     /// The server's process, if it runs on this machine.
     pub(super) server: Option<u32>,
+    /// Where the nodes tell what they use, if they do.
+    pub(super) nodes: Option<&'a Target>,
     /// Threads that drive load.
     pub(super) threads: usize,
     /// Show a live line.
@@ -33,7 +37,7 @@ struct Costs {
     machine: Machine,
 }
 
-impl Meter {
+impl Meter<'_> {
     fn costs(&self) -> Costs {
         Costs {
             at: Instant::now(),
@@ -69,6 +73,7 @@ impl Meter {
         work: W,
     ) -> (Round, W::Output) {
         let line = self.line("starting");
+        let nodes_before = self.nodes().await;
         recorder.start();
         recorder.window();
         let begin = self.costs();
@@ -92,9 +97,14 @@ impl Meter {
         let end = self.costs();
         recorder.stop();
         line.finish_and_clear();
-        let mut round = self.sum_up(recorder, &begin, &end);
+        let used = nodes_before.zip(self.nodes().await).and_then(|(before, now)| now.since(&before));
+        let mut round = self.sum_up(recorder, &begin, &end, used);
         round.samples = samples;
         (round, output)
+    }
+
+    async fn nodes(&self) -> Option<Nodes> {
+        Nodes::ask(self.nodes?).await
     }
 
     fn sample(&self, recorder: &Recorder, begin: &Costs, last: &Costs, now: &Costs, done: u64) -> Sample {
@@ -112,7 +122,7 @@ impl Meter {
         }
     }
 
-    fn sum_up(&self, recorder: &Recorder, begin: &Costs, end: &Costs) -> Round {
+    fn sum_up(&self, recorder: &Recorder, begin: &Costs, end: &Costs, used: Option<Used>) -> Round {
         let seconds = end.at.duration_since(begin.at).as_secs_f64();
         let count = recorder.count() as f64;
         let mut round = Round { system: self.system.to_owned(), seconds, ..Round::default() };
@@ -122,13 +132,19 @@ impl Meter {
             round.figures.insert(name.to_owned(), value);
         };
         figure("rate", count / seconds);
-        let per_1000 = |cpu: Duration| cpu.as_secs_f64() * 1000.0 / count.max(1.0);
+        let per_1000 = |cpu_seconds: f64| cpu_seconds * 1000.0 / count.max(1.0);
         if let Some((now, then)) = end.server.zip(begin.server) {
-            figure("cpu_per_1000", per_1000(now.cpu.saturating_sub(then.cpu)));
+            figure("cpu_per_1000", per_1000(now.cpu.saturating_sub(then.cpu).as_secs_f64()));
             figure("resident_mib", now.resident as f64 / f64::from(1 << 20));
+        } else if let Some(used) = used {
+            figure("cpu_per_1000", per_1000(used.cpu));
+            figure("resident_mib", used.resident / f64::from(1 << 20));
+        }
+        if let Some(share) = used.and_then(|used| used.elsewhere) {
+            figure("elsewhere", share);
         }
         let own = end.own.cpu.saturating_sub(begin.own.cpu);
-        figure("generator_cpu_per_1000", per_1000(own));
+        figure("generator_cpu_per_1000", per_1000(own.as_secs_f64()));
         let shares = end.machine.since(begin.machine);
         if shares.steal > MAX_STEAL {
             round.warnings.push(format!(

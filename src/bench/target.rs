@@ -106,6 +106,11 @@ impl Target {
         Ok(Self { urls, turn: AtomicUsize::new(0), credentials, sources, http })
     }
 
+    /// The base URLs of all nodes.
+    pub(super) fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
     /// A base URL, each node in turn.
     pub(super) fn url(&self) -> &str {
         &self.urls[self.turn.fetch_add(1, Ordering::Relaxed) % self.urls.len()]

@@ -48,10 +48,11 @@ pub(super) struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    fn meter(&self) -> Meter {
+    fn meter(&self) -> Meter<'_> {
         Meter {
             system: self.system.name,
             server: self.system.pid,
+            nodes: self.system.has_store.then_some(&self.system.target),
             threads: self.threads,
             is_live: self.is_live,
         }
