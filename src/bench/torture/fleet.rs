@@ -19,6 +19,9 @@ const START: Duration = Duration::from_secs(120);
 /// And this long to leave in order.
 const END: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often a command is tried again, and the pause before.
+const ATTEMPTS: u32 = 5;
+const ATTEMPT_PAUSE: Duration = Duration::from_secs(2);
 
 /// One node of the cluster: a process, or the place where one was.
 struct Node {
@@ -127,12 +130,20 @@ impl Fleet {
         command
     }
 
+    /// Runs a command of an operator, again if it fails: a database that has just been started may be slow at first.
     async fn operate(&self, folder: &Path, line: &[&str]) -> Result<(), BenchError> {
-        let done = self.command(folder).args(line).output().await?;
-        if done.status.success() {
-            return Ok(());
+        let mut attempts = 1..=ATTEMPTS;
+        loop {
+            let done = self.command(folder).args(line).output().await?;
+            if done.status.success() {
+                return Ok(());
+            }
+            if attempts.next().is_none() {
+                let said = String::from_utf8_lossy(&done.stderr);
+                return Err(BenchError::Start(format!("{}: {said}", line.join(" "))));
+            }
+            tokio::time::sleep(ATTEMPT_PAUSE).await;
         }
-        Err(BenchError::Start(format!("{}: {}", line.join(" "), String::from_utf8_lossy(&done.stderr))))
     }
 
     /// Starts the process of a node that has none.
