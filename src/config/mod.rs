@@ -6,7 +6,7 @@
 //! - [`Inputs`] is everything that was said; [`load`] makes a [`Config`] of it, or tells every fault.
 //! - `kind` says what the text of a setting may be, `reader` brings the sources together, `file` reads the
 //!   file with its lines, `names` knows flags and variables.
-//! - A file a section: `server`, `store`, `log`, `chat`, `files`, `routing`, `rtm`, `outgoing`.
+//! - A file a section: `server`, `store`, `log`, `chat`, `files`, `routing`, `rtm`, `outgoing`, `mail`.
 //! - `rules` lays a license's own settings over the server's; `overrides` writes them.
 
 mod auto_access;
@@ -17,6 +17,7 @@ mod files;
 mod greetings;
 mod kind;
 mod log;
+mod mail;
 mod names;
 mod outgoing;
 mod overrides;
@@ -42,6 +43,7 @@ pub use fault::{Fault, Faults, Source};
 pub use files::{Files, S3};
 pub use kind::Rate;
 pub use log::{Log, LogFormat};
+pub use mail::{Mail, MailTls};
 pub use names::CONFIG_VARIABLE;
 pub use outgoing::Outgoing;
 pub use overrides::{OverrideError, override_names, set_override, shown_overrides};
@@ -71,6 +73,8 @@ pub struct Config {
     pub rtm: Rtm,
     pub limits: Limits,
     pub outgoing: Outgoing,
+    /// None: no mail is sent.
+    pub mail: Option<Mail>,
 }
 
 /// Everything that was said before the start.
@@ -185,6 +189,7 @@ impl Config {
             rtm: Rtm::read(reader),
             limits: Limits::read(reader),
             outgoing: Outgoing::read(reader),
+            mail: Mail::read(reader),
         }
     }
 }

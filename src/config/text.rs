@@ -43,6 +43,11 @@ pub(super) fn is_node_name(text: &str) -> bool {
     text.len() <= 63 && is_host(text)
 }
 
+/// An e-mail address, perhaps with a name before it.
+pub(super) fn is_mailbox(text: &str) -> bool {
+    !text.chars().any(char::is_control) && text.parse::<lettre::message::Mailbox>().is_ok()
+}
+
 /// A text that one message may have, on one line.
 pub(super) fn is_short_message(text: &str) -> bool {
     !text.trim().is_empty() && text.len() <= 1_000 && !text.chars().any(char::is_control)
@@ -140,6 +145,16 @@ mod tests {
             assert!(!is_key_prefix(bad), "{bad}");
         }
         assert!(is_region("eu-central-1") && !is_region("eu/1") && !is_region(""));
+    }
+
+    #[test]
+    fn mailboxes_are_addresses_with_or_without_a_name() {
+        for good in ["a@b.example", "Support <a@b.example>"] {
+            assert!(is_mailbox(good), "{good}");
+        }
+        for bad in ["", "a", "Support", "a@b.example, c@d.example", "a@b.example\r\nBcc: c@d.example"] {
+            assert!(!is_mailbox(bad), "{bad:?}");
+        }
     }
 
     #[test]

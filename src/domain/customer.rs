@@ -16,6 +16,9 @@ pub struct CustomerProfile {
     /// E-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// The customer has shown that mail to it reaches them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub email_verified: bool,
     /// Picture URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avatar: Option<String>,
@@ -141,6 +144,7 @@ impl CustomerProfile {
         };
         take(&mut self.name, &update.name);
         take(&mut self.email, &update.email);
+        self.email_verified &= self.email == before.email;
         take(&mut self.avatar, &update.avatar);
         take(&mut self.phone_number, &update.phone_number);
         if let Some(fields) = &update.session_fields {
@@ -231,6 +235,18 @@ mod tests {
         assert!(profile.apply(&update));
         assert_eq!(profile, named(Some("Kat"), Some("kate@example.com")));
         assert!(!profile.apply(&update), "nothing differs the second time");
+    }
+
+    #[test]
+    fn another_address_is_not_verified() {
+        let verified =
+            CustomerProfile { email_verified: true, ..named(Some("Kate"), Some("kate@example.com")) };
+        for (email, stays) in [(None, true), (Some("kate@example.com"), true), (Some("k@example.com"), false)]
+        {
+            let mut profile = verified.clone();
+            profile.apply(&CustomerUpdate { email: email.map(str::to_owned), ..Default::default() });
+            assert_eq!(profile.email_verified, stays, "{email:?}");
+        }
     }
 
     #[test]

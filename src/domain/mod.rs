@@ -17,6 +17,7 @@ pub mod change;
 pub mod chat;
 pub mod command;
 pub mod customer;
+pub mod email_verification;
 pub mod event;
 pub mod greeting;
 pub mod id;

@@ -16,6 +16,7 @@ mod reports;
 mod rtm;
 mod server;
 mod tls;
+mod verify_email;
 mod waiting;
 mod web;
 

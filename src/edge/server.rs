@@ -18,7 +18,9 @@ use super::health::Readiness;
 use super::in_time::BodyTimeout;
 use super::pages::DemoConsole;
 use super::web::error_response;
-use super::{cors, customer_token, description, files, health, pages, reports, rtm, web as web_api};
+use super::{
+    cors, customer_token, description, files, health, pages, reports, rtm, verify_email, web as web_api,
+};
 use crate::observe::Metrics;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::requests::limits::Limits;
@@ -281,6 +283,8 @@ fn routes(config: &mut web::ServiceConfig) {
                 .route(web::post().to(files::unversioned))
                 .default_service(web::to(files::only_posted)),
         )
+        .route("/verify-email/{token}", web::get().to(verify_email::ask))
+        .route("/verify-email/{token}", web::post().to(verify_email::confirm))
         .route("/files/{license}/{id}/{name}", web::get().to(files::download))
         .route("/thumbnails/{license}/{id}/{scale}", web::get().to(files::thumbnail))
         .route(body, web::post().to(web_api::versioned))

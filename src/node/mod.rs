@@ -2,6 +2,7 @@
 
 mod demo;
 mod files;
+mod mail;
 mod membership;
 mod rules;
 mod stop;
@@ -39,6 +40,7 @@ use crate::store::StoreError;
 use crate::tenants::{DemoError, Revoked, Tenants};
 
 pub use files::FilesError;
+pub use mail::MailSetupError;
 pub use rules::Rules;
 
 /// Why a node could not start, or ended.
@@ -59,6 +61,9 @@ pub enum NodeError {
     /// Uploaded files cannot be kept.
     #[error(transparent)]
     Files(#[from] FilesError),
+    /// Mail cannot be sent.
+    #[error(transparent)]
+    Mail(#[from] MailSetupError),
     /// The demo license could not be made.
     #[error("the demo license could not be made")]
     Demo(#[from] DemoError),
@@ -184,6 +189,7 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
                 pages,
                 files: files.clone(),
                 fetcher,
+                mailer: mail::open(config)?,
                 base_url,
                 customer_tokens,
             };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{CONTENT_TYPE, LOCATION};
+use reqwest::header::{CONTENT_TYPE, LOCATION, USER_AGENT};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use thiserror::Error;
@@ -20,8 +20,9 @@ const REDIRECTS: usize = 4;
 const AT_ONCE: usize = 16;
 /// Time for one address, its redirects included.
 const TIME: Duration = Duration::from_secs(6);
-/// What the server calls itself.
-const USER_AGENT: &str = concat!("Switchboard/", env!("CARGO_PKG_VERSION"), " (link preview)");
+/// What the server calls itself: who looks at a page, and who calls back.
+const LOOKER: &str = concat!("Switchboard/", env!("CARGO_PKG_VERSION"), " (link preview)");
+const CALLER: &str = concat!("Switchboard/", env!("CARGO_PKG_VERSION"));
 
 /// Why nothing was fetched.
 #[derive(Debug, Error)]
@@ -68,7 +69,6 @@ impl Fetcher {
     /// If there is no TLS.
     pub fn new(allow_private: bool) -> std::io::Result<Self> {
         let client = Client::builder()
-            .user_agent(USER_AGENT)
             // A proxy would resolve names itself, unguarded.
             .no_proxy()
             .redirect(Policy::none())
@@ -103,10 +103,32 @@ impl Fetcher {
         tokio::time::timeout(TIME, work).await.unwrap_or(Err(FetchError::Nothing))
     }
 
+    /// Posts JSON to an address: once, and redirects are not followed. Waits for its turn where too much is under way.
+    ///
+    /// # Errors
+    /// See [`FetchError`]; any status but a good one is [`FetchError::Nothing`].
+    pub async fn post(&self, url: Url, body: String) -> Result<(), FetchError> {
+        let work = async {
+            self.check(&url)?;
+            let _place = self.places.acquire().await.map_err(|_| FetchError::Busy)?;
+            let request = self.client.post(url).header(USER_AGENT, CALLER);
+            let request = request.header(CONTENT_TYPE, "application/json").body(body);
+            let response = request.send().await.map_err(|error| reason(&error))?;
+            if response.status().is_success() { Ok(()) } else { Err(FetchError::Nothing) }
+        };
+        tokio::time::timeout(TIME, work).await.unwrap_or(Err(FetchError::Nothing))
+    }
+
     async fn follow(&self, mut url: Url, limit: usize) -> Result<Fetched, FetchError> {
         for _ in 0..=REDIRECTS {
-            self.check_literal(&url)?;
-            let response = self.client.get(url.clone()).send().await.map_err(|error| reason(&error))?;
+            self.check(&url)?;
+            let response = self
+                .client
+                .get(url.clone())
+                .header(USER_AGENT, LOOKER)
+                .send()
+                .await
+                .map_err(|error| reason(&error))?;
             if response.status().is_redirection() {
                 let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
                 let next = to.and_then(|to| url.join(to).ok()).ok_or(FetchError::Nothing)?;
@@ -121,8 +143,12 @@ impl Fetcher {
         Err(FetchError::Nothing)
     }
 
-    /// An address written as numbers is not resolved, so that the resolver does not see it.
-    fn check_literal(&self, url: &Url) -> Result<(), FetchError> {
+    /// Looks at an address that is written as numbers, which the resolver does not see. Names are looked at when they are
+    /// resolved.
+    ///
+    /// # Errors
+    /// [`FetchError::Private`].
+    pub fn check(&self, url: &Url) -> Result<(), FetchError> {
         let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         match host.parse::<IpAddr>() {
             Ok(address) if !self.allow_private && !is_public(address) => Err(FetchError::Private),

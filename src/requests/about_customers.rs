@@ -1,18 +1,22 @@
 //! `get_customer`, `update_customer`, `ban_customer` and their like: what is known of a customer, and who is told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::of_store;
+use super::error::{of_ask, of_store};
 use super::pipeline::{Call, EMPTY, Requests, customer_id};
 use super::visits::watchers;
 use crate::actors::delivery::Cause;
+use crate::actors::{ChatKey, Origin};
 use crate::domain::command::{Caller, CloseBanned, Command, UpdateCustomer};
 use crate::domain::customer::{Customer, CustomerProfile, CustomerUpdate};
-use crate::domain::id::{ChatId, CustomerId, GroupId};
+use crate::domain::id::{AgentId, ChatId, CustomerId, GroupId};
+use crate::domain::license::License;
 use crate::domain::push::{Audience, Push, PushBody};
 use crate::domain::visit::CustomerVisits;
 use crate::domain::watch::Sighting;
 use crate::protocol::error::{ErrorType, WireError};
+use crate::protocol::version::Surface;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -54,23 +58,41 @@ impl Requests {
         let stored = self.parts.customers.update(license, &id, &update, now).await;
         let (profile, changed) = stored.map_err(|error| of_store(&error))?;
         if changed {
-            let body = PushBody::CustomerUpdated { id: id.clone(), profile: profile.clone() };
-            let visits = self.parts.customers.visits(license, &id).await;
-            let group = visits.map_err(|error| of_store(&error))?.group;
-            let chatting = self.chatting(&call.who.license, &id).await?;
-            // Who is in a chat with them is told by the chat.
-            let except = Audience { agents: chatting.everybody.clone(), ..Audience::default() };
-            let watched = watchers(&id, group, chatting, Sighting::Seen).watchers;
-            let (customers, except) = (vec![id.clone()], Some(Box::new(except)));
-            self.tell(call, body, Audience { customers, watchers: watched, except, ..Audience::default() });
-            let customer = Customer { id: id.clone(), profile };
-            let by = call.who.agent().cloned();
-            for chat in self.chats_of(call, &id).await? {
-                let command = UpdateCustomer { customer: customer.clone(), by: by.clone() };
-                self.ask(call, &chat, Command::UpdateCustomer(command), Caller::Server).await?;
-            }
+            let (by, customer) = (call.who.agent().cloned(), Customer { id, profile });
+            self.tell_profile(&call.who.license, customer, by, (call.origin.as_ref(), surface)).await?;
         }
         Ok(EMPTY.to_owned())
+    }
+
+    /// What is known of a customer has changed: whoever sees them is told, and their chats are.
+    pub(super) async fn tell_profile(
+        &self,
+        license: &Arc<License>,
+        customer: Customer,
+        by: Option<AgentId>,
+        (origin, surface): (Option<&Origin>, Surface),
+    ) -> Result<(), WireError> {
+        let id = &customer.id;
+        let body = PushBody::CustomerUpdated { id: id.clone(), profile: customer.profile.clone() };
+        let visits = self.parts.customers.visits(license.id, id).await;
+        let group = visits.map_err(|error| of_store(&error))?.group;
+        let chatting = self.chatting(license, id).await?;
+        // Who is in a chat with them is told by the chat.
+        let except = Audience { agents: chatting.everybody.clone(), ..Audience::default() };
+        let watched = watchers(id, group, chatting, Sighting::Seen).watchers;
+        let (customers, except) = (vec![id.clone()], Some(Box::new(except)));
+        let to = Audience { customers, watchers: watched, except, ..Audience::default() };
+        let cause = Cause { origin, ..Cause::default() };
+        self.parts.actors.delivery().deliver(license, &[Push { body, to }], cause);
+        let chats = self.parts.customers.chats(license.id, id).await.map_err(|error| of_store(&error))?;
+        for chat in chats.chats {
+            let key = ChatKey { license: license.id, chat };
+            let command = UpdateCustomer { customer: customer.clone(), by: by.clone() };
+            let command = Command::UpdateCustomer(command);
+            let told = self.parts.actors.ask(&key, command, Caller::Server, origin.cloned()).await;
+            told.map_err(|error| of_ask(error, surface))?;
+        }
+        Ok(())
     }
 
     /// First the ban itself, which lasts whatever comes after it; then the customer's chats end.

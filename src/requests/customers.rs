@@ -6,8 +6,10 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::domain::customer::{CustomerProfile, CustomerUpdate, has_room};
+use crate::domain::email_verification::{EmailVerification, Mails};
 use crate::domain::id::{ChatId, CustomerId, LicenseId};
 use crate::domain::time::Timestamp;
 use crate::domain::visit::CustomerVisits;
@@ -125,15 +127,69 @@ impl Customers {
         change: impl Fn(&mut CustomerVisits) -> T,
     ) -> Result<(CustomerVisits, Option<T>), StoreError> {
         let key = CellKey::new(CellTable::CustomerVisits, license, customer.as_str());
-        let told = Mutex::new(None);
-        let (visits, _) = self
-            .change_cell(&key, |found: &Option<CustomerVisits>| {
-                let mut visits = found.clone().unwrap_or_default();
-                *told.lock() = Some(change(&mut visits));
-                visits
-            })
-            .await?;
-        Ok((visits, told.into_inner()))
+        self.change_and_say(&key, change).await
+    }
+
+    /// The address is the customer's, if it still is the one that is known of them. Says what is known now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn verify_email(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+        email: &str,
+    ) -> Result<CustomerProfile, StoreError> {
+        let verify = |found: &Option<CustomerProfile>| {
+            let mut profile = found.clone().unwrap_or_default();
+            profile.email_verified |= profile.email.as_deref() == Some(email);
+            profile
+        };
+        Ok(self.change_profile(license, customer, verify).await?.0)
+    }
+
+    /// What a customer asked to prove.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn email_verification(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+    ) -> Result<EmailVerification, StoreError> {
+        let cell = self.store.read_cell(&verification_key(license, customer)).await?;
+        cell.map_or_else(|| Ok(EmailVerification::default()), |cell| decode(&cell))
+    }
+
+    /// Changes what a customer asked to prove; says what the change said.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn change_email_verification<T: Default>(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+        change: impl Fn(&mut EmailVerification) -> T,
+    ) -> Result<T, StoreError> {
+        let (_, said) = self.change_and_say(&verification_key(license, customer), change).await?;
+        Ok(said.unwrap_or_default())
+    }
+
+    /// Counts a mail to an address; says whether it may go.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn count_mail(
+        &self,
+        license: LicenseId,
+        email: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let hash = Sha256::digest(email.to_lowercase());
+        let hash = hash.iter().fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
+        let key = CellKey::new(CellTable::EmailVerifications, license, format!("address/{hash}"));
+        let (_, admitted) = self.change_and_say(&key, |mails: &mut Mails| mails.admits(now)).await?;
+        Ok(admitted == Some(true))
     }
 
     /// The chats of a customer.
@@ -176,6 +232,23 @@ impl Customers {
         Ok(chats)
     }
 
+    /// Changes a cell; says what stands there, and what the change said.
+    async fn change_and_say<R: Serialize + DeserializeOwned + PartialEq + Clone + Default, T>(
+        &self,
+        key: &CellKey,
+        change: impl Fn(&mut R) -> T,
+    ) -> Result<(R, Option<T>), StoreError> {
+        let said = Mutex::new(None);
+        let (record, _) = self
+            .change_cell(key, |found: &Option<R>| {
+                let mut record = found.clone().unwrap_or_default();
+                *said.lock() = Some(change(&mut record));
+                record
+            })
+            .await?;
+        Ok((record, said.into_inner()))
+    }
+
     /// Reads, changes and writes a cell until nobody came between. Says what stands there, and if it was changed.
     async fn change_cell<T: Serialize + DeserializeOwned + PartialEq>(
         &self,
@@ -210,6 +283,10 @@ impl Customers {
         }
         Err(StoreError::Unavailable(Arc::new(std::io::Error::other("a cell is changed by too many at once"))))
     }
+}
+
+fn verification_key(license: LicenseId, customer: &CustomerId) -> CellKey {
+    CellKey::new(CellTable::EmailVerifications, license, format!("customer/{customer}"))
 }
 
 fn decode<T: for<'de> Deserialize<'de>>(cell: &(impl AsRef<[u8]> + ?Sized)) -> Result<T, StoreError> {

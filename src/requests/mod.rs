@@ -7,6 +7,7 @@
 mod about_customers;
 mod caller;
 mod customers;
+mod email_verification;
 mod error;
 mod gate;
 mod greetings;
@@ -26,6 +27,7 @@ mod widget;
 
 pub use caller::{Identity, Requester};
 pub use customers::Customers;
+pub use email_verification::EmailLink;
 pub use gate::Gate;
 pub use page::PageKey;
 pub use pipeline::{Requests, RequestsParts};

@@ -1,4 +1,6 @@
-//! `page_id`: opaque, signed, bound to its query, good for a month.
+//! `page_id`: opaque, signed, bound to its query, good for a month; and what else clients bring back.
+
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,7 +19,7 @@ use crate::store::{CellKey, CellTable, Store, StoreError};
 #[derive(Clone)]
 pub struct PageKey([u8; 32]);
 
-const MONTH_S: i64 = 30 * 24 * 3600;
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3_600);
 const MAC_BYTES: usize = 16;
 
 impl PageKey {
@@ -47,7 +49,12 @@ impl PageKey {
 
     /// The token for a cursor. `scope` says what it is for (method, license, reader), so that it fits nothing else.
     pub fn seal<T: Serialize>(&self, scope: &str, cursor: &T, now: Timestamp) -> String {
-        let mut bytes = (now.unix_seconds() + MONTH_S).to_be_bytes().to_vec();
+        self.seal_until(scope, cursor, now.after(MONTH))
+    }
+
+    /// The same, good until then.
+    pub fn seal_until<T: Serialize>(&self, scope: &str, cursor: &T, until: Timestamp) -> String {
+        let mut bytes = until.unix_seconds().to_be_bytes().to_vec();
         serde_json::to_writer(&mut bytes, cursor).expect("a cursor has a JSON form");
         let mac = self.mac(scope, &bytes);
         bytes.extend_from_slice(&mac);

@@ -21,7 +21,7 @@ use crate::domain::command::{
 use crate::domain::event::EventBody;
 use crate::domain::id::{ChatId, CustomerId};
 use crate::files::Files;
-use crate::outgoing::Fetcher;
+use crate::outgoing::{Fetcher, Mailer};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method::Method;
 use crate::protocol::request::{Request, decode};
@@ -41,6 +41,8 @@ pub struct RequestsParts {
     pub files: Files,
     /// Fetches what people name.
     pub fetcher: Fetcher,
+    /// Sends mail; none if nobody said how.
+    pub mailer: Option<Mailer>,
     /// Where clients reach the server: scheme, host and port.
     pub base_url: String,
     /// Customers' tokens, and who is banned.
@@ -135,6 +137,9 @@ impl Requests {
             Request::CheckGoals { group, fields } => check_goals(&call, group, &fields),
             Request::GetForm { group, kind } => self.get_form(&call, group, kind),
             Request::GetUrlInfo(url) => Box::pin(self.get_url_info(&call, url)).await,
+            Request::RequestEmailVerification { callback } => {
+                Box::pin(self.request_email_verification(&call, callback)).await
+            }
             Request::UpdateCustomerPage(page) => Box::pin(self.update_customer_page(&call, page)).await,
             Request::StartChat(open) => Box::pin(self.start_chat(&call, open)).await,
             Request::ResumeChat(open) => Box::pin(self.resume_chat(&call, open)).await,

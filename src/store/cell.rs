@@ -18,6 +18,8 @@ pub enum CellTable {
     CustomerProfiles,
     /// By customer: the visits of the pages that the chat stands on.
     CustomerVisits,
+    /// By customer, and by address: what was asked to prove that an e-mail address is somebody's, and the mails for it.
+    EmailVerifications,
     /// By license and part: agents, groups, limits, settings, bans, webhooks. Listable.
     Licenses,
     /// Under license 0, by license number: which licenses there are. Listable.
@@ -36,11 +38,12 @@ pub enum CellTable {
 
 impl CellTable {
     /// Every table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Chats,
         Self::Customers,
         Self::CustomerProfiles,
         Self::CustomerVisits,
+        Self::EmailVerifications,
         Self::Licenses,
         Self::LicenseDirectory,
         Self::LicenseLookups,

@@ -251,6 +251,7 @@ impl World {
             pages: PageKey::load(&*store, &OsIds).await.expect("a key"),
             files: Files::in_folder(&files, Arc::new(OsIds)).expect("a folder"),
             fetcher: Fetcher::new(false).expect("a client"),
+            mailer: None,
             base_url: String::new(),
             customer_tokens: node.tenants.customer_tokens.clone(),
         });

@@ -120,6 +120,7 @@ pub(crate) fn profile() -> CustomerProfile {
     CustomerProfile {
         name: Some("Thomas Anderson".to_owned()),
         email: Some("t.anderson@customers.test".to_owned()),
+        email_verified: true,
         avatar: Some("https://cdn.test/thomas.png".to_owned()),
         phone_number: Some("+14155552671".to_owned()),
         session_fields: vec![

@@ -67,6 +67,7 @@ const CUSTOMER: &[&str] = &[
     "get_predicted_agent",
     "update_customer_page",
     "get_url_info",
+    "request_email_verification",
     "check_goals",
     "accept_greeting",
     "cancel_greeting",

@@ -436,6 +436,16 @@ pub(super) const METHODS: &[Method] = &[
         pushes: &[],
     },
     Method {
+        action: "request_email_verification",
+        surface: Surface::Customer,
+        rtm: false,
+        web: true,
+        http: HttpMethod::Post,
+        scopes: Scopes::None,
+        params: &[required("callback_uri", String)],
+        pushes: &[],
+    },
+    Method {
         action: "check_goals",
         surface: Surface::Customer,
         rtm: false,

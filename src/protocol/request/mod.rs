@@ -183,6 +183,10 @@ pub enum Request {
     },
     UpdateCustomerPage(NewPage),
     GetUrlInfo(String),
+    RequestEmailVerification {
+        /// Who is told of it.
+        callback: String,
+    },
     /// What needs no token.
     Widget(WidgetRequest),
     GetForm {
@@ -313,6 +317,7 @@ pub fn decode(method: &'static Method, payload: Option<&RawValue>) -> Result<Req
         "list_license_properties" => widget::list_license_properties(payload),
         "list_group_properties" => widget::list_group_properties(payload),
         "get_form" => widget::get_form(payload),
+        "request_email_verification" => visitors::request_email_verification(payload),
         "get_url_info" => visitors::get_url_info(payload),
         "subscribe_customers" => visitors::subscribe_customers(payload),
         "unsubscribe_customers" => visitors::unsubscribe_customers(payload),

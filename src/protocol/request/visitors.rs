@@ -1,4 +1,4 @@
-//! `update_customer_page`, `get_url_info`, `subscribe_customers` and `unsubscribe_customers`.
+//! `update_customer_page`, `get_url_info`, `request_email_verification`, `subscribe_customers` and `unsubscribe_customers`.
 
 use serde::Deserialize;
 
@@ -37,6 +37,19 @@ pub(super) fn get_url_info(payload: Payload<'_>) -> Result<Request, WireError> {
         return Err(WireError::validation(format!("`url` must have at most {MAX_ADDRESS} bytes")));
     }
     Ok(Request::GetUrlInfo(url))
+}
+
+/// `request_email_verification`; of the address holds the same.
+pub(super) fn request_email_verification(payload: Payload<'_>) -> Result<Request, WireError> {
+    #[derive(Deserialize)]
+    struct Wire {
+        callback_uri: String,
+    }
+    let Wire { callback_uri: callback } = payload.read()?;
+    if callback.len() > MAX_ADDRESS {
+        return Err(WireError::validation(format!("`callback_uri` must have at most {MAX_ADDRESS} bytes")));
+    }
+    Ok(Request::RequestEmailVerification { callback })
 }
 
 /// `subscribe_customers`.

@@ -149,6 +149,9 @@ pub(super) struct ProfileView<'a> {
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
+    /// Of customers with an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_verified: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     avatar: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -230,6 +233,7 @@ impl<'a> ProfileView<'a> {
         Self {
             name: shown(&profile.name),
             email: shown(&profile.email),
+            email_verified: shown(&profile.email).map(|_| profile.email_verified),
             avatar: shown(&profile.avatar),
             phone_number: shown(&profile.phone_number),
             session_fields: SessionFields(&profile.session_fields),
@@ -240,7 +244,13 @@ impl<'a> ProfileView<'a> {
 
     /// The fields that the answer of a customer's `login` has.
     pub(super) fn for_login(profile: &'a CustomerProfile) -> Self {
-        Self { phone_number: None, omnichannel: None, address: None, ..Self::new(profile) }
+        Self {
+            email_verified: None,
+            phone_number: None,
+            omnichannel: None,
+            address: None,
+            ..Self::new(profile)
+        }
     }
 }
 

@@ -73,6 +73,7 @@ migrations! {
     "0021_decisions",
     "0022_customer_visits",
     "0023_changed_chats",
+    "0024_email_verifications",
 }
 
 #[cfg(test)]

@@ -105,6 +105,7 @@ pub(super) fn cells(table: CellTable, license: LicenseId) -> Vec<u8> {
         CellTable::Secrets => 9,
         CellTable::Revocations => 10,
         CellTable::CustomerVisits => 11,
+        CellTable::EmailVerifications => 12,
     };
     Builder::new(CELL).raw(&[table]).number(license.0).0
 }

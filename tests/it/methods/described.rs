@@ -8,7 +8,7 @@ use switchboard::protocol::view::PUSHES;
 
 use super::world::{Transport, World, ask, caller};
 use super::{bad, payloads};
-use crate::support::{TestNode, shared};
+use crate::support::shared;
 
 async fn document(base: &str, path: &str) -> Value {
     let response = reqwest::get(format!("{base}{path}")).await.expect("the server answers");
@@ -82,8 +82,7 @@ async fn what_asyncapi_names_is_served_and_what_is_served_is_named() {
 /// The schemas take what the server takes, refuse what it refuses for its shape, and take what it answers and tells.
 #[tokio::test]
 async fn the_schemas_agree_with_the_server() {
-    let settings = [("limits.session_rate", "off"), ("outgoing.allow_private", "true")];
-    let node = TestNode::with(&settings, payloads::plan()).await;
+    let node = payloads::node().await;
     let openapi = document(&node.base(), "/openapi.json").await;
     let asyncapi = document(&node.base(), "/asyncapi.json").await;
     let world = World::of(&node).await;

@@ -9,7 +9,7 @@ use switchboard::protocol::version::Surface;
 
 use super::world::{Scene, Transport, World, ask, caller};
 use super::{bad, past, payloads};
-use crate::support::{Answer, TestNode};
+use crate::support::Answer;
 
 /// What was seen of a method by one way.
 #[derive(Clone, Copy, Default)]
@@ -20,9 +20,7 @@ struct Seen {
 
 #[tokio::test]
 async fn every_method_answers_good_and_bad_calls_on_both_transports() {
-    let plan = payloads::plan();
-    let node =
-        TestNode::with(&[("limits.session_rate", "off"), ("outgoing.allow_private", "true")], plan).await;
+    let node = payloads::node().await;
     let world = World::of(&node).await;
     let mut matrix: BTreeMap<(&str, &str, Transport), Seen> = BTreeMap::new();
     let mut problems = Vec::new();

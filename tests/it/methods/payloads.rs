@@ -7,7 +7,7 @@ use switchboard::protocol::method::Method;
 use switchboard::protocol::version::Surface;
 
 use super::world::{Scene, World};
-use crate::support::Plan;
+use crate::support::{MailServer, Plan, TestNode};
 
 /// Has everything been prepared that the call needs, it goes well with this.
 pub(super) async fn good(method: &Method, world: &World, scene: &Scene) -> Value {
@@ -159,6 +159,10 @@ pub(super) async fn good(method: &Method, world: &World, scene: &Scene) -> Value
             "session_fields": [{ "cart": "3" }], "group_id": 1, "page_url": "https://shop.example/thanks",
         }),
         "get_url_info" => json!({ "url": format!("{}/widget", world.license.link.base()) }),
+        "request_email_verification" => {
+            scene.customer.call("update_customer", json!({ "email": "ann@mail.example" })).await;
+            json!({ "callback_uri": format!("{}/verified", world.license.link.base()) })
+        }
         "update_customer_page" => json!({ "url": "https://shop.example/b", "title": "B" }),
         "update_customer" if agent_side => json!({
             "id": scene.customer.id(), "name": "Ann", "email": "ann@example.com",
@@ -211,13 +215,22 @@ fn greetings() -> Vec<Greeting> {
     serde_json::from_value(json!([greeting])).expect("greetings")
 }
 
-/// Two licenses that greet.
-pub(super) fn plan() -> Plan {
-    Plan {
+/// A node that sends mail, with two licenses that greet.
+pub(super) async fn node() -> TestNode {
+    let relay = MailServer::start(None).address();
+    let settings = [
+        ("limits.session_rate", "off"),
+        ("outgoing.allow_private", "true"),
+        ("mail.relay", &relay),
+        ("mail.tls", "off"),
+        ("mail.from", "shop@shop.example"),
+    ];
+    let plan = Plan {
         licenses: 2,
         settings: Settings { greetings: greetings(), ..Settings::default() },
         ..Plan::default()
-    }
+    };
+    TestNode::with(&settings, plan).await
 }
 
 /// The customer leaves the chat, opens that page, and is greeted.

@@ -140,6 +140,7 @@ fn full_payloads(method: &Method) -> Vec<Value> {
             vec![json!({"greeting_unique_id": "u", "button_id": "yes"})]
         }
         (_, "check_goals") => vec![json!({"session_fields": [{"k": "v"}], "group_id": 1, "page_url": "u"})],
+        (_, "request_email_verification") => vec![json!({"callback_uri": "https://a.example"})],
         (_, "get_url_info") => vec![json!({"url": "https://a.example"})],
         (_, "update_customer_page") => vec![json!({"url": "u", "title": "t"})],
         (_, "update_session") => vec![json!({"token": "Bearer x"})],

@@ -168,7 +168,7 @@ fn texts(place: &Place<'_>) -> Vec<Value> {
         ("type", _) if method.action == "get_form" => &["prechat", "postchat", "ticket"],
         (_, "customer_monitoring_level") => &["my", "online"],
         (_, "from" | "to" | "seen_up_to") => &["2020-01-01T00:00:00.000000Z", "2100-01-01T00:00:00.000000Z"],
-        (_, "url" | "avatar" | "referrer") => &["https://shop.example/a?b=ż"],
+        (_, "url" | "avatar" | "referrer" | "callback_uri") => &["https://shop.example/a?b=ż"],
         (_, "email" | "customer_email") => &["ann@example.com"],
         (path, _) if path.starts_with("filters.event_types") => &["message", "file"],
         (path, _) if path.starts_with("filters.agent_types") => &["human", "chatbot"],
