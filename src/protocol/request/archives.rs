@@ -89,7 +89,10 @@ pub struct ArchiveFilters {
     /// Of a customer with this e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_email: Option<String>,
-    /// A sale, a goal or a greeting is asked for. This server records none, so no thread has any.
+    /// The greeting that the thread came of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub greetings: Option<GreetingFilter>,
+    /// A sale or a goal is asked for. This server records none, so no thread has any.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub wants_unrecorded: bool,
 }
@@ -174,6 +177,22 @@ pub struct FormFilter {
     /// Ids of the options that were chosen.
     pub answers: Among<String>,
     /// Groups that were chosen.
+    pub groups: Among<GroupId>,
+}
+
+/// A condition on the greeting that a thread came of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GreetingFilter {
+    /// Only greetings of threads that did not begin before.
+    pub from: Option<Timestamp>,
+    /// Only greetings of threads that did not begin after.
+    pub to: Option<Timestamp>,
+    /// There is one, or there is none.
+    pub exists: Option<bool>,
+    /// Ids of greetings.
+    pub ids: Among<i64>,
+    /// The groups that the greetings are said in.
     pub groups: Among<GroupId>,
 }
 
@@ -368,9 +387,7 @@ fn filters(wire: WireFilters<'_>) -> Result<ArchiveFilters, WireError> {
     {
         return Err(WireError::validation("`filters` has a text that is too long"));
     }
-    let wants_unrecorded = wants(wire.sales, "filters.sales")?
-        | wants(wire.goals, "filters.goals")?
-        | wire.greetings.map(|Object(wire)| wants_greeting(wire)).transpose()?.unwrap_or(false);
+    let wants_unrecorded = wants(wire.sales, "filters.sales")? | wants(wire.goals, "filters.goals")?;
     let read = ArchiveFilters {
         query: wire.query,
         from: time("filters.from", wire.from)?,
@@ -388,6 +405,7 @@ fn filters(wire: WireFilters<'_>) -> Result<ArchiveFilters, WireError> {
         customer_countries: set("filters.customer_countries", wire.customer_countries)?,
         customer_id: wire.customer_id.map(|id| id.checked("filters.customer_id")).transpose()?,
         customer_email: wire.customer_email,
+        greetings: wire.greetings.map(|Object(wire)| greeting(wire)).transpose()?,
         wants_unrecorded,
     };
     let alone = ArchiveFilters { thread_ids: read.thread_ids.clone(), ..ArchiveFilters::default() };
@@ -480,14 +498,16 @@ impl PartialEq for Tracked {
     }
 }
 
-fn wants_greeting(wire: WireGreetings<'_>) -> Result<bool, WireError> {
-    let (from, to) = (time("filters.greetings.from", wire.from)?, time("filters.greetings.to", wire.to)?);
-    let ids = Among { values: wire.values, exclude_values: wire.exclude_values };
-    let groups = among("filters.greetings.groups", wire.groups)?;
-    among_checked("filters.greetings", &ids)?;
-    let only_time = wire.exists.is_none() && ids.is_empty() && groups.is_empty();
-    let wanted = wire.exists == Some(true) || (only_time && (from.is_some() || to.is_some()));
-    Ok(wanted || !ids.holds(&[]) || !groups.holds(&[]))
+fn greeting(wire: WireGreetings<'_>) -> Result<GreetingFilter, WireError> {
+    let filter = GreetingFilter {
+        from: time("filters.greetings.from", wire.from)?,
+        to: time("filters.greetings.to", wire.to)?,
+        exists: wire.exists,
+        ids: Among { values: wire.values, exclude_values: wire.exclude_values },
+        groups: among("filters.greetings.groups", wire.groups)?,
+    };
+    among_checked("filters.greetings", &filter.ids)?;
+    Ok(filter)
 }
 
 fn among<T: Listed>(path: &str, wire: Option<Object<WireAmong<T>>>) -> Result<Among<T>, WireError> {

@@ -28,7 +28,7 @@ use serde_json::value::RawValue;
 
 pub use archives::{
     AgentResponseFilter, AgentType, AgentTypesFilter, Among, ArchiveFilters, FormFilter, FormType,
-    ListArchives, SetFilter,
+    GreetingFilter, ListArchives, SetFilter,
 };
 pub use listing::{
     ChatFilters, ListChats, ListThreads, PageSize, PropertyFilter, PropertyTest, SortOrder, ThreadFilters,

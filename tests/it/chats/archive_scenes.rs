@@ -54,8 +54,11 @@ pub(crate) async fn filters(license: &TestLicense) {
         "type": "filled_form", "form_id": "f1", "fields": fields, "properties": { "lc2": { "form_type": "pre_chat" } },
     });
     bob.sends(&waiting, form).await;
-    // Only looked at.
-    let watched = cyd.starts_chat("hm").await;
+    // Only looked at; a greeting led to it.
+    let came_of = json!({ "lc2": { "greeting_id": 7, "greeting_unique_id": "u7" } });
+    let events = json!([{ "type": "message", "text": "hm" }]);
+    let watched =
+        cyd.starts_chat_like(json!({ "thread": { "events": events, "properties": came_of } })).await;
     one.adds(&watched, one.id(), "agent", "agents").await;
 
     let all = [&served, &again, &waiting, &watched];
@@ -142,7 +145,17 @@ pub(crate) async fn filters(license: &TestLicense) {
     .await;
     expect(json!({ "forms": [{ "type": "pre_chat", "answer_id": "a9" }] }), &[]).await;
     expect(json!({ "sales": { "exists": true } }), &[]).await;
-    expect(json!({ "goals": { "exists": false }, "greetings": { "exists": false } }), &all).await;
+    expect(json!({ "goals": { "exists": false }, "greetings": {} }), &all).await;
+    expect(json!({ "greetings": { "exists": false } }), &all[..3]).await;
+    expect(json!({ "greetings": { "exists": true } }), &[&watched]).await;
+    expect(json!({ "greetings": { "values": [6, 7] } }), &[&watched]).await;
+    expect(json!({ "greetings": { "values": [6] } }), &[]).await;
+    expect(json!({ "greetings": { "exclude_values": [7] } }), &all[..3]).await;
+    expect(json!({ "greetings": { "from": last, "to": last } }), &[&watched]).await;
+    expect(json!({ "greetings": { "to": second } }), &[]).await;
+    expect(json!({ "greetings": { "to": second, "exclude_values": [7] } }), &all).await;
+    // Nobody knows the group of a greeting that is not there any more.
+    expect(json!({ "greetings": { "groups": { "values": [0] } } }), &[]).await;
     expect(json!({ "event_types": { "values": ["message"] }, "agents": { "exists": false } }), &all[2..])
         .await;
 }

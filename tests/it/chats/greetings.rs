@@ -176,6 +176,12 @@ async fn greetings_are_for_a_group_and_for_those_who_do_not_chat() {
     let login = in_sales.who.logs_in().await.login;
     assert_eq!(login["customer"]["statistics"]["greetings_accepted_count"], 1);
     assert!(login.get("greeting").is_none());
+    let reader = license.agent(1).logs_in_away().await;
+    for (group, found) in [(1, 1), (2, 0)] {
+        let filters = json!({ "greetings": { "groups": { "values": [group] } } });
+        let page = reader.call("list_archives", json!({ "filters": filters })).await;
+        assert_eq!(page["found_chats"], found, "{page}");
+    }
 
     let gold = license.customer().await.logs_in_with(from("/")).await;
     gold.expect_no_push("incoming_greeting").await;

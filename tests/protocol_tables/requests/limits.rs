@@ -264,14 +264,11 @@ fn filters_of_archives_have_their_limits_and_exclude_each_other() {
         panic!("list_archives")
     };
     assert_eq!((list.limit, list.sort_order), (10, SortOrder::Desc));
-    // No thread has a sale, a goal or a greeting: asking for none of them asks nothing.
+    // No thread has a sale or a goal: asking for none of them asks nothing.
     for (filters, wanted) in [
         (json!({"sales": {"exists": true}}), true),
         (json!({"goals": {"values": [1, "x"]}}), true),
-        (json!({"greetings": {"from": time}}), true),
-        (json!({"greetings": {"groups": {"values": [1]}}}), true),
         (json!({"sales": {"exists": false}, "goals": {"exclude_values": [1]}}), false),
-        (json!({"greetings": {"exists": false, "exclude_values": [1]}}), false),
     ] {
         let payload = json!({"filters": filters});
         let Request::ListArchives(list) = decoded(Surface::Agent, "list_archives", &payload) else {

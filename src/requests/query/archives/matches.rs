@@ -10,8 +10,8 @@ use crate::domain::license::{AgentKind, License};
 use crate::domain::properties::{self, PropertyValue};
 use crate::domain::thread::Thread;
 use crate::protocol::request::{
-    AgentResponseFilter, AgentType, AgentTypesFilter, ArchiveFilters, FormFilter, FormType, PropertyFilter,
-    PropertyTest,
+    AgentResponseFilter, AgentType, AgentTypesFilter, ArchiveFilters, FormFilter, FormType, GreetingFilter,
+    PropertyFilter, PropertyTest,
 };
 
 /// Whether it takes a thread's log to tell. Time, chats and customers are known by the index.
@@ -45,6 +45,7 @@ impl Matcher<'_> {
             && filters.forms.iter().all(|form| form_holds(form, events))
             && filters.agent_response.as_ref().is_none_or(|answers| self.response_holds(answers, events))
             && filters.agent_types.as_ref().is_none_or(|types| self.types_hold(types, thread))
+            && filters.greetings.as_ref().is_none_or(|greeting| self.greeting_holds(greeting, thread))
             && !filters.wants_unrecorded
     }
 
@@ -83,6 +84,26 @@ impl Matcher<'_> {
         let groups: Vec<GroupId> = known.flat_map(|agent| agent.group_ids()).collect();
         filter.exists.is_none_or(|wanted| wanted != agents.is_empty())
             && filter.agents.holds(&agents)
+            && filter.groups.holds(&groups)
+    }
+
+    /// The thread's own properties name the greeting that it came of, as its opener told.
+    fn greeting_holds(&self, filter: &GreetingFilter, thread: &Thread) -> bool {
+        let named = match properties::get(&thread.properties, "lc2", "greeting_id") {
+            Some(PropertyValue::Int(id)) => Some(*id),
+            Some(PropertyValue::Bool(_) | PropertyValue::String(_)) | None => None,
+        };
+        let counts = filter.from.is_none_or(|from| thread.created_at >= from)
+            && filter.to.is_none_or(|to| thread.created_at <= to);
+        let named = named.filter(|_| counts);
+        let known = named.and_then(|id| self.license.greeting(u32::try_from(id).ok()?));
+        let ids: Vec<i64> = named.map(i64::from).into_iter().collect();
+        let groups: Vec<GroupId> = known.map(|greeting| greeting.group).into_iter().collect();
+        let asks_of_time = filter.from.is_some() || filter.to.is_some();
+        let asks_nothing_more = filter.ids.is_empty() && filter.groups.is_empty();
+        let exists = filter.exists.or_else(|| (asks_of_time && asks_nothing_more).then_some(true));
+        exists.is_none_or(|wanted| wanted != ids.is_empty())
+            && filter.ids.holds(&ids)
             && filter.groups.holds(&groups)
     }
 
