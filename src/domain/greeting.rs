@@ -14,6 +14,7 @@ use super::license::{Agent, AgentKind, License};
 use super::properties::Properties;
 use super::property_definitions::Side;
 use super::rejection::Rejection;
+use super::time::Timestamp;
 
 pub use rule::{Condition, Rule, RuleUrl};
 pub use showing::{Due, GreetingsOfVisit, Showing, Shown};
@@ -39,6 +40,12 @@ pub struct Greeting {
     /// One that is not is said to nobody.
     #[serde(default = "yes")]
     pub active: bool,
+    /// It is said to nobody before. RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_from: Option<jiff::Timestamp>,
+    /// It is said to nobody from then on. RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_until: Option<jiff::Timestamp>,
     /// For people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
@@ -146,6 +153,9 @@ impl Greeting {
         {
             return Some(format!("name and addon have at most {MAX_NAME} bytes"));
         }
+        if self.active_from.zip(self.active_until).is_some_and(|(from, until)| from >= until) {
+            return Some("active_until must be later than active_from".to_owned());
+        }
         if self.rules.is_empty() || self.rules.len() > MAX_RULES {
             return Some(format!("a greeting has 1 to {MAX_RULES} rules"));
         }
@@ -182,6 +192,12 @@ impl Greeting {
             return Err("each of its buttons has a postback_id of its own".to_owned());
         }
         Ok(())
+    }
+
+    /// When it begins to be said, and when it ends.
+    fn times(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        let moment = |at: jiff::Timestamp| Timestamp(at.as_microsecond());
+        (self.active_from.map(moment), self.active_until.map(moment))
     }
 
     /// What it says.
@@ -241,7 +257,7 @@ mod tests {
 
     fn with(key: &str, value: Value) -> Value {
         let mut greeting = json!({
-            "group": 0,
+            "group": 0, "active_from": "2025-12-31T23:00:00Z",
             "rules": [{ "condition": "and", "type": "url_current", "operator": "contains", "value": "/" }],
             "properties": { "greeting-message_text": "Hello" },
         });
@@ -276,6 +292,7 @@ mod tests {
         for (key, value, why) in [
             ("type", json!("loud"), "normal or announcement"),
             ("rules", json!([]), "1 to 10 rules"),
+            ("active_until", json!("2026-01-01T00:00:00+01:00"), "later than active_from"),
             (
                 "rules",
                 rule(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::time::Timestamp;
-use crate::domain::visit::{CustomerVisits, Visit, VisitPage};
+use crate::domain::visit::{CustomerVisits, LAST_PAGES, Visit, VisitPage};
 
 /// Addresses of a rule.
 const MAX_URLS: usize = 10;
@@ -17,7 +17,10 @@ const MAX_TEXT: usize = 2_048;
 const MAX_FIELD: usize = 255;
 /// The types that this server can tell whether they hold.
 const KNOWN: &str = "visit_time_site, visit_time_page, url_current, url_visited, url_funnel, pages_view_number, \
-                     url_referrer, visits_number, custom_variable";
+                     url_match_page_view_number, url_referrer, visits_number, custom_variable";
+
+const NUMBER_OPERATORS: &str =
+    "its operator is equals, doesnt_equal, lower_than, lower_or_equal, greater_than or greater_or_equal";
 
 /// One rule, as operators write it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +73,8 @@ pub(super) enum Test<'a> {
     Number(Count, Order, u64),
     Text(Place, Comparison<'a>),
     Funnel(Vec<Comparison<'a>>),
+    /// Views of pages with one of these addresses, of those that a visit keeps.
+    Views(Order, usize, Vec<Comparison<'a>>),
     Field(&'a str, &'a str),
 }
 
@@ -178,9 +183,7 @@ impl Rule {
         let operator = self.operator.as_deref().unwrap_or_default();
         let value = self.value.as_deref().unwrap_or_default();
         let number = |count: Count| {
-            let order = Order::named(operator).ok_or(
-                "its operator is equals, doesnt_equal, lower_than, lower_or_equal, greater_than or greater_or_equal",
-            )?;
+            let order = Order::named(operator).ok_or(NUMBER_OPERATORS)?;
             let most = match count {
                 Count::SecondsOfVisit | Count::SecondsOnPage => MAX_SECONDS,
                 Count::Pages | Count::Visits => u64::from(u32::MAX),
@@ -190,6 +193,15 @@ impl Rule {
             Ok(Test::Number(count, order, value))
         };
         let text = |place: Place| Ok(Test::Text(place, Comparison::read(operator, value)?));
+        let urls = || {
+            if self.urls.is_empty() || self.urls.len() > MAX_URLS {
+                return Err(format!("{} has 1 to {MAX_URLS} urls", self.kind));
+            }
+            self.urls
+                .iter()
+                .map(|url| Comparison::read(&url.operator, &url.url))
+                .collect::<Result<Vec<_>, _>>()
+        };
         match self.kind.as_str() {
             "visit_time_site" => number(Count::SecondsOfVisit),
             "visit_time_page" => number(Count::SecondsOnPage),
@@ -198,12 +210,12 @@ impl Rule {
             "url_current" => text(Place::Current),
             "url_visited" => text(Place::Visited),
             "url_referrer" => text(Place::Referrer),
-            "url_funnel" if self.urls.is_empty() || self.urls.len() > MAX_URLS => {
-                Err(format!("url_funnel has 1 to {MAX_URLS} urls"))
-            }
-            "url_funnel" => {
-                let urls = self.urls.iter().map(|url| Comparison::read(&url.operator, &url.url));
-                Ok(Test::Funnel(urls.collect::<Result<_, _>>()?))
+            "url_funnel" => Ok(Test::Funnel(urls()?)),
+            "url_match_page_view_number" => {
+                let order = Order::named(operator).ok_or(NUMBER_OPERATORS)?;
+                let value = value.parse().ok().filter(|value| *value <= LAST_PAGES);
+                let value = value.ok_or(format!("its value is a number from 0 to {LAST_PAGES}"))?;
+                Ok(Test::Views(order, value, urls()?))
             }
             "custom_variable" => {
                 let fields = self.session_field.iter().flatten().collect::<Vec<_>>();
@@ -238,6 +250,10 @@ impl Test<'_> {
                 let mut wanted = urls.iter().rev();
                 let is_here = wanted.next().zip(before.next()).is_some_and(|(text, url)| text.holds(url));
                 is_here && wanted.all(|text| before.any(|url| text.holds(url)))
+            }
+            Self::Views(order, value, urls) => {
+                let views = pages().filter(|page| urls.iter().any(|text| text.holds(page))).count();
+                order.holds(views as u64, *value as u64)
             }
             Self::Field(name, value) => {
                 seen.fields.iter().any(|(is, has)| is.as_str() == *name && has.as_str() == *value)
@@ -333,6 +349,12 @@ mod tests {
         json!({ "type": "url_funnel", "urls": urls })
     }
 
+    fn views(operator: &str, value: &str, urls: &[&str]) -> Value {
+        let mut rule = rule("url_match_page_view_number", operator, value);
+        rule["urls"] = funnel(urls)["urls"].clone();
+        rule
+    }
+
     #[test]
     fn each_rule_looks_at_what_it_names() {
         for (one, expected) in [
@@ -353,6 +375,9 @@ mod tests {
             (funnel(&["/a", "/c"]), true),
             (funnel(&["/c", "/a"]), false),
             (funnel(&["/a", "/b"]), false),
+            (views("equals", "2", &["/a", "/c"]), true),
+            (views("greater_than", "0", &["/d"]), false),
+            (views("greater_or_equal", "3", &["shop.example"]), true),
             (json!({ "type": "custom_variable", "session_field": { "plan": "gold" } }), true),
             (json!({ "type": "custom_variable", "session_field": { "plan": "silver" } }), false),
         ] {
@@ -406,6 +431,9 @@ mod tests {
             (rule("url_current", "greater_than", "x"), "doesnt_contain"),
             (rule("url_current", "equals", ""), "1 to 2048 bytes"),
             (json!({ "type": "url_funnel" }), "1 to 10 urls"),
+            (rule("url_match_page_view_number", "equals", "2"), "1 to 10 urls"),
+            (views("contains", "2", &["/a"]), "lower_or_equal"),
+            (views("equals", "11", &["/a"]), "from 0 to 10"),
             (json!({ "type": "custom_variable", "session_field": { "a": "1", "b": "2" } }), "one key"),
             (
                 json!({ "condition": "xor", "type": "url_current", "operator": "equals", "value": "x" }),

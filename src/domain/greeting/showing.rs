@@ -94,13 +94,17 @@ impl CustomerVisits {
                 && greeting.kind != GreetingKind::Unknown
                 && greeting.group == self.group
                 && !visit.greetings.shown.contains(&greeting.id)
+                && greeting.times().1.is_none_or(|until| now < until)
         };
         let candidates: Vec<&Greeting> = license.settings.greetings.iter().filter(may_be_said).collect();
+        let begins = |greeting: &Greeting| greeting.times().0.filter(|from| *from > now);
         let is_due = |greeting: &&Greeting| {
             let is_beside = live.is_some_and(|live| live.beside.contains(&greeting.id));
-            !is_beside && rule::hold(&greeting.rules, &seen)
+            !is_beside && begins(greeting).is_none() && rule::hold(&greeting.rules, &seen)
         };
-        let next = candidates.iter().filter_map(|greeting| rule::may_turn_at(&greeting.rules, &seen)).min();
+        let turns =
+            |greeting: &&Greeting| begins(greeting).or_else(|| rule::may_turn_at(&greeting.rules, &seen));
+        let next = candidates.iter().filter_map(turns).min();
         Due { greetings: candidates.into_iter().filter(is_due).collect(), next }
     }
 
@@ -221,6 +225,26 @@ mod tests {
         let live = visits.live_greeting(&license).expect("a greeting");
         assert_eq!((live.0.unique_id.as_str(), live.1.id), ("y", 2));
         assert_eq!(visits.greetings_shown_count, 2);
+    }
+
+    #[test]
+    fn a_greeting_is_said_in_its_time_alone() {
+        let mut timed = on(1, "/");
+        // 1970-01-01T00:16:40Z is the start.
+        timed["active_from"] = json!("1970-01-01T00:16:45Z");
+        timed["active_until"] = json!("1970-01-01T01:16:50.5+01:00");
+        let license = license(&[timed]);
+        let visits = arrived(&license, "/a");
+        for (now, is_due, next) in [
+            (START, false, Some(seconds(5))),
+            (seconds(4), false, Some(seconds(5))),
+            (seconds(5), true, None),
+            (seconds(10), true, None),
+            (seconds(11), false, None),
+        ] {
+            let due = visits.due_greetings(&license, &[], now);
+            assert_eq!((!due.greetings.is_empty(), due.next), (is_due, next), "at {now:?}");
+        }
     }
 
     #[test]
