@@ -116,14 +116,11 @@ async fn handle(
     let method = method::find(surface, action)
         .filter(|method| method.web)
         .ok_or_else(|| WireError::new(ErrorType::NotFound, "no such method"))?;
-    let is_get = request.method() == actix_web::http::Method::GET;
-    match method.http {
-        HttpMethod::Post if is_get => return Err(WireError::validation("this method is called by POST")),
-        HttpMethod::Get if !is_get => return Err(WireError::validation("this method is called by GET")),
-        _ => {}
+    if method.http == HttpMethod::Post && request.method() == actix_web::http::Method::GET {
+        return Err(WireError::validation("this method is called by POST"));
     }
     if !method.needs_token() {
-        return open(context, request, method).await;
+        return open(context, request, method, body).await;
     }
     if !context.limits.admits_web(authorization(request).unwrap_or_default()) {
         return Err(WireError::of(ErrorType::TooManyRequests));
@@ -137,11 +134,13 @@ async fn handle(
     Ok(Opened { payload, lasts: false })
 }
 
-/// What a page asks before its customer has a token; addresses are held back as those that log in.
+/// What a page asks before its customer has a token; addresses are held back as those that log in. Clients say it in the
+/// query, or but for the license in a body, and some post it.
 async fn open(
     context: &EdgeContext,
     request: &HttpRequest,
     method: &'static Method,
+    body: &[u8],
 ) -> Result<Opened, WireError> {
     let address = request.peer_addr().map(|address| address.ip());
     if address.is_some_and(|address| !context.limits.admits_login(address)) {
@@ -153,7 +152,7 @@ async fn open(
     }
     let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
     let pairs = pairs.map_err(|error| WireError::validation(format!("the query: {error}")))?;
-    let payload = query_payload(method, &pairs)?;
+    let payload = query_payload(method, &pairs, web_payload(body)?)?;
     in_time(context, context.requests.handle_open(&license, method, &payload)).await
 }
 

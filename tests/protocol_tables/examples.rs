@@ -24,7 +24,7 @@ const REFUSED: &[(&str, &str, ErrorType)] = &[
 fn of_query(method: &Method, text: &str) -> Box<RawValue> {
     let pairs: BTreeMap<String, String> = serde_json::from_str(text).expect("texts");
     let pairs: Vec<(String, String)> = pairs.into_iter().collect();
-    request::query_payload(method, &pairs).expect("a payload")
+    request::query_payload(method, &pairs, None).expect("a payload")
 }
 
 #[test]

@@ -219,10 +219,33 @@ async fn pages_read_these_by_get_and_browsers_show_them_to_registered_origins_al
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.headers().contains_key("access-control-allow-origin"), is_shown, "{url} {origin}");
     }
-    let posted = Client::new().post(&named).body("{}").send().await.expect("an answer");
-    assert_eq!(posted.status(), 400);
-    let answer: Value = serde_json::from_str(&posted.text().await.expect("a body")).expect("JSON");
-    assert_eq!(answer["error"]["message"], "this method is called by GET");
+}
+
+#[tokio::test]
+async fn what_is_documented_as_got_is_got_with_a_query_or_a_body_and_posted() {
+    let license = shared().await.license();
+    let (base, organization) = (license.link.base(), license.organization());
+    let url = format!("{base}/v3.6/customer/action/list_group_properties?organization_id={organization}");
+    let (client, body) = (Client::new(), json!({ "id": 1 }).to_string());
+    let calls = [
+        client.get(format!("{url}&id=1")),
+        client.get(&url).body(body.clone()),
+        client.post(&url).body(body.clone()),
+        client.post(format!("{url}&id=1")),
+        client.post(format!("{url}&id=1")).body(json!({ "id": 99 }).to_string()),
+    ];
+    for call in calls {
+        let answer = call.send().await.expect("an answer");
+        assert_eq!((answer.status().as_u16(), answer.text().await.expect("a body").as_str()), (200, "{}"));
+    }
+    let refused =
+        [("[]", "the body must be a JSON object"), ("{", "malformed JSON"), ("{}", "`id` is required")];
+    for (body, message) in refused {
+        let answer = client.post(&url).body(body).send().await.expect("an answer");
+        let answer: Value = serde_json::from_str(&answer.text().await.expect("a body")).expect("JSON");
+        let told = answer["error"]["message"].as_str().unwrap_or_default();
+        assert!(told.contains(message), "{body}: {told}");
+    }
 }
 
 #[tokio::test]

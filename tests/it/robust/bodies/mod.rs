@@ -98,7 +98,7 @@ fn decoded(method: &'static Method, body: &str, schema: Option<&Value>) -> Resul
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let pairs = |param: &Param| Some((param.name.to_owned(), text(value.get(param.name)?)));
         let pairs: Vec<_> = method.params.iter().filter_map(pairs).collect();
-        let payload = query_payload(method, &pairs).map_err(|error| error.message)?;
+        let payload = query_payload(method, &pairs, None).map_err(|error| error.message)?;
         if let Err(error) = decode(method, Some(&payload)) {
             told_well(method, serde_json::from_str(payload.get()).ok().as_ref(), &error)?;
         }
