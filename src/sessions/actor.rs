@@ -1,22 +1,23 @@
-//! One websocket.
+//! One websocket: what comes by it and goes out by it, its beginning and its end.
+
+mod logins;
+mod requests;
+mod telling;
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, SpawnHandle, StreamHandler, WrapFuture,
-};
+use actix::{Actor, ActorContext, AsyncContext, Handler, SpawnHandle, StreamHandler};
 use actix_rt::Arbiter;
 use actix_web_actors::ws;
 use bytes::BytesMut;
-use serde_json::value::RawValue;
 
 use super::cut::{ConnectionSocket, Cut};
 use super::handle::{SessionHandle, SessionUser, Wake};
-use super::login::{Connection, LoggedIn, log_in, session_id, swap_token};
+use super::login::{Connection, session_id};
 use super::outbox::{Outbox, OutboxLimits};
 use super::registry::Registry;
 use super::{presence, watching};
@@ -30,6 +31,8 @@ use crate::protocol::method;
 use crate::protocol::version::{ApiVersion, Surface};
 use crate::requests::limits::{Limits, SessionLimiter};
 use crate::requests::{Gate, Requester, Requests};
+
+use requests::Asked;
 
 /// A session of an agent.
 pub type AgentSession = Session<AgentKind>;
@@ -122,19 +125,6 @@ pub struct Session<K> {
     /// Why it ends as soon as nothing is pending.
     leaving: Option<&'static str>,
     kind: PhantomData<K>,
-}
-
-/// What a customer says that may make a greeting due.
-const LEADS_TO_GREETINGS: &[&str] =
-    &["update_customer_page", "set_customer_session_fields", "update_customer"];
-
-/// A request that is being carried out.
-struct Asked {
-    number: u64,
-    request_id: Option<Arc<str>>,
-    action: &'static str,
-    since: Instant,
-    work: SpawnHandle,
 }
 
 /// How far the login has come.
@@ -245,263 +235,6 @@ impl<K: Kind> Session<K> {
                 self.carry_out(who, method, request, ctx);
             }
         }
-    }
-
-    fn carry_out(
-        &mut self,
-        who: Arc<Requester>,
-        method: &'static method::Method,
-        request: &RtmRequest<'_>,
-        ctx: &mut ws::WebsocketContext<Self>,
-    ) {
-        if !self.shared.limits.admits_license(who.license_id().0) {
-            let error = WireError::of(ErrorType::TooManyRequests);
-            ctx.text(envelope::error_response(request.request_id.as_deref(), method.action, &error));
-            return;
-        }
-        let payload: Option<Box<RawValue>> = request.payload.map(ToOwned::to_owned);
-        let request_id: Option<Arc<str>> = request.request_id.as_deref().map(Arc::from);
-        let (shared, id) = (self.shared.clone(), request_id.clone());
-        let watches = ["subscribe_customers", "unsubscribe_customers"].contains(&method.action);
-        let handle = self.handle.clone().filter(|_| watches);
-        let work = async move {
-            let who = who.latest(shared.requests.actors().licenses()).await;
-            match handle {
-                Some(handle) => {
-                    let work = watching::carry_out(&shared, &handle, &who, method, payload.as_deref());
-                    Box::pin(work).await
-                }
-                None => shared.requests.handle(&who, method, payload.as_deref(), id).await,
-            }
-        };
-        self.next += 1;
-        let number = self.next;
-        let work = ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {
-            let place = session.asked.iter().position(|asked| asked.number == number);
-            if let Some(asked) = place.and_then(|place| session.asked.remove(place)) {
-                session.answer(&asked, result, ctx);
-            }
-        }));
-        self.asked.push_back(Asked {
-            number,
-            request_id,
-            action: method.action,
-            since: Instant::now(),
-            work,
-        });
-        self.watch(ctx);
-    }
-
-    /// Requests without an answer.
-    fn pending(&self) -> usize {
-        self.asked.len() + self.logins
-    }
-
-    fn answer(
-        &mut self,
-        asked: &Asked,
-        result: Result<String, WireError>,
-        ctx: &mut ws::WebsocketContext<Self>,
-    ) {
-        let took = asked.since.elapsed();
-        self.shared.metrics.request(K::SURFACE, asked.action, took);
-        tracing::debug!(
-            session.id = self.handle.as_ref().map(|handle| handle.id),
-            request.id = asked.request_id.as_deref(),
-            action = asked.action,
-            error = result.as_ref().err().map(|error| error.kind.as_str()),
-            took_us = took.as_micros(),
-            "request by websocket"
-        );
-        if asked.action == "subscribe_customers" && result.is_ok() {
-            self.tell_totals(ctx);
-        }
-        let is_done = result.is_ok();
-        let id = asked.request_id.as_deref();
-        ctx.text(match result {
-            Ok(payload) => envelope::response(id, asked.action, &payload),
-            Err(error) => envelope::error_response(id, asked.action, &error),
-        });
-        // Its own copy of what it caused waits without a wake: see `Delivery::deliver_before_answer`.
-        self.flush(ctx);
-        if is_done && LEADS_TO_GREETINGS.contains(&asked.action) {
-            self.greet(ctx);
-        }
-        self.leave_if_done(ctx);
-    }
-
-    /// Sees to it that requests are answered in time. One timer serves them all: it looks when the oldest is due, so that
-    /// a request costs none.
-    fn watch(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
-        let Some(oldest) = self.asked.front().filter(|_| self.overdue.is_none()) else { return };
-        let limit = self.shared.settings.request_timeout;
-        let left = limit.saturating_sub(oldest.since.elapsed());
-        self.overdue = Some(ctx.run_later(left, move |session, ctx| {
-            session.overdue = None;
-            while let Some(asked) = session.asked.pop_front_if(|asked| asked.since.elapsed() >= limit) {
-                ctx.cancel_future(asked.work);
-                session.answer(&asked, Err(WireError::of(ErrorType::RequestTimeout)), ctx);
-            }
-            session.watch(ctx);
-        }));
-    }
-
-    fn log_in(
-        &mut self,
-        method: &'static method::Method,
-        request: &RtmRequest<'_>,
-        ctx: &mut ws::WebsocketContext<Self>,
-    ) {
-        let Some(handle) = self.handle.clone() else { return };
-        let request_id = request.request_id.as_deref().map(ToOwned::to_owned);
-        let admitted = self.by.address.is_none_or(|address| self.shared.limits.admits_login(address));
-        if !admitted {
-            let error = WireError::of(ErrorType::TooManyRequests);
-            ctx.text(envelope::error_response(request_id.as_deref(), "login", &error));
-            return;
-        }
-        self.login = Login::Running;
-        self.logins += 1;
-        let payload = request.payload.map(ToOwned::to_owned);
-        let shared = self.shared.clone();
-        let by = self.by.clone();
-        let work = async move { log_in(&shared, &handle, K::SURFACE, by, method, payload).await };
-        ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {
-            session.logins -= 1;
-            match result {
-                Ok(logged_in) => session.logged_in(logged_in, request_id.as_deref(), ctx),
-                Err(error) => {
-                    session.login = Login::None;
-                    ctx.text(envelope::error_response(request_id.as_deref(), "login", &error));
-                }
-            }
-            session.leave_if_done(ctx);
-        }));
-    }
-
-    fn logged_in(
-        &mut self,
-        logged_in: LoggedIn,
-        request_id: Option<&str>,
-        ctx: &mut ws::WebsocketContext<Self>,
-    ) {
-        let LoggedIn { who, payload, missed, expires_in } = logged_in;
-        self.login = Login::Done { who: Arc::new(who) };
-        self.shared.metrics.login(K::SURFACE);
-        ctx.text(envelope::response(request_id, "login", &payload));
-        missed.into_iter().for_each(|frame| ctx.text(frame));
-        // What was pushed since the session was registered waits in the outbox until here.
-        self.flush(ctx);
-        self.expire_after(expires_in, ctx);
-        self.tell_first_customers(ctx);
-        self.greet(ctx);
-    }
-
-    /// Shows a customer the greeting that is due now, and looks again when time may have brought another.
-    fn greet(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
-        let Login::Done { who } = &self.login else { return };
-        if let Some(earlier) = self.greeting.take() {
-            ctx.cancel_future(earlier);
-        }
-        if K::SURFACE == Surface::Agent || !self.shared.requests.greets(who.license_id()) {
-            return;
-        }
-        let (shared, who) = (self.shared.clone(), who.clone());
-        let work = Box::pin(async move {
-            let who = who.latest(shared.requests.actors().licenses()).await;
-            shared.requests.greet(&who).await
-        });
-        ctx.spawn(work.into_actor(self).map(|next, session, ctx| match next {
-            Ok(Some(after)) => {
-                let timer = ctx.run_later(after, |session, ctx| session.greet(ctx));
-                if let Some(earlier) = session.greeting.replace(timer) {
-                    ctx.cancel_future(earlier);
-                }
-            }
-            Ok(None) => {}
-            Err(error) => tracing::warn!(error = error.message, "a customer was not greeted"),
-        }));
-    }
-
-    /// What follows an agent's login: the customers whom they watch.
-    fn tell_first_customers(&self, ctx: &mut ws::WebsocketContext<Self>) {
-        let (Login::Done { who }, Some(handle)) = (&self.login, self.handle.clone()) else { return };
-        if K::SURFACE == Surface::Customer {
-            return;
-        }
-        let (shared, who) = (self.shared.clone(), who.clone());
-        let work = Box::pin(async move { watching::first(&shared, &handle, &who).await });
-        ctx.spawn(work.into_actor(self).map(|first, session, ctx| match first {
-            Ok(Some(payload)) => session.push("incoming_customers", &payload, ctx),
-            Ok(None) => {}
-            Err(error) => tracing::warn!(error = error.message, "an agent was not told who is there"),
-        }));
-    }
-
-    /// From now on, how many customers there are is told as often as a subscription is found full.
-    fn tell_totals(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
-        let every = self.shared.settings.watch_totals_every;
-        self.totals.get_or_insert_with(|| {
-            ctx.run_interval(every, |session, ctx| {
-                let (Login::Done { who }, Some(handle)) = (&session.login, session.handle.clone()) else {
-                    return;
-                };
-                let (shared, who) = (session.shared.clone(), who.clone());
-                let work = Box::pin(async move { watching::totals(&shared, &handle, &who).await });
-                ctx.spawn(work.into_actor(session).map(|totals, session, ctx| {
-                    if let Some(payload) = totals {
-                        session.push("subscribed_customers_totals_updated", &payload, ctx);
-                    }
-                }));
-            })
-        });
-    }
-
-    /// Something for this connection alone.
-    fn push(&self, action: &str, payload: &str, ctx: &mut ws::WebsocketContext<Self>) {
-        if self.handle.as_ref().is_some_and(|handle| handle.wants(action)) {
-            self.shared.metrics.push_sent();
-            ctx.text(envelope::push(ApiVersion::V3_6, action, payload));
-        }
-    }
-
-    fn update_session(
-        &mut self,
-        who: Arc<Requester>,
-        method: &'static method::Method,
-        request: &RtmRequest<'_>,
-        ctx: &mut ws::WebsocketContext<Self>,
-    ) {
-        let Some(handle) = self.handle.clone() else { return };
-        let request_id = request.request_id.as_deref().map(ToOwned::to_owned);
-        let payload = request.payload.map(ToOwned::to_owned);
-        let shared = self.shared.clone();
-        self.logins += 1;
-        let work = async move { swap_token(&shared, &handle, &who, method, payload).await };
-        ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {
-            session.logins -= 1;
-            match result {
-                Ok((who, expires_in)) => {
-                    session.login = Login::Done { who: Arc::new(who) };
-                    session.expire_after(expires_in, ctx);
-                    ctx.text(envelope::response(request_id.as_deref(), "update_session", "{}"));
-                }
-                Err(error) => {
-                    ctx.text(envelope::error_response(request_id.as_deref(), "update_session", &error));
-                }
-            }
-            session.leave_if_done(ctx);
-        }));
-    }
-
-    /// Ends the session with its token; what was set before no longer counts.
-    fn expire_after(&mut self, expires_in: Option<Duration>, ctx: &mut ws::WebsocketContext<Self>) {
-        if let Some(earlier) = self.expiry.take() {
-            ctx.cancel_future(earlier);
-        }
-        self.expiry = expires_in.map(|expires_in| {
-            ctx.run_later(expires_in, |session, ctx| session.disconnect("access_token_expired", ctx))
-        });
     }
 
     fn flush(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
