@@ -1,34 +1,28 @@
 //! `auto_access` of a license, as JSON: `switchboard license set` writes it through here.
 
+use super::list::ListSetting;
 use super::overrides::OverrideError;
-use super::widget::{MAX_VALUE, json};
-use crate::domain::auto_access::{AutoAccess, auto_access_fault};
+use crate::domain::auto_access::auto_access_fault;
 use crate::domain::license::Settings;
 
 /// The setting's name.
 pub(super) const AUTO_ACCESS: &str = "auto_access";
 
-const EXAMPLE: &str =
-    r#"JSON such as [{"access":{"groups":[1]},"conditions":{"url":{"values":[{"value":"/pricing"}]}}}]"#;
+const SETTING: ListSetting = ListSetting {
+    name: AUTO_ACCESS,
+    example: r#"JSON such as [{"access":{"groups":[1]},"conditions":{"url":{"values":[{"value":"/pricing"}]}}}]"#,
+    good: "rules that can be kept",
+};
 
 /// Changes the rules; the empty text takes them away. After a refusal nothing is changed.
 pub(super) fn set_auto_access(settings: &mut Settings, text: &str) -> Result<(), OverrideError> {
-    if text.len() > MAX_VALUE {
-        let allowed = format!("of at most {MAX_VALUE} bytes");
-        return Err(OverrideError::wrong(AUTO_ACCESS, "…", &allowed));
-    }
-    let rules: Vec<AutoAccess> = if text.is_empty() { Vec::new() } else { json(AUTO_ACCESS, text, EXAMPLE)? };
-    if let Some(fault) = auto_access_fault(&rules) {
-        return Err(OverrideError::wrong(AUTO_ACCESS, text, &format!("rules that can be kept: {fault}")));
-    }
-    settings.auto_access = rules;
+    settings.auto_access = SETTING.read(text, |rules| auto_access_fault(rules))?;
     Ok(())
 }
 
 /// What was set: name and text.
 pub(super) fn shown_auto_access(settings: &Settings) -> Option<(&'static str, String)> {
-    let text = || serde_json::to_string(&settings.auto_access).unwrap_or_default();
-    (!settings.auto_access.is_empty()).then(|| (AUTO_ACCESS, text()))
+    SETTING.shown(&settings.auto_access)
 }
 
 #[cfg(test)]

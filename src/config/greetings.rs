@@ -1,35 +1,31 @@
 //! `greetings` of a license, as JSON: `switchboard license set` writes it through here.
 
+use super::list::ListSetting;
 use super::overrides::OverrideError;
-use super::widget::{MAX_VALUE, json};
 use crate::domain::greeting::{Greeting, greetings_fault, settle};
 use crate::domain::license::Settings;
 
 /// The setting's name.
 pub(super) const GREETINGS: &str = "greetings";
 
-const EXAMPLE: &str = r#"JSON such as [{"id":1,"group":0,"rules":[{"condition":"and","type":"url_current","operator":"contains","value":"/pricing"}],"properties":{"greeting-message_text":"Can I help?"}}]"#;
+const SETTING: ListSetting = ListSetting {
+    name: GREETINGS,
+    example: r#"JSON such as [{"id":1,"group":0,"rules":[{"condition":"and","type":"url_current","operator":"contains","value":"/pricing"}],"properties":{"greeting-message_text":"Can I help?"}}]"#,
+    good: "greetings that can be said",
+};
 
 /// Changes the greetings; the empty text takes them away. After a refusal nothing is changed.
 pub(super) fn set_greetings(settings: &mut Settings, text: &str) -> Result<(), OverrideError> {
-    if text.len() > MAX_VALUE {
-        let allowed = format!("of at most {MAX_VALUE} bytes");
-        return Err(OverrideError::wrong(GREETINGS, "…", &allowed));
-    }
-    let mut greetings: Vec<Greeting> =
-        if text.is_empty() { Vec::new() } else { json(GREETINGS, text, EXAMPLE)? };
-    settle(&mut greetings);
-    if let Some(fault) = greetings_fault(&greetings) {
-        return Err(OverrideError::wrong(GREETINGS, text, &format!("greetings that can be said: {fault}")));
-    }
-    settings.greetings = greetings;
+    settings.greetings = SETTING.read(text, |greetings: &mut Vec<Greeting>| {
+        settle(greetings);
+        greetings_fault(greetings)
+    })?;
     Ok(())
 }
 
 /// What was set: name and text.
 pub(super) fn shown_greetings(settings: &Settings) -> Option<(&'static str, String)> {
-    let text = || serde_json::to_string(&settings.greetings).unwrap_or_default();
-    (!settings.greetings.is_empty()).then(|| (GREETINGS, text()))
+    SETTING.shown(&settings.greetings)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod file;
 mod files;
 mod greetings;
 mod kind;
+mod list;
 mod log;
 mod mail;
 mod names;
