@@ -153,7 +153,7 @@ impl Ownership {
         let me = options.incarnation;
         let mut steward =
             Steward::new(me, ownership.shards(), Times::default(), Moment::default(), options.seed());
-        ownership.enter(&mut steward, Moment::default(), &options).await?;
+        ownership.enter(&mut steward, Moment::default(), &options, |_| {}).await?;
         Ok(ownership)
     }
 
@@ -187,11 +187,15 @@ impl Ownership {
 
     /// Begins a run: fences earlier ones of this node, puts the new one on record, claims its share. Gives the number of
     /// claims that were made.
+    ///
+    /// `meet` is told who is on record before anything is claimed. Whoever is on record is pinged, and claims may take longer
+    /// than peers wait for an answer.
     pub(crate) async fn enter(
         &self,
         steward: &mut Steward,
         now: Moment,
         options: &OwnershipOptions,
+        meet: impl Fn(&[Member]) + Send + Sync,
     ) -> Result<usize, StartError> {
         let tables = &*self.inner.tables;
         let me = options.incarnation;
@@ -209,7 +213,7 @@ impl Ownership {
         *self.inner.run.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(run);
         let mut claims = 0;
         for _ in 0..CLAIM_ROUNDS {
-            match self.claim_share(steward, now, options).await? {
+            match self.claim_share(steward, now, options, &meet).await? {
                 0 => break,
                 made => claims += made,
             }
@@ -226,6 +230,7 @@ impl Ownership {
         steward: &mut Steward,
         now: Moment,
         options: &OwnershipOptions,
+        meet: &(impl Fn(&[Member]) + Send + Sync),
     ) -> Result<usize, StartError> {
         let tables = &*self.inner.tables;
         let mut inputs = VecDeque::from([Input::Read(Some(read_picture(tables).await?))]);
@@ -238,6 +243,7 @@ impl Ownership {
                         let outcomes = tables.claim(&claims).await?;
                         inputs.push_back(Input::Claimed(Some(claims.into_iter().zip(outcomes).collect())));
                     }
+                    Some(Effect::Members(members)) => meet(&members),
                     Some(Effect::Over) => return Err(StartError::Superseded),
                     // What else there is to do follows from later ticks.
                     _ => {}

@@ -26,6 +26,8 @@ struct Reached {
     cut: AtomicBool,
     /// So many newcomers are put on record without a word.
     silent_joins: AtomicUsize,
+    /// Milliseconds that claims take.
+    slow_claims: AtomicU64,
 }
 
 impl Reached {
@@ -82,6 +84,7 @@ impl OwnershipTables for Reached {
     }
     async fn claim(&self, claims: &[Claim]) -> Result<Vec<ClaimOutcome>, TableError> {
         self.check()?;
+        tokio::time::sleep(Duration::from_millis(self.slow_claims.load(Ordering::SeqCst))).await;
         self.tables.claim(claims).await
     }
 }
@@ -115,10 +118,16 @@ impl Cluster {
     }
 
     async fn start(&self, name: &str) -> Running {
+        self.start_slowly(name, Duration::ZERO).await
+    }
+
+    /// Starts a node whose claims take so long.
+    async fn start_slowly(&self, name: &str, claims: Duration) -> Running {
         let store = Arc::new(Reached {
             tables: self.tables.clone(),
             cut: AtomicBool::new(false),
             silent_joins: AtomicUsize::default(),
+            slow_claims: AtomicU64::new(claims.as_millis() as u64),
         });
         let link = self.network.transport();
         let runs = self.runs.clone();
@@ -229,6 +238,20 @@ async fn a_node_that_was_cut_off_acknowledges_nothing_and_comes_back_as_another_
     assert!(lost > 50, "{lost}");
     assert_eq!(c.node.counts().rebirths, 1);
     assert!(c.node.ended().borrow().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_slow_at_its_claims_is_not_taken_for_dead() {
+    const SLOW: Duration = Duration::from_secs(10);
+    let cluster = Cluster::new();
+    let [a, b, c] = cluster.three().await;
+    // Started again, it claims what its former run had.
+    drop(c);
+    let c = cluster.start_slowly("c", SLOW).await;
+    let first = c.run();
+    until("all is owned", || a.owned() + b.owned() + c.owned() == SHARDS as usize && c.owned() > 50).await;
+    assert_eq!((c.run(), c.node.counts().rebirths), (first, 0));
+    assert_eq!((a.node.counts().votes, b.node.counts().votes), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,7 +18,7 @@ use crate::link::{Control, Transport};
 use crate::ownership::read_picture;
 use crate::steward::{Beat, Effect, Input, Moment, Steward};
 use crate::{
-    Claim, Incarnation, Ownership, OwnershipOptions, OwnershipTables, Shard, StartError, TableError,
+    Claim, Incarnation, Member, Ownership, OwnershipOptions, OwnershipTables, Shard, StartError, TableError,
 };
 
 /// News for the steward that may wait.
@@ -165,15 +165,15 @@ impl Driver {
         let began = Instant::now();
         let mut steward =
             Steward::new(run.incarnation, options.shards, options.times, Moment::default(), run.seed());
-        let claims = ownership.enter(&mut steward, Moment::default(), &run).await?;
-        counters.write(&counters.claims, claims);
         let ear = Arc::new(Ear {
             me: Mutex::new((run.incarnation, steward.beat())),
             report: report.clone(),
             asked,
         });
         transport.serve_control(ear.clone());
-        transport.know(steward.members());
+        let meet = |members: &[Member]| transport.know(members);
+        let claims = ownership.enter(&mut steward, Moment::default(), &run, meet).await?;
+        counters.write(&counters.claims, claims);
         Ok(Self {
             ownership,
             transport,
@@ -356,10 +356,13 @@ impl Driver {
         let now = self.now();
         self.steward =
             Steward::new(run.incarnation, self.options.shards, self.options.times, now, run.seed());
-        let claims = self.ownership.enter(&mut self.steward, now, &run).await?;
+        let beat = self.steward.beat();
+        let meet = |members: &[Member]| {
+            self.ear.set(run.incarnation, beat);
+            self.transport.know(members);
+        };
+        let claims = self.ownership.enter(&mut self.steward, now, &run, meet).await?;
         self.counters.write(&self.counters.claims, claims);
-        self.ear.set(run.incarnation, self.steward.beat());
-        self.transport.know(self.steward.members());
         self.run_began = Instant::now();
         tracing::info!(incarnation = %run.incarnation, "the node goes on as another run");
         Ok(None)
