@@ -41,8 +41,6 @@ const AT_ONCE: usize = 16;
 const RECOVERY: Duration = Duration::from_secs(120);
 /// Pushes under way at the end get this long.
 const STRAGGLERS: Duration = Duration::from_secs(10);
-/// The load goes on undisturbed between two faults.
-const CALM: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Runs what the command line asks for. Must not be called inside a runtime.
@@ -95,7 +93,7 @@ async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
         talking.spawn(pair.talk(args.think(), is_over.clone()));
     }
     let begin = Instant::now();
-    let inflicted = inflict(&mut fleet, &mut database, &faults, (args.time(), seed), &logs, &tally).await;
+    let inflicted = inflict(&mut fleet, &mut database, &faults, (args, seed), &logs, &tally).await;
     let time = begin.elapsed();
     is_over.store(true, Ordering::Release);
     let pairs = talking.join_all().await;
@@ -133,7 +131,7 @@ async fn inflict(
     fleet: &mut Fleet,
     database: &mut Database,
     faults: &[Fault],
-    (time, seed): (Duration, u64),
+    (args, seed): (&TortureArgs, u64),
     logs: &[Arc<PairLog>],
     tally: &Tally,
 ) -> Result<Vec<Inflicted>, BenchError> {
@@ -141,8 +139,8 @@ async fn inflict(
     let begin = Instant::now();
     let mut inflicted = Vec::new();
     let mut left = Vec::new();
-    while begin.elapsed() < time {
-        tokio::time::sleep(CALM).await;
+    while begin.elapsed() < args.time() {
+        tokio::time::sleep(args.calm()).await;
         if left.is_empty() {
             left.extend_from_slice(faults);
         }

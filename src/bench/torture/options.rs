@@ -35,6 +35,9 @@ pub struct TortureArgs {
     /// answered, and the machine is as busy as it can be
     #[arg(long, value_name = "MS", default_value_t = 0)]
     think: u64,
+    /// Seconds of peace between two faults
+    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    calm: u64,
     /// Chooses the faults; the same seed gives the same order [default: by chance]
     #[arg(long)]
     pub(super) seed: Option<u64>,
@@ -63,6 +66,11 @@ impl TortureArgs {
     /// How long faults go on.
     pub(super) fn time(&self) -> Duration {
         Duration::from_secs(self.seconds)
+    }
+
+    /// How long nothing is inflicted between two faults.
+    pub(super) fn calm(&self) -> Duration {
+        Duration::from_secs(self.calm)
     }
 
     /// How long a side waits on average before it says its next message.
