@@ -152,11 +152,11 @@ impl Actors {
     pub async fn ask(
         self: &Arc<Self>,
         key: &ChatKey,
-        command: Command,
+        command: impl Into<Box<Command>>,
         caller: Caller,
         origin: Option<Origin>,
     ) -> Result<Reply, AskError> {
-        match self.send(key, Work::Command(Box::new(command)), caller, origin).await? {
+        match self.send(key, Work::Command(command.into()), caller, origin).await? {
             Answer::Reply(reply) => Ok(reply),
             Answer::Snapshot(_) => Err(AskError::Stopped),
         }
@@ -200,17 +200,21 @@ impl Actors {
         self.give(ChatCall { key: key.clone(), work, caller, origin }).await
     }
 
-    /// Gives work to a chat that is ours, and waits for its answer. Gives it back if it is not, or not any more: then
-    /// nothing was done.
+    /// Gives work to a chat that is ours, and waits for its answer until a moment, or for as long as it takes if none is given.
+    /// Gives it back if the chat is not ours, or not any more: then nothing was done.
     pub(super) async fn give_here(
         self: &Arc<Self>,
         call: ChatCall,
         (shard, epoch): (Shard, Epoch),
-        until: Instant,
+        until: Option<Instant>,
     ) -> Result<Answer, Refused> {
         let (reply, answer) = oneshot::channel();
         self.post(Job { call, reply }, shard, epoch)?;
-        match tokio::time::timeout_at(until, answer).await {
+        let answered = match until {
+            Some(until) => Box::pin(tokio::time::timeout_at(until, answer)).await,
+            None => Ok(answer.await),
+        };
+        match answered {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(AskError::Stopped.into()),
             Err(_) => Err(AskError::Deadline.into()),
@@ -227,13 +231,14 @@ impl Actors {
         // An actor that stopped is replaced; twice is enough, since the second try starts a fresh one.
         for _ in 0..2 {
             let key = job.call.key.clone();
-            let Resident { address, on_the_way, .. } = self.find(&key, shard, epoch);
+            let resident = self.find(&key, shard, epoch);
+            let Resident { address, on_the_way, .. } = &*resident;
             // Counted first, then looked again: either whoever gives the shard away sees that something is on its way, or
             // this sees that the shard takes nothing new.
             if !is_ours() {
                 on_the_way.fetch_sub(1, Ordering::SeqCst);
                 // It may have been started just now, after all others of its shard had left.
-                retire(&address);
+                retire(address);
                 return Err(Refused::Moved(Box::new(job.call)));
             }
             match address.try_send(job) {
@@ -244,7 +249,7 @@ impl Actors {
                 }
                 Err(actix::prelude::SendError::Closed(back)) => {
                     on_the_way.fetch_sub(1, Ordering::SeqCst);
-                    self.chats.forget(&key, shard, &address);
+                    self.chats.forget(&key, shard, address);
                     job = back;
                 }
             }
@@ -253,7 +258,7 @@ impl Actors {
     }
 
     /// The chat's actor, counted as written to. One of an earlier term of ours is replaced.
-    fn find(self: &Arc<Self>, key: &ChatKey, shard: Shard, epoch: Epoch) -> Resident {
+    fn find(self: &Arc<Self>, key: &ChatKey, shard: Shard, epoch: Epoch) -> Arc<Resident> {
         let start = || {
             let on_the_way = Arc::new(AtomicUsize::new(0));
             let actor = ChatActor::new(self.clone(), key.clone(), shard, epoch, on_the_way.clone());
@@ -262,7 +267,7 @@ impl Actors {
         };
         let (resident, replaced) = self.chats.find(key, (shard, epoch), start);
         if let Some(before) = replaced {
-            retire(&before);
+            retire(&before.address);
         }
         resident
     }
@@ -295,7 +300,7 @@ impl Actors {
 
     /// Work that is not ours any more, or was not begun, is given back to those who asked; what runs now cannot be answered.
     pub(super) fn retire(&self, shard: Shard, term: Epoch) {
-        self.chats.take(shard, term).iter().for_each(retire);
+        self.chats.take(shard, term).iter().for_each(|chat| retire(&chat.address));
     }
 
     /// Ends the work of a shard that takes nothing new any more: what was not begun is given back to those who asked, what
@@ -306,8 +311,8 @@ impl Actors {
             tokio::time::sleep(VACATE_LOOK).await;
         }
         let (stays, mut gone) = mpsc::channel(1);
-        for address in self.chats.take(shard, term) {
-            address.do_send(Retire { until_gone: Some(stays.clone()) });
+        for chat in self.chats.take(shard, term) {
+            chat.address.do_send(Retire { until_gone: Some(stays.clone()) });
         }
         self.stop_routers(shard, term);
         drop(stays);

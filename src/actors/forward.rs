@@ -92,7 +92,9 @@ impl Actors {
         let shard = self.parts.ownership.shard_of(call.key.license.0, call.key.chat.as_str());
         let mut call = call;
         if let Owner::Here(epoch) = self.owner(shard) {
-            match self.give_here(call, (shard, epoch), until).await {
+            // A session stops waiting by itself: one timer looks after all that it asked.
+            let deadline = call.origin.is_none().then_some(until);
+            match self.give_here(call, (shard, epoch), deadline).await {
                 Ok(answer) => {
                     self.hops.here.fetch_add(1, Ordering::Relaxed);
                     return Ok(answer);
@@ -127,7 +129,7 @@ impl Actors {
                     wait.for_news(known, AskError::NotOwner).await?;
                     continue;
                 }
-                Owner::Here(epoch) => match self.give_here(call, (shard, epoch), until).await {
+                Owner::Here(epoch) => match self.give_here(call, (shard, epoch), Some(until)).await {
                     Ok(answer) => {
                         self.hops.here.fetch_add(1, Ordering::Relaxed);
                         return Ok(answer);
@@ -180,10 +182,12 @@ impl Actors {
         loop {
             let known = self.owner(shard);
             match known {
-                Owner::Here(epoch) => match self.give_here(call, (shard, epoch), began + within).await {
-                    Err(Refused::Moved(back)) => call = *back,
-                    done => return done,
-                },
+                Owner::Here(epoch) => {
+                    match self.give_here(call, (shard, epoch), Some(began + within)).await {
+                        Err(Refused::Moved(back)) => call = *back,
+                        done => return done,
+                    }
+                }
                 Owner::There(_) if !self.hears_late(shard, since) => {
                     return Err(Refused::Moved(Box::new(call)));
                 }

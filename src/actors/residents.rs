@@ -11,8 +11,7 @@ use switchboard_cluster::{Epoch, Shard, ShardCount};
 use super::ChatKey;
 use super::chat::ChatActor;
 
-/// A chat that is in memory.
-#[derive(Clone)]
+/// A chat that is in memory. Shared, since a copy of an address is made of several pieces, and everybody who writes needs one.
 pub(super) struct Resident {
     pub(super) address: Addr<ChatActor>,
     /// Messages on their way to it: while there are any it must not leave memory.
@@ -21,9 +20,12 @@ pub(super) struct Resident {
     pub(super) epoch: Epoch,
 }
 
+/// Those of one shard.
+type Chats = Mutex<HashMap<ChatKey, Arc<Resident>>>;
+
 /// All of them.
 pub(super) struct Residents {
-    shards: Box<[Mutex<HashMap<ChatKey, Resident>>]>,
+    shards: Box<[Chats]>,
 }
 
 impl Residents {
@@ -31,7 +33,7 @@ impl Residents {
         Self { shards: count.all().map(|_| Mutex::default()).collect() }
     }
 
-    fn of(&self, shard: Shard) -> &Mutex<HashMap<ChatKey, Resident>> {
+    fn of(&self, shard: Shard) -> &Chats {
         &self.shards[shard.0 as usize]
     }
 
@@ -42,17 +44,17 @@ impl Residents {
         key: &ChatKey,
         (shard, epoch): (Shard, Epoch),
         start: impl Fn() -> Resident,
-    ) -> (Resident, Option<Addr<ChatActor>>) {
+    ) -> (Arc<Resident>, Option<Arc<Resident>>) {
         let mut chats = self.of(shard).lock();
         let mut replaced = None;
         let resident = match chats.get_mut(key) {
             Some(resident) => {
                 if resident.epoch < epoch {
-                    replaced = Some(std::mem::replace(resident, start()).address);
+                    replaced = Some(std::mem::replace(resident, Arc::new(start())));
                 }
                 resident.clone()
             }
-            None => chats.entry(key.clone()).or_insert_with(start).clone(),
+            None => chats.entry(key.clone()).or_insert_with(|| Arc::new(start())).clone(),
         };
         resident.on_the_way.fetch_add(1, Ordering::SeqCst);
         (resident, replaced)
@@ -89,10 +91,10 @@ impl Residents {
         chats.iter().map(|(key, resident)| (key.clone(), resident.address.clone())).collect()
     }
 
-    /// Forgets the chats of a shard that work under a term of ours up to this one; their actors.
-    pub(super) fn take(&self, shard: Shard, term: Epoch) -> Vec<Addr<ChatActor>> {
+    /// Forgets the chats of a shard that work under a term of ours up to this one, and gives them back.
+    pub(super) fn take(&self, shard: Shard, term: Epoch) -> Vec<Arc<Resident>> {
         let mut chats = self.of(shard).lock();
-        chats.extract_if(|_, resident| resident.epoch <= term).map(|(_, resident)| resident.address).collect()
+        chats.extract_if(|_, resident| resident.epoch <= term).map(|(_, resident)| resident).collect()
     }
 
     /// How many there are.

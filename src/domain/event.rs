@@ -507,6 +507,7 @@ impl NewEvent {
     /// The whole event is bounded too. A text was measured by itself: how it is escaped does not count.
     fn check_size(&self, limit: usize) -> Result<(), Rejection> {
         let rest = match &self.body {
+            EventBody::Message { postback: None, .. } if self.properties.is_empty() => return Ok(()),
             EventBody::Message { postback, .. } => serde_json::to_vec(&(postback, &self.properties)),
             EventBody::SystemMessage(message) => serde_json::to_vec(&message.text_vars),
             EventBody::Annotation { .. } => serde_json::to_vec(&self.properties),

@@ -126,11 +126,17 @@ impl EventId {
         }
         Some(Self { thread: ThreadId::new(thread), number: number.parse().ok()? })
     }
+
+    /// `<thread>_<n>`. Put together by hand, since every event is named in several texts.
+    pub fn text(&self) -> String {
+        let mut number = itoa::Buffer::new();
+        [self.thread.as_str(), "_", number.format(self.number)].concat()
+    }
 }
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}", self.thread, self.number)
+        f.write_str(&self.text())
     }
 }
 
@@ -142,7 +148,7 @@ impl fmt::Debug for EventId {
 
 impl Serialize for EventId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.text())
     }
 }
 

@@ -1,14 +1,15 @@
 //! Idempotent sends: the same author, `custom_id` and body among the last 1,000 events is the same operation.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::event::{Event, NewEvent};
 use super::id::{EventId, ThreadId, UserId};
 
-const REMEMBERED_EVENTS: usize = 1_000;
-/// Forgotten ones that are kept for a while, so that what made them forgotten can be taken back.
-const KEPT_BACK: u64 = 256;
+const REMEMBERED_EVENTS: u64 = 1_000;
+/// Forgotten operations that are kept for a while, so that what made them forgotten can be taken back.
+const KEPT_BACK: usize = 256;
 
 /// System messages have no author.
 type Key = (Option<UserId>, Arc<str>, u64);
@@ -17,37 +18,69 @@ type Key = (Option<UserId>, Arc<str>, u64);
 #[derive(Clone, Debug, Default)]
 pub struct RecentOperations {
     by_key: HashMap<Key, EventId>,
-    /// The last events, after some that are forgotten. With the key of those that `by_key` had.
-    order: VecDeque<(EventId, Option<Key>)>,
-    /// How many were ever forgotten.
-    forgotten: u64,
-    /// How many of those are not kept any more.
-    dropped: u64,
+    /// What `by_key` has, by the places of its events, after some that are forgotten. Events without `custom_id` are counted
+    /// and cost nothing.
+    order: VecDeque<Operation>,
+    /// How many of the first are forgotten.
+    forgotten: usize,
+    extent: Extent,
+    /// Those before this place are not kept any more.
+    kept_from: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Operation {
+    place: u64,
+    key: Key,
+    event: EventId,
+}
+
+/// Which events count: a place is how many events were there before.
+#[derive(Clone, Debug, Default)]
+struct Extent {
+    /// The place of the next event.
+    next: u64,
+    /// The first event of the thread before the last.
+    previous_thread: u64,
+    /// The last thread, and its first event.
+    last_thread: Option<(ThreadId, u64)>,
+}
+
+impl Extent {
+    /// One more event. With the first event of a thread, only the thread before it still counts: as after a reload.
+    fn extend(&mut self, thread: &ThreadId) {
+        match &self.last_thread {
+            Some((last, _)) if last == thread => {}
+            last => {
+                self.previous_thread = last.as_ref().map_or(self.next, |(_, first)| *first);
+                self.last_thread = Some((thread.clone(), self.next));
+            }
+        }
+        self.next += 1;
+    }
+
+    /// The first event that counts.
+    fn first(&self) -> u64 {
+        self.next.saturating_sub(REMEMBERED_EVENTS).max(self.previous_thread)
+    }
 }
 
 /// A moment in the memory of operations.
-#[derive(Clone, Copy, Debug)]
-pub struct OperationsMark {
-    remembered: u64,
-    forgotten: u64,
-}
+#[derive(Clone, Debug)]
+pub struct OperationsMark(Extent);
 
 impl RecentOperations {
     /// Remembers an event that was added to the chat. Events without `custom_id` only push older ones out.
     pub fn remember(&mut self, event: &Event) {
-        self.forget_older_threads(&event.id.thread);
-        let key = event.custom_id.as_ref().and_then(|custom_id| {
-            let key = (event.author.clone(), custom_id.clone(), event.fingerprint());
-            // The first of several equals is the one that a repeated send is answered with.
-            if self.by_key.contains_key(&key) {
-                return None;
-            }
-            self.by_key.insert(key.clone(), event.id.clone());
-            Some(key)
-        });
-        self.order.push_back((event.id.clone(), key));
-        if self.order.len() - self.first() > REMEMBERED_EVENTS {
-            self.forget_first();
+        let place = self.extent.next;
+        self.extent.extend(&event.id.thread);
+        self.forget();
+        let Some(custom_id) = &event.custom_id else { return };
+        let key = (event.author.clone(), custom_id.clone(), event.fingerprint());
+        // The first of several equals is the one that a repeated send is answered with.
+        if let Entry::Vacant(vacant) = self.by_key.entry(key.clone()) {
+            vacant.insert(event.id.clone());
+            self.order.push_back(Operation { place, key, event: event.id.clone() });
         }
     }
 
@@ -59,53 +92,42 @@ impl RecentOperations {
 
     /// This moment, to come back to.
     pub fn mark(&self) -> OperationsMark {
-        OperationsMark { remembered: self.dropped + self.order.len() as u64, forgotten: self.forgotten }
+        OperationsMark(self.extent.clone())
     }
 
     /// Takes back what was remembered since a mark. False if too much was forgotten since then: then nothing is right here
     /// any more.
-    pub fn take_back(&mut self, mark: OperationsMark) -> bool {
-        if self.dropped > mark.forgotten {
+    pub fn take_back(&mut self, OperationsMark(extent): OperationsMark) -> bool {
+        if self.kept_from > extent.first() {
             return false;
         }
-        while self.dropped + self.order.len() as u64 > mark.remembered {
-            if let Some((_, Some(key))) = self.order.pop_back() {
-                self.by_key.remove(&key);
-            }
+        while let Some(operation) = self.order.pop_back_if(|operation| operation.place >= extent.next) {
+            self.by_key.remove(&operation.key);
         }
-        while self.forgotten > mark.forgotten {
-            self.forgotten -= 1;
-            if let Some((id, Some(key))) = self.order.get(self.first()) {
-                self.by_key.insert(key.clone(), id.clone());
+        self.extent = extent;
+        self.forgotten = self.forgotten.min(self.order.len());
+        while let Some(before) = self.forgotten.checked_sub(1) {
+            let Operation { place, key, event } = &self.order[before];
+            if *place < self.extent.first() {
+                break;
             }
+            self.by_key.insert(key.clone(), event.clone());
+            self.forgotten = before;
         }
         true
     }
 
-    /// Where those begin that are not forgotten.
-    fn first(&self) -> usize {
-        (self.forgotten - self.dropped) as usize
-    }
-
-    /// With the first event of a thread, only the thread before it still counts: as after a reload.
-    fn forget_older_threads(&mut self, thread: &ThreadId) {
-        let Some(previous) = self.order.back().map(|(id, _)| id.thread.clone()) else { return };
-        if previous == *thread {
-            return;
+    /// Forgets what does not count any more. What was forgotten is kept for a while.
+    fn forget(&mut self) {
+        let first = self.extent.first();
+        while let Some(operation) = self.order.get(self.forgotten).filter(|operation| operation.place < first)
+        {
+            self.by_key.remove(&operation.key);
+            self.forgotten += 1;
         }
-        while self.order.get(self.first()).is_some_and(|(id, _)| id.thread != previous) {
-            self.forget_first();
-        }
-    }
-
-    fn forget_first(&mut self) {
-        if let Some((_, Some(key))) = self.order.get(self.first()) {
-            self.by_key.remove(key);
-        }
-        self.forgotten += 1;
-        if self.forgotten - self.dropped > KEPT_BACK {
-            self.order.pop_front();
-            self.dropped += 1;
+        while self.forgotten > KEPT_BACK {
+            self.kept_from = self.order.pop_front().map_or(self.kept_from, |operation| operation.place + 1);
+            self.forgotten -= 1;
         }
     }
 }
@@ -181,10 +203,38 @@ mod tests {
     }
 
     #[test]
+    fn with_a_new_thread_only_the_one_before_it_still_counts() {
+        let mut operations = RecentOperations::default();
+        let in_thread = |thread: &str, number: u64, text: &str| {
+            let event = event(number, text);
+            Event { id: EventId { thread: ThreadId::new(thread), number }, ..event }
+        };
+        operations.remember(&in_thread("A", 1, "a"));
+        operations.remember(&in_thread("B", 1, "b"));
+        assert_eq!((number_of(&operations, "a"), number_of(&operations, "b")), (Some(1), Some(1)));
+        let mark = operations.mark();
+        operations.remember(&in_thread("C", 1, "c"));
+        assert_eq!((number_of(&operations, "a"), number_of(&operations, "b")), (None, Some(1)));
+        assert!(operations.take_back(mark));
+        assert_eq!((number_of(&operations, "a"), number_of(&operations, "c")), (Some(1), None));
+    }
+
+    #[test]
+    fn events_without_a_name_of_their_own_push_older_ones_out_and_are_not_kept() {
+        let mut operations = RecentOperations::default();
+        operations.remember(&event(1, "a"));
+        let nameless = |number| Event { custom_id: None, ..event(number, "b") };
+        (2..=REMEMBERED_EVENTS).for_each(|number| operations.remember(&nameless(number)));
+        assert_eq!((number_of(&operations, "a"), operations.order.len()), (Some(1), 1));
+        operations.remember(&nameless(REMEMBERED_EVENTS + 1));
+        assert_eq!(number_of(&operations, "a"), None);
+    }
+
+    #[test]
     fn what_was_forgotten_long_ago_is_not_had_again() {
         let mut operations = RecentOperations::default();
         let mark = operations.mark();
-        for number in 1..=REMEMBERED_EVENTS as u64 + KEPT_BACK + 1 {
+        for number in 1..=REMEMBERED_EVENTS + KEPT_BACK as u64 + 1 {
             operations.remember(&event(number, &number.to_string()));
         }
         assert!(!operations.take_back(mark));

@@ -246,19 +246,27 @@ impl Requests {
         }
     }
 
-    /// Gives a command that alters a chat to its actor.
-    async fn command(&self, call: &Call<'_>, chat: &ChatId, command: Command) -> Result<String, WireError> {
-        self.ask(call, chat, command, call.who.writer()).await.map(|reply| payload(&reply))
+    /// Gives a command that alters a chat to its actor. Boxed before anything waits, since every call on the way down would
+    /// have room for it.
+    fn command<'a>(
+        &'a self,
+        call: &'a Call<'_>,
+        chat: &'a ChatId,
+        command: Command,
+    ) -> impl Future<Output = Result<String, WireError>> + 'a {
+        let command = Box::new(command);
+        async move { self.ask(call, chat, command, call.who.writer()).await.map(|reply| payload(&reply)) }
     }
 
     /// The same for methods that the table grants to readers.
-    async fn read_command(
-        &self,
-        call: &Call<'_>,
-        chat: &ChatId,
+    fn read_command<'a>(
+        &'a self,
+        call: &'a Call<'_>,
+        chat: &'a ChatId,
         command: Command,
-    ) -> Result<String, WireError> {
-        self.ask(call, chat, command, call.who.reader()).await.map(|reply| payload(&reply))
+    ) -> impl Future<Output = Result<String, WireError>> + 'a {
+        let command = Box::new(command);
+        async move { self.ask(call, chat, command, call.who.reader()).await.map(|reply| payload(&reply)) }
     }
 
     /// Gives a command to a chat. Nobody but `start_chat` reaches a chat that was never started.
@@ -266,7 +274,7 @@ impl Requests {
         &self,
         call: &Call<'_>,
         chat: &ChatId,
-        command: Command,
+        command: impl Into<Box<Command>>,
         caller: Caller,
     ) -> Result<Reply, WireError> {
         let key = ChatKey { license: call.who.license_id(), chat: chat.clone() };
@@ -298,7 +306,7 @@ pub(super) fn payload(reply: &Reply) -> String {
     let json = match reply {
         Reply::Done => return EMPTY.to_owned(),
         // The answer to most requests there are. Ids have no character that JSON escapes.
-        Reply::Event(id) => return format!("{{\"event_id\":\"{id}\"}}"),
+        Reply::Event(id) => return [r#"{"event_id":""#, &id.text(), r#""}"#].concat(),
         Reply::Unfollowed(chat) => serde_json::json!({ "chat_id": chat }),
         Reply::Thread { chat, thread, events: None } => {
             serde_json::json!({ "chat_id": chat, "thread_id": thread })

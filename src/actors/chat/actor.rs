@@ -31,7 +31,7 @@ pub struct ChatActor {
     on_the_way: Arc<AtomicUsize>,
     queue: VecDeque<Job>,
     /// None while a turn has it, and before the first.
-    state: Option<State>,
+    state: Option<Box<State>>,
     /// The last row that was stored and confirmed, as of the end of the last turn.
     head: Option<Head>,
     in_turn: bool,
@@ -169,6 +169,8 @@ impl ChatActor {
         let jobs: Vec<Job> = self.queue.drain(..count).collect();
         let turn = Turn::new(self.actors.clone(), self.writer.clone());
         let work = turn.run(self.state.take(), jobs);
+        // Boxed as it is: it is large, and would be moved twice on its way into the context.
+        let work = Box::pin(work);
         ctx.spawn(work.into_actor(self).map(|ended, actor, ctx| actor.turn_ended(ended, ctx)));
     }
 

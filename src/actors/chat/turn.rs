@@ -70,7 +70,7 @@ pub(super) struct Turn {
 /// A turn after which the chat is known.
 pub(super) struct Ended {
     /// The chat as it is now.
-    pub(super) state: State,
+    pub(super) state: Box<State>,
     /// The rules that bind it, for the timers.
     pub(super) rules: ChatRules,
     /// The store refused what was decided, which was taken back: it takes no more now.
@@ -109,12 +109,12 @@ impl Turn {
     }
 
     /// Works off the jobs. Gives the state back, or none if the actor must stop.
-    pub(super) async fn run(mut self, state: Option<State>, jobs: Vec<Job>) -> Option<Ended> {
+    pub(super) async fn run(mut self, state: Option<Box<State>>, jobs: Vec<Job>) -> Option<Ended> {
         let fresh = state.is_none();
         let loaded = match state {
             Some(state) => Ok(state),
             // Rare steps are boxed: a turn is moved into its actor, and should be small.
-            None => Box::pin(load(&self.actors, &self.writer)).await,
+            None => Box::pin(load(&self.actors, &self.writer)).await.map(Box::new),
         };
         let (mut state, rules) = match (loaded, self.meet_tenant().await) {
             (Ok(state), Ok(rules)) => (state, rules),
@@ -163,7 +163,7 @@ impl Turn {
 
     /// After a start nobody is connected: whoever was, and does not come back, is gone from now on.
     async fn miss_customer(&mut self, state: &mut State) -> Result<(), AskError> {
-        let command = Command::CustomerPresence(CustomerPresence { is_connected: false });
+        let command = Box::new(Command::CustomerPresence(CustomerPresence { is_connected: false }));
         if let Ok(decision) = self.decide(state, command, &Caller::Server).await?
             && !decision.changes.is_empty()
         {
@@ -184,7 +184,12 @@ impl Turn {
 
     /// Tells everybody who waits why their command was not carried out, or that nothing is known of it. Gives the chat as it
     /// is stored, if that is known: reading it again would ask more of a store that is too slow already.
-    fn abandon(mut self, state: State, jobs: impl Iterator<Item = Job>, error: &AskError) -> Option<Ended> {
+    fn abandon(
+        mut self,
+        state: Box<State>,
+        jobs: impl Iterator<Item = Job>,
+        error: &AskError,
+    ) -> Option<Ended> {
         let ended = self.take_back(state);
         if ended.is_none() {
             tracing::warn!(
@@ -199,7 +204,7 @@ impl Turn {
 
     /// Undoes what was decided and refused by the store. What the router decided, and what was missed since the node's
     /// former run, is only found by loading.
-    fn take_back(&mut self, mut state: State) -> Option<Ended> {
+    fn take_back(&mut self, mut state: Box<State>) -> Option<Ended> {
         if !self.refused || self.routed.is_some() || self.misses_customer {
             return None;
         }
@@ -237,9 +242,9 @@ impl Turn {
                     return Ok(());
                 }
                 state.settled = decision;
-                *command
+                command
             }
-            Work::Command(command) => *command,
+            Work::Command(command) => command,
         };
         match self.decide(state, command, &caller).await {
             Ok(Ok(decision)) => self.carry_out(state, decision, reply, origin).await,
@@ -268,7 +273,7 @@ impl Turn {
     async fn decide(
         &mut self,
         state: &mut State,
-        command: Command,
+        command: Box<Command>,
         caller: &Caller,
     ) -> Result<Result<Decision, Rejection>, AskError> {
         let (license, _) = self.tenant.as_ref().ok_or(AskError::NoLicense)?;

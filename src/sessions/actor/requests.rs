@@ -45,7 +45,8 @@ impl<K: Kind> Session<K> {
         let (shared, id) = (self.shared.clone(), request_id.clone());
         let watches = ["subscribe_customers", "unsubscribe_customers"].contains(&method.action);
         let handle = self.handle.clone().filter(|_| watches);
-        let work = async move {
+        // Boxed as it is: it is large, and would be moved twice on its way into the context.
+        let work = Box::pin(async move {
             let who = who.latest(shared.requests.actors().licenses()).await;
             match handle {
                 Some(handle) => {
@@ -54,7 +55,7 @@ impl<K: Kind> Session<K> {
                 }
                 None => shared.requests.handle(&who, method, payload.as_deref(), id).await,
             }
-        };
+        });
         self.next += 1;
         let number = self.next;
         let work = ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {

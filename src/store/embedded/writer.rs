@@ -25,16 +25,57 @@ const GROUP_OPERATIONS: usize = 1024;
 /// Bytes after which a group takes no further operation.
 const GROUP_BYTES: usize = 4 * 1024 * 1024;
 
-/// Told to every operation of a group when the group is durable, or is not.
-type Settle = Box<dyn FnOnce(&Result<(), StoreError>) + Send>;
-/// Runs an operation in a transaction, or is told why it may not.
-type Run = Box<dyn FnOnce(Result<&mut Transaction<'_>, StoreError>) -> Settle + Send>;
+/// An operation of a group, whatever its result is.
+trait Operation: Send {
+    /// Runs in a transaction, or is told why it may not.
+    fn run(&mut self, transaction: Result<&mut Transaction<'_>, StoreError>);
+
+    /// Answers: the group is durable, or is not.
+    fn settle(self: Box<Self>, committed: &Result<(), StoreError>);
+}
+
+/// An operation with somebody who waits for its result.
+struct Asked<T, E, F> {
+    /// None once it has run.
+    operation: Option<F>,
+    /// None until it has run.
+    result: Option<Result<T, E>>,
+    answer: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F> Operation for Asked<T, E, F>
+where
+    T: Send,
+    E: From<StoreError> + Send,
+    F: FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send,
+{
+    fn run(&mut self, transaction: Result<&mut Transaction<'_>, StoreError>) {
+        let Some(operation) = self.operation.take() else { return };
+        self.result = Some(match transaction {
+            Ok(transaction) => transaction.attempt(operation),
+            Err(error) => Err(error.into()),
+        });
+    }
+
+    fn settle(self: Box<Self>, committed: &Result<(), StoreError>) {
+        let Self { result, answer, .. } = *self;
+        // A result that was found in a group that did not become durable may rest on writes that are not there.
+        let result = match (committed, result) {
+            (Err(error), _) => Err(error.clone().into()),
+            (Ok(()), Some(result)) => result,
+            // Nobody is told anything that was not found out: whoever waits hears that the writer is gone.
+            (Ok(()), None) => return,
+        };
+        // The asker may have gone; the write stands all the same.
+        let _gone = answer.send(result);
+    }
+}
 
 /// An operation on its way to the writer.
 pub(super) struct Job {
     /// Whether it is refused when the disk is nearly full.
     needs_room: bool,
-    run: Run,
+    operation: Box<dyn Operation>,
 }
 
 impl Job {
@@ -46,22 +87,8 @@ impl Job {
         F: FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let run: Run = Box::new(move |transaction| {
-            let result = match transaction {
-                Ok(transaction) => transaction.attempt(operation),
-                Err(error) => Err(error.into()),
-            };
-            Box::new(move |committed| {
-                // A result that was found in a group that did not become durable may rest on writes that are not there.
-                let result = match committed {
-                    Ok(()) => result,
-                    Err(error) => Err(error.clone().into()),
-                };
-                // The asker may have gone; the write stands all the same.
-                let _gone = answer.send(result);
-            })
-        });
-        (Self { needs_room, run }, answered)
+        let operation = Box::new(Asked { operation: Some(operation), result: None, answer });
+        (Self { needs_room, operation }, answered)
     }
 }
 
@@ -134,26 +161,27 @@ impl Writer {
     fn group(&mut self, first: Job, queue: &mut mpsc::Receiver<Job>) {
         if let Some(failure) = self.failed.borrow().clone() {
             let error = StoreError::Failed(Arc::new(failure));
-            (first.run)(Err(error.clone()))(&Err(error));
+            first.operation.settle(&Err(error));
             return;
         }
         let room = self.gauges.check_room();
         let data = self.data.clone();
         let mut memory = std::mem::take(&mut self.memory);
         let mut transaction = Transaction::new(&data, &mut memory);
-        let mut settles: Vec<Settle> = Vec::new();
+        let mut group: Vec<Box<dyn Operation>> = Vec::new();
         let mut next = Some(first);
-        while let Some(job) = next {
-            let allowed = if job.needs_room { room.clone() } else { Ok(()) };
-            settles.push((job.run)(allowed.map(|()| &mut transaction)));
-            if settles.len() == GROUP_OPERATIONS || transaction.bytes() >= GROUP_BYTES {
+        while let Some(Job { needs_room, mut operation }) = next {
+            let allowed = if needs_room { room.clone() } else { Ok(()) };
+            operation.run(allowed.map(|()| &mut transaction));
+            group.push(operation);
+            if group.len() == GROUP_OPERATIONS || transaction.bytes() >= GROUP_BYTES {
                 break;
             }
             next = queue.try_recv().ok();
         }
         let concerns_members = transaction.concerns_members();
         let (writes, rows, appended) = transaction.into_parts();
-        let committed = self.commit(writes, rows, settles.len() as u64);
+        let committed = self.commit(writes, rows, group.len() as u64);
         if concerns_members {
             self.standing.committed();
         }
@@ -161,8 +189,8 @@ impl Writer {
             appended.into_iter().for_each(|(log, seq)| memory.reaches(log, seq));
         }
         self.memory = memory;
-        for settle in settles {
-            settle(&committed);
+        for operation in group {
+            operation.settle(&committed);
         }
         if committed.is_ok() {
             self.begin_memtable_in_time();
