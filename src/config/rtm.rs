@@ -16,6 +16,7 @@ const OUTBOUND_QUEUE: Key<Size> = key("rtm.outbound_queue", "1MiB", Size { min: 
 const OUTBOUND_FRAMES: Key<Whole<u32>> = key("rtm.outbound_frames", "256", Whole { min: 16, max: 65_536 });
 const OUTBOUND_FULL: Key<Span> = key("rtm.outbound_full", "5s", span(100, 5 * MINUTE_MS));
 const CUSTOMER_LEFT_AFTER: Key<Span> = key("rtm.customer_left_after", "5s", span(10, 10 * MINUTE_MS));
+const VISIT_ENDS_AFTER: Key<Span> = key("rtm.visit_ends_after", "30m", span(0, 24 * 60 * MINUTE_MS));
 const WATCH_TOTALS_EVERY: Key<Span> = key("rtm.watch_totals_every", "10s", span(100, 60 * MINUTE_MS));
 const SESSION_RATE: Key<RateOrOff> = key("limits.session_rate", "50/s burst 100", RateOrOff);
 const IP_LOGIN_RATE: Key<RateOrOff> = key("limits.ip_login_rate", "500/s burst 1000", RateOrOff);
@@ -46,6 +47,9 @@ pub struct Rtm {
     pub outbound_full: Duration,
     /// A customer without a connection for so long has left, as agents who watch are told. Default 5 s.
     pub customer_left_after: Duration,
+    /// A customer who comes back later than this after they left begins another visit, without the session fields of the last.
+    /// Default 30 min.
+    pub visit_ends_after: Duration,
     /// How often a full subscription is told how many customers there are. Default 10 s.
     pub watch_totals_every: Duration,
 }
@@ -79,6 +83,7 @@ impl Rtm {
             outbound_frames: reader.get(&OUTBOUND_FRAMES) as usize,
             outbound_full: reader.get(&OUTBOUND_FULL),
             customer_left_after: reader.get(&CUSTOMER_LEFT_AFTER),
+            visit_ends_after: reader.get(&VISIT_ENDS_AFTER),
             watch_totals_every: reader.get(&WATCH_TOTALS_EVERY),
         };
         if rtm.ping_every >= rtm.idle_timeout {

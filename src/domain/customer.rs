@@ -28,6 +28,9 @@ pub struct CustomerProfile {
     /// One-key texts in the order that the client gave.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub session_fields: Vec<(String, String)>,
+    /// The number of the visit that the session fields belong to; none: they wait for the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_fields_of: Option<u32>,
     /// Postal address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
@@ -134,8 +137,19 @@ fn is_e164(number: &str) -> bool {
 }
 
 impl CustomerProfile {
-    /// Takes over the given fields; says whether anything differs now.
-    pub fn apply(&mut self, update: &CustomerUpdate) -> bool {
+    /// The customer comes, with what they say of themselves: session fields of an earlier visit than this one lapse. Says
+    /// whether anything that is shown differs now.
+    pub fn arrive(&mut self, visit: u32, update: &CustomerUpdate) -> bool {
+        let before = self.clone();
+        if self.session_fields_of.replace(visit).is_some_and(|of| of != visit) {
+            self.session_fields.clear();
+        }
+        self.apply(update, Some(visit));
+        Self { session_fields_of: before.session_fields_of, ..self.clone() } != before
+    }
+
+    /// Takes over the given fields, during a visit or outside of any; says whether anything differs now.
+    pub fn apply(&mut self, update: &CustomerUpdate, visit: Option<u32>) -> bool {
         let before = self.clone();
         let take = |slot: &mut Option<String>, value: &Option<String>| {
             if value.is_some() {
@@ -149,6 +163,7 @@ impl CustomerProfile {
         take(&mut self.phone_number, &update.phone_number);
         if let Some(fields) = &update.session_fields {
             self.session_fields.clone_from(fields);
+            self.session_fields_of = visit;
         }
         if update.address.is_some() {
             self.address.clone_from(&update.address);
@@ -212,7 +227,13 @@ pub fn opening_at_limit(chats: &[(ChatId, Standing)]) -> Option<Opening> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::domain::command::testing::demo_license;
+    use crate::domain::visit::{Arrival, CustomerVisits};
 
     fn named(name: Option<&str>, email: Option<&str>) -> CustomerProfile {
         let text = |text: Option<&str>| text.map(str::to_owned);
@@ -232,9 +253,103 @@ mod tests {
     fn an_update_leaves_what_it_does_not_name() {
         let mut profile = named(Some("Kate"), Some("kate@example.com"));
         let update = CustomerUpdate { name: Some("Kat".to_owned()), ..CustomerUpdate::default() };
-        assert!(profile.apply(&update));
+        assert!(profile.apply(&update, None));
         assert_eq!(profile, named(Some("Kat"), Some("kate@example.com")));
-        assert!(!profile.apply(&update), "nothing differs the second time");
+        assert!(!profile.apply(&update, None), "nothing differs the second time");
+    }
+
+    fn fields(value: &str) -> CustomerUpdate {
+        let fields = Some(vec![("cart".to_owned(), value.to_owned())]);
+        CustomerUpdate { session_fields: fields, ..CustomerUpdate::default() }
+    }
+
+    fn cart(profile: &CustomerProfile) -> Option<&str> {
+        profile.session_fields.first().map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn session_fields_last_for_their_visit() {
+        let (nothing, mut profile) = (CustomerUpdate::default(), named(Some("Kate"), None));
+        assert!(profile.arrive(1, &fields("3")));
+        assert!(!profile.arrive(1, &nothing), "the same visit goes on");
+        assert_eq!(cart(&profile), Some("3"));
+        assert!(profile.arrive(2, &nothing));
+        assert_eq!((cart(&profile), profile.name.as_deref()), (None, Some("Kate")));
+        assert!(!profile.arrive(3, &nothing), "there was nothing that could lapse");
+        profile.apply(&fields("4"), Some(3));
+        assert!(!profile.arrive(4, &fields("4")), "the new visit's are the same");
+        assert_eq!(cart(&profile), Some("4"));
+        assert!(profile.arrive(5, &fields("5")));
+        assert_eq!(cart(&profile), Some("5"));
+    }
+
+    #[test]
+    fn session_fields_that_are_given_while_the_customer_is_away_wait_for_their_next_visit() {
+        let (nothing, mut profile) = (CustomerUpdate::default(), CustomerProfile::default());
+        profile.apply(&fields("3"), None);
+        for visit in [1, 1] {
+            assert!(!profile.arrive(visit, &nothing));
+            assert_eq!(cart(&profile), Some("3"));
+        }
+        assert!(profile.arrive(2, &nothing));
+        assert_eq!(cart(&profile), None);
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        /// Comes, with session fields or without.
+        Comes(bool),
+        Sets,
+        Leaves,
+        Waits(u64),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            any::<bool>().prop_map(Step::Comes),
+            Just(Step::Sets),
+            Just(Step::Leaves),
+            (0_u64..60).prop_map(Step::Waits),
+        ];
+        prop::collection::vec(step, 0..40)
+    }
+
+    proptest! {
+        /// Whatever happens: shown are the fields given last, unless a visit has begun since then that they were not given for.
+        #[test]
+        fn session_fields_are_those_given_last_and_never_those_of_an_earlier_visit(steps in steps()) {
+            let (license, mut at) = (demo_license(), Timestamp(1_000_000_000));
+            let (mut profile, mut visits) = (CustomerProfile::default(), CustomerVisits::default());
+            let pause = Duration::from_secs(30 * 60);
+            // What was given last, and the visit that it is for, once there is one.
+            let mut given: Option<(String, Option<u32>)> = None;
+            for (number, step) in steps.into_iter().enumerate() {
+                let value = number.to_string();
+                match step {
+                    Step::Comes(with_fields) => {
+                        visits.arrive(&Arrival { pause, ..Arrival::default() }, &license, at);
+                        let update = if with_fields { fields(&value) } else { CustomerUpdate::default() };
+                        profile.arrive(visits.visits_count, &update);
+                        let visit = visits.visits_count;
+                        given = match given {
+                            _ if with_fields => Some((value, Some(visit))),
+                            given => given.map(|(value, of)| (value, Some(of.unwrap_or(visit)))),
+                        };
+                    }
+                    Step::Sets => {
+                        profile.apply(&fields(&value), visits.current());
+                        given = Some((value, visits.current()));
+                    }
+                    Step::Leaves => {
+                        let _ = visits.leave(at);
+                    }
+                    Step::Waits(minutes) => at = at.after(Duration::from_secs(60 * minutes)),
+                }
+                let lasts = |(_, of): &&(String, Option<u32>)| of.is_none_or(|of| of == visits.visits_count);
+                let expected = given.as_ref().filter(lasts).map(|(value, _)| value.as_str());
+                prop_assert_eq!(cart(&profile), expected);
+            }
+        }
     }
 
     #[test]
@@ -244,7 +359,7 @@ mod tests {
         for (email, stays) in [(None, true), (Some("kate@example.com"), true), (Some("k@example.com"), false)]
         {
             let mut profile = verified.clone();
-            profile.apply(&CustomerUpdate { email: email.map(str::to_owned), ..Default::default() });
+            profile.apply(&CustomerUpdate { email: email.map(str::to_owned), ..Default::default() }, None);
             assert_eq!(profile.email_verified, stays, "{email:?}");
         }
     }

@@ -11,8 +11,9 @@ use super::id::{CustomerId, GroupId};
 use super::license::License;
 use super::time::Timestamp;
 
-/// Who comes back sooner goes on with their visit.
-const PAUSE: Duration = Duration::from_secs(30 * 60);
+/// A visit whose end nobody noted goes on for who comes back within this time of what was heard of them last: they are connected
+/// to another node, or were to one that died, and may have looked at one page for hours.
+const UNNOTED: Duration = Duration::from_secs(24 * 3_600);
 /// Pages of a visit that are kept, the latest.
 pub const LAST_PAGES: usize = 10;
 /// Bytes of an address, a referrer or a browser's name; what is longer is cut off.
@@ -114,6 +115,8 @@ pub struct Arrival {
     pub user_agent: Option<String>,
     /// Another connection of theirs is there, or was until a moment ago.
     pub is_another: bool,
+    /// Who comes back sooner goes on with their visit.
+    pub pause: Duration,
 }
 
 /// What an arrival, a page or a greeting brought about.
@@ -150,7 +153,11 @@ impl CustomerVisits {
         let moved = arrival.group.is_some_and(|group| group != self.group);
         self.group = arrival.group.unwrap_or(self.group);
         let cut = |text: &Option<String>| text.as_deref().map(|text| cut_off(text, MAX_ADDRESS));
-        let goes_on = |visit: &Visit| arrival.is_another || at < visit.active_at.after(PAUSE);
+        let lasts = |visit: &Visit| match visit.ended_at {
+            Some(ended_at) => at < ended_at.after(arrival.pause),
+            None => at < visit.active_at.after(UNNOTED),
+        };
+        let goes_on = |visit: &Visit| arrival.is_another || lasts(visit);
         let lasting = self.visit.take().filter(goes_on);
         let was_there = arrival.is_another && lasting.is_some();
         let visit = lasting.unwrap_or_else(|| {
@@ -204,6 +211,12 @@ impl CustomerVisits {
         true
     }
 
+    /// The number of the visit that is going on.
+    pub fn current(&self) -> Option<u32> {
+        let visit = self.visit.as_ref().filter(|visit| visit.ended_at.is_none());
+        visit.map(|_| self.visits_count)
+    }
+
     /// The page they are on.
     pub fn page(&self) -> Option<&VisitPage> {
         self.visit.as_ref()?.last_pages.last()
@@ -227,7 +240,7 @@ mod tests {
     }
 
     fn on(url: &str) -> Arrival {
-        Arrival { page: Some(page(url)), ..Arrival::default() }
+        Arrival { page: Some(page(url)), pause: Duration::from_secs(30 * 60), ..Arrival::default() }
     }
 
     fn minutes(count: u64) -> Timestamp {
@@ -249,6 +262,19 @@ mod tests {
         assert_eq!(visits.arrive(&on("/b"), &license(), minutes(63)), VisitNews::Came);
         assert_eq!((visits.visits_count, visits.page_views_count), (2, 3));
         assert_eq!(visits.visit.as_ref().map(|visit| visit.started_at), Some(minutes(63)));
+    }
+
+    #[test]
+    fn a_visit_whose_end_nobody_noted_goes_on_for_a_day() {
+        for (after, visits_count) in [(24 * 60 - 1, 1), (24 * 60, 2)] {
+            let mut visits = CustomerVisits::default();
+            visits.arrive(&on("/a"), &license(), START);
+            assert_eq!(visits.current(), Some(1));
+            visits.arrive(&on("/a"), &license(), minutes(after));
+            assert_eq!(visits.visits_count, visits_count, "{after} minutes later");
+            assert!(visits.leave(minutes(after)));
+            assert_eq!(visits.current(), None);
+        }
     }
 
     #[test]

@@ -292,6 +292,7 @@ fn session_settings(config: &Config) -> SessionSettings {
         request_timeout: config.rtm.request_timeout,
         max_message: MAX_MESSAGE,
         customer_left_after: config.rtm.customer_left_after,
+        visit_ends_after: config.rtm.visit_ends_after,
         watch_totals_every: config.rtm.watch_totals_every,
         outbox: OutboxLimits {
             bytes: usize::try_from(config.rtm.outbound_queue).unwrap_or(usize::MAX),

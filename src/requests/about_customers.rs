@@ -55,7 +55,13 @@ impl Requests {
         update.check().map_err(|rejection| WireError::from_rejection(rejection, surface))?;
         let license = call.who.license_id();
         let now = self.parts.actors.clock().now();
-        let stored = self.parts.customers.update(license, &id, &update, now).await;
+        let visit = match &update.session_fields {
+            Some(_) => {
+                self.parts.customers.visits(license, &id).await.map_err(|error| of_store(&error))?.current()
+            }
+            None => None,
+        };
+        let stored = self.parts.customers.update(license, &id, &update, visit, now).await;
         let (profile, changed) = stored.map_err(|error| of_store(&error))?;
         if changed {
             let (by, customer) = (call.who.agent().cloned(), Customer { id, profile });

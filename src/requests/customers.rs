@@ -1,6 +1,7 @@
 //! What is stored of customers: their profile, their visits, and which chats they have.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -52,7 +53,8 @@ impl Customers {
         self.store.read_cell(&key).await?.map(|cell| decode(&cell)).transpose()
     }
 
-    /// Makes the profile if there is none, then takes over the given fields. The answer says whether it differs now.
+    /// Makes the profile if there is none, then takes over the given fields, during this visit or outside of any. The answer
+    /// says whether it differs now.
     ///
     /// # Errors
     /// The store's.
@@ -61,15 +63,39 @@ impl Customers {
         license: LicenseId,
         customer: &CustomerId,
         update: &CustomerUpdate,
+        visit: Option<u32>,
         now: Timestamp,
     ) -> Result<(CustomerProfile, bool), StoreError> {
         self.change_profile(license, customer, |found| {
-            let mut profile =
-                found.clone().unwrap_or_else(|| CustomerProfile { created_at: now, ..Default::default() });
-            profile.apply(update);
+            let mut profile = found.clone().unwrap_or_else(|| new_profile(now));
+            profile.apply(update, visit);
             profile
         })
         .await
+    }
+
+    /// A customer comes, in this visit: makes the profile if there is none, then takes over the given fields. The answer says
+    /// whether a profile that was there shows something else now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn arrive(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+        update: &CustomerUpdate,
+        visit: u32,
+        now: Timestamp,
+    ) -> Result<(CustomerProfile, bool), StoreError> {
+        let differs = AtomicBool::new(false);
+        let arrive = |found: &Option<CustomerProfile>| {
+            let mut profile = found.clone().unwrap_or_else(|| new_profile(now));
+            let changed = profile.arrive(visit, update);
+            differs.store(changed && found.is_some(), Ordering::Relaxed);
+            profile
+        };
+        let (profile, _) = self.change_profile(license, customer, arrive).await?;
+        Ok((profile, differs.into_inner()))
     }
 
     /// Counts a chat or thread that the customer started.
@@ -283,6 +309,10 @@ impl Customers {
         }
         Err(StoreError::Unavailable(Arc::new(std::io::Error::other("a cell is changed by too many at once"))))
     }
+}
+
+fn new_profile(now: Timestamp) -> CustomerProfile {
+    CustomerProfile { created_at: now, ..CustomerProfile::default() }
 }
 
 fn verification_key(license: LicenseId, customer: &CustomerId) -> CellKey {

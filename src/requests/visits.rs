@@ -7,7 +7,7 @@ use super::error::{of_ask, of_store};
 use super::pipeline::{Call, EMPTY, Requests, customer_id};
 use crate::actors::ChatKey;
 use crate::actors::delivery::Cause;
-use crate::domain::customer::CustomerProfile;
+use crate::domain::customer::{Customer, CustomerProfile, CustomerUpdate};
 use crate::domain::event::Visibility;
 use crate::domain::id::{AgentId, CustomerId, GroupId};
 use crate::domain::license::License;
@@ -29,24 +29,34 @@ pub(super) struct Chatting {
 }
 
 impl Requests {
-    /// A customer's connection has logged in: the visit begins or goes on.
+    /// A customer's connection has logged in, with what they say of themselves: the visit begins or goes on.
+    ///
+    /// The visit comes first: its number decides which session fields lapse, and a login that fails between the two is made up
+    /// for by the next one.
     ///
     /// # Errors
-    /// The store's, as the protocol says it.
+    /// The store's or a chat's, as the protocol says it.
     pub async fn customer_arrived(
         &self,
         license: &Arc<License>,
         customer: &CustomerId,
-        profile: &CustomerProfile,
+        update: &CustomerUpdate,
         arrival: &Arrival,
-    ) -> Result<CustomerVisits, WireError> {
+    ) -> Result<(CustomerProfile, CustomerVisits), WireError> {
         let now = self.parts.actors.clock().now();
         let change = |visits: &mut CustomerVisits| visits.arrive(arrival, license, now);
         let changed = self.parts.customers.change_visits(license.id, customer, change).await;
         let (visits, news) = changed.map_err(|error| of_store(&error))?;
         let news = news.unwrap_or(VisitNews::Nothing);
-        self.tell_of_visit(license, customer, profile, &visits, news).await?;
-        Ok(visits)
+        let arrived =
+            self.parts.customers.arrive(license.id, customer, update, visits.visits_count, now).await;
+        let (profile, differs) = arrived.map_err(|error| of_store(&error))?;
+        self.tell_of_visit(license, customer, &profile, &visits, news).await?;
+        if differs {
+            let customer = Customer { id: customer.clone(), profile: profile.clone() };
+            self.tell_profile(license, customer, None, (None, Surface::Customer)).await?;
+        }
+        Ok((profile, visits))
     }
 
     /// The last connection of a customer has been gone for a while: the visit ends. Of several nodes that find that out one

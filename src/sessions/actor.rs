@@ -93,6 +93,8 @@ pub struct SessionSettings {
     pub outbox: OutboxLimits,
     /// A customer without a connection for so long has left (`rtm.customer_left_after`).
     pub customer_left_after: Duration,
+    /// A customer who comes back sooner goes on with their visit (`rtm.visit_ends_after`).
+    pub visit_ends_after: Duration,
     /// How often full subscriptions are told of (`rtm.watch_totals_every`).
     pub watch_totals_every: Duration,
 }

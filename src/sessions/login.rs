@@ -218,13 +218,6 @@ async fn customer(
     handle.set_filter(PushFilter { wanted, chats: true, agents: true, customers: true, multicast: true });
     handle.set_token(proven.token_id.to_string());
     shared.gate.customer(by.organization, &login.token, now).await?;
-    let customers = shared.requests.customers();
-    let unavailable = |error: crate::store::StoreError| {
-        tracing::warn!(%error, "a customer's login could not be read");
-        WireError::of(ErrorType::ServiceUnavailable)
-    };
-    let (profile, _) =
-        customers.update(license.id, &proven.customer, &update, now).await.map_err(unavailable)?;
     let is_another = shared.registry.has_another(license.id, &proven.customer, handle.id);
     handle.set_group(login.group_id.unwrap_or_default());
     let user = SessionUser::Customer(license.id, proven.customer.clone());
@@ -247,9 +240,10 @@ async fn customer(
         ip: by.address.map(|address| address.to_string()),
         user_agent: by.user_agent,
         is_another,
+        pause: shared.settings.visit_ends_after,
     };
-    let arrived = shared.requests.customer_arrived(&license, &proven.customer, &profile, &arrival).await;
-    let visits = match arrived {
+    let arrived = shared.requests.customer_arrived(&license, &proven.customer, &update, &arrival).await;
+    let (profile, visits) = match arrived {
         Ok(visits) => visits,
         Err(error) => {
             undo(shared, handle);

@@ -128,6 +128,7 @@ pub(crate) fn profile() -> CustomerProfile {
             ("a".to_owned(), "second".to_owned()),
             ("z".to_owned(), "third".to_owned()),
         ],
+        session_fields_of: Some(1),
         address: Some(Address { city: Some("Washington".to_owned()), ..Address::default() }),
         omnichannel: Some(raw(r#"{"twilio":[{"phone_number":"+1"}]}"#)),
         created_at: AT,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use switchboard::domain::customer::CustomerProfile;
 use switchboard::domain::event::{Json, Visibility};
 use switchboard::domain::id::{AgentId, CustomerId, GroupId};
 use switchboard::domain::properties::{Properties, PropertyNames, PropertyValue, set};
@@ -337,6 +338,11 @@ fn customer_updated_is_flat() {
     assert_eq!(agents["name"], "Thomas Anderson");
     assert_eq!(agents["type"], "customer");
     assert_eq!(customers["session_fields"][1], json!({"a": "second"}));
+    let profile = CustomerProfile { session_fields: Vec::new(), ..fixture::profile() };
+    let body = PushBody::CustomerUpdated { id: CustomerId::from(CUSTOMER), profile };
+    for told in <[Value; 2]>::from(both("customer_updated", &body)) {
+        assert_eq!(told["session_fields"], json!([]), "there are none any more");
+    }
 }
 
 #[test]
@@ -495,6 +501,7 @@ fn visitors_are_told_to_agents_alone() {
         ip: Some("192.0.2.7".to_owned()),
         user_agent: Some("Mozilla".to_owned()),
         is_another: false,
+        pause: std::time::Duration::ZERO,
     };
     visits.arrive(&arrival, &fixture::license(), AT);
     let customer = CustomerId::from(CUSTOMER);

@@ -156,8 +156,8 @@ pub(super) struct ProfileView<'a> {
     avatar: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone_number: Option<&'a str>,
-    #[serde(skip_serializing_if = "SessionFields::is_empty")]
-    session_fields: SessionFields<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_fields: Option<SessionFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     omnichannel: Option<&'a Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -209,12 +209,6 @@ impl Statistics {
 #[derive(Default)]
 struct SessionFields<'a>(&'a [(String, String)]);
 
-impl SessionFields<'_> {
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 impl Serialize for SessionFields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         struct OneKey<'a>(&'a str, &'a str);
@@ -236,10 +230,16 @@ impl<'a> ProfileView<'a> {
             email_verified: shown(&profile.email).map(|_| profile.email_verified),
             avatar: shown(&profile.avatar),
             phone_number: shown(&profile.phone_number),
-            session_fields: SessionFields(&profile.session_fields),
+            session_fields: Some(SessionFields(&profile.session_fields))
+                .filter(|fields| !fields.0.is_empty()),
             omnichannel: profile.omnichannel.as_ref(),
             address: profile.address.as_ref(),
         }
+    }
+
+    /// As a change is told: an empty list says that there are no session fields any more.
+    pub(super) fn of_change(profile: &'a CustomerProfile) -> Self {
+        Self { session_fields: Some(SessionFields(&profile.session_fields)), ..Self::new(profile) }
     }
 
     /// The fields that the answer of a customer's `login` has.

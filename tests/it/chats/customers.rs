@@ -1,8 +1,8 @@
 //! A customer's profile.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::shared;
+use crate::support::{TestNode, shared};
 
 #[tokio::test]
 async fn a_changed_profile_is_told_and_shown_in_the_chat() {
@@ -48,4 +48,65 @@ async fn a_customers_chats_are_counted() {
     let login = customer.who.logs_in().await.login;
     assert_eq!(login["customer"]["statistics"]["chats_count"], 1);
     assert_eq!(login["customer"]["statistics"]["threads_count"], 2);
+}
+
+#[tokio::test]
+async fn session_fields_last_for_the_visit_and_agents_see_them_go() {
+    let settings = [("rtm.customer_left_after", "50ms"), ("rtm.visit_ends_after", "24h")];
+    let mut node = TestNode::start(&settings).await;
+    let license = node.license();
+    let serves = license.agent(1).logs_in().await;
+    let customer = license.customer().await.logs_in().await;
+    let chat = customer.starts_chat("hello").await;
+    serves.expect_push("incoming_chat", |_| true).await;
+    let (cart, basket) = (json!([{ "cart": "3" }]), json!([{ "cart": "4" }]));
+    customer.call("set_customer_session_fields", json!({ "session_fields": cart })).await;
+    serves.expect_push("customer_updated", |push| push["session_fields"] == cart).await;
+
+    // Gone and back soon: the visit goes on.
+    let who = customer.who.clone();
+    drop(customer);
+    serves.expect_push("customer_left", |push| push["id"] == *who.id).await;
+    let customer = who.logs_in().await;
+    assert_eq!(customer.login["customer"]["session_fields"], cart);
+    assert_eq!(customer.login["customer"]["statistics"]["visits_count"], 1);
+    drop(customer);
+    serves.expect_push("customer_left", |push| push["id"] == *who.id).await;
+
+    // Back too late: another visit.
+    node.terminate().await;
+    node.set("rtm.visit_ends_after", "0s");
+    node.launch().await;
+    let serves = license.agent(1).logs_in().await;
+    let watches = license.agent(3).logs_in_away().await;
+    watches.call("subscribe_customers", json!({})).await;
+    let customer = who.logs_in().await;
+    assert_eq!(customer.login["customer"]["statistics"]["visits_count"], 2);
+    assert_eq!(customer.login["customer"]["session_fields"], Value::Null);
+    assert_eq!(customer.call("get_customer", json!({})).await["session_fields"], Value::Null);
+    for session in [&serves.session, &watches.session] {
+        let told = session.expect_push("customer_updated", |push| push["id"] == *who.id).await;
+        assert_eq!(told["session_fields"], json!([]));
+    }
+    let came = watches.expect_push("incoming_customer", |push| push["id"] == *who.id).await;
+    assert_eq!(came["session_fields"], Value::Null);
+    let whole = serves.reads(&chat).await;
+    let users = whole["users"].as_array().expect("users");
+    let shown = users.iter().find(|user| user["id"] == *who.id).expect("the customer");
+    assert_eq!(shown["session_fields"], Value::Null);
+    drop(customer);
+    serves.expect_push("customer_left", |push| push["id"] == *who.id).await;
+
+    // What is given while they are away, and then what is given at the login, is of the next visit.
+    let update = json!({ "id": who.id, "session_fields": cart });
+    serves.call("update_customer", update).await;
+    serves.expect_push("customer_updated", |push| push["session_fields"] == cart).await;
+    let customer = who.logs_in().await;
+    assert_eq!(customer.login["customer"]["session_fields"], cart);
+    drop(customer);
+    serves.expect_push("customer_left", |push| push["id"] == *who.id).await;
+    let customer = who.logs_in_with(json!({ "customer": { "session_fields": basket } })).await;
+    assert_eq!(customer.login["customer"]["statistics"]["visits_count"], 4);
+    assert_eq!(customer.login["customer"]["session_fields"], basket);
+    serves.expect_push("customer_updated", |push| push["session_fields"] == basket).await;
 }

@@ -146,7 +146,7 @@ impl View<'_> {
     }
 
     pub(super) fn customer_updated(&self, id: &CustomerId, profile: &CustomerProfile) -> Rendered {
-        let payload = CustomerUpdated { id, kind: "customer", profile: ProfileView::new(profile) };
+        let payload = CustomerUpdated { id, kind: "customer", profile: ProfileView::of_change(profile) };
         Some(("customer_updated", json(&payload)))
     }
 
