@@ -235,9 +235,16 @@ impl Pair {
         self
     }
 
-    /// A connection of the agent's, who can read the chat.
+    /// A connection of the agent's, who can read the chat. None if there is none for a long time: what the last fault left
+    /// behind, and everybody who reads at the same moment, may cost more than one attempt.
     pub(super) async fn reader(&mut self) -> Option<Client> {
-        self.sides[1].connect().await
+        let from = Instant::now();
+        while from.elapsed() < GIVE_UP {
+            if let Some(client) = self.sides[1].connect().await {
+                return Some(client);
+            }
+        }
+        None
     }
 }
 
