@@ -113,7 +113,7 @@ impl Requests {
     }
 
     /// Large and rarer futures are boxed: every request is as large as the largest of them, and is moved into its
-    /// session.
+    /// session. So are commands: every call on the way down would have room for one.
     async fn dispatch(&self, call: Call<'_>, request: Request) -> Result<String, WireError> {
         match request {
             Request::Ping => Ok(EMPTY.to_owned()),
@@ -145,7 +145,7 @@ impl Requests {
             Request::ResumeChat(open) => Box::pin(self.resume_chat(&call, open)).await,
             Request::DeactivateChat { chat, ignore_requester_presence } => {
                 let command = DeactivateChat { ignore_requester_presence };
-                self.command(&call, &chat, Command::DeactivateChat(command)).await
+                self.command(&call, &chat, Box::new(Command::DeactivateChat(command))).await
             }
             Request::SendEvent { chat, mut event, attach_to_last_thread } => {
                 if matches!(event.body, EventBody::File(_)) {
@@ -155,17 +155,17 @@ impl Requests {
                     Box::pin(self.keep_preview(call.who.license_id(), &event)).await?;
                 }
                 let command = SendEvent { event, attach_to_last_thread };
-                self.command(&call, &chat, Command::SendEvent(command)).await
+                self.command(&call, &chat, Box::new(Command::SendEvent(command))).await
             }
             Request::FollowChat { chat } => {
-                self.read_command(&call, &chat, Command::FollowChat(FollowChat)).await
+                self.read_command(&call, &chat, Box::new(Command::FollowChat(FollowChat))).await
             }
             Request::UnfollowChat { chat } => {
-                self.read_command(&call, &chat, Command::UnfollowChat(UnfollowChat)).await
+                self.read_command(&call, &chat, Box::new(Command::UnfollowChat(UnfollowChat))).await
             }
             Request::TransferChat { chat, to, ignore_agents_availability, ignore_requester_presence } => {
                 let command = TransferChat { to, ignore_agents_availability, ignore_requester_presence };
-                self.command(&call, &chat, Command::TransferChat(command)).await
+                self.command(&call, &chat, Box::new(Command::TransferChat(command))).await
             }
             Request::AddUserToChat { chat, user_id, user_type, visibility, ignore_requester_presence } => {
                 Box::pin(self.add_user(
@@ -180,26 +180,26 @@ impl Requests {
             }
             Request::RemoveUserFromChat { chat, agent, ignore_requester_presence } => {
                 let command = RemoveUserFromChat { agent, ignore_requester_presence };
-                self.command(&call, &chat, Command::RemoveUserFromChat(command)).await
+                self.command(&call, &chat, Box::new(Command::RemoveUserFromChat(command))).await
             }
             Request::MarkEventsAsSeen { chat, seen_up_to } => {
                 let command = MarkEventsAsSeen { seen_up_to };
-                self.read_command(&call, &chat, Command::MarkEventsAsSeen(command)).await
+                self.read_command(&call, &chat, Box::new(Command::MarkEventsAsSeen(command))).await
             }
             Request::SendTypingIndicator { chat, visibility, is_typing } => {
                 let command = SendTypingIndicator { visibility, is_typing };
-                self.command(&call, &chat, Command::SendTypingIndicator(command)).await
+                self.command(&call, &chat, Box::new(Command::SendTypingIndicator(command))).await
             }
             Request::SendSneakPeek { chat, text } => {
-                self.command(&call, &chat, Command::SendSneakPeek(SendSneakPeek { text })).await
+                self.command(&call, &chat, Box::new(Command::SendSneakPeek(SendSneakPeek { text }))).await
             }
             Request::UpdateProperties { chat, target, properties } => {
                 let command = UpdateProperties { target, properties };
-                self.command(&call, &chat, Command::UpdateProperties(command)).await
+                self.command(&call, &chat, Box::new(Command::UpdateProperties(command))).await
             }
             Request::DeleteProperties { chat, target, names } => {
                 let command = DeleteProperties { target, names };
-                self.command(&call, &chat, Command::DeleteProperties(command)).await
+                self.command(&call, &chat, Box::new(Command::DeleteProperties(command))).await
             }
             Request::ListChats(list) => Box::pin(self.list_chats(&call, list)).await,
             Request::ListThreads(list) => Box::pin(self.list_threads(&call, list)).await,
@@ -217,24 +217,25 @@ impl Requests {
                 Box::pin(self.ban_customer(&call, customer, days)).await
             }
             Request::TagThread { chat, thread, tag } => {
-                self.command(&call, &chat, Command::TagThread(TagThread { thread, tag })).await
+                self.command(&call, &chat, Box::new(Command::TagThread(TagThread { thread, tag }))).await
             }
             Request::UntagThread { chat, thread, tag } => {
-                self.command(&call, &chat, Command::UntagThread(UntagThread { thread, tag })).await
+                self.command(&call, &chat, Box::new(Command::UntagThread(UntagThread { thread, tag }))).await
             }
             Request::SendRichMessagePostback { chat, event, postback } => {
                 let command = SendRichMessagePostback { event, postback };
-                self.command(&call, &chat, Command::SendRichMessagePostback(command)).await
+                self.command(&call, &chat, Box::new(Command::SendRichMessagePostback(command))).await
             }
             Request::SendEventPreview { chat, event } => {
-                self.command(&call, &chat, Command::SendEventPreview(SendEventPreview { event })).await
+                self.command(&call, &chat, Box::new(Command::SendEventPreview(SendEventPreview { event })))
+                    .await
             }
             Request::SendThinkingIndicator { chat, visibility, thought } => {
                 let command = SendThinkingIndicator { visibility, thought };
-                self.command(&call, &chat, Command::SendThinkingIndicator(command)).await
+                self.command(&call, &chat, Box::new(Command::SendThinkingIndicator(command))).await
             }
             Request::DeleteEvent { chat, event } => {
-                self.command(&call, &chat, Command::DeleteEvent(DeleteEvent { event })).await
+                self.command(&call, &chat, Box::new(Command::DeleteEvent(DeleteEvent { event }))).await
             }
             Request::ListGroupStatuses(groups) => Box::pin(self.list_group_statuses(&call, groups)).await,
             Request::GetPredictedAgent => Box::pin(self.get_predicted_agent(&call)).await,
@@ -246,27 +247,24 @@ impl Requests {
         }
     }
 
-    /// Gives a command that alters a chat to its actor. Boxed before anything waits, since every call on the way down would
-    /// have room for it.
-    fn command<'a>(
-        &'a self,
-        call: &'a Call<'_>,
-        chat: &'a ChatId,
-        command: Command,
-    ) -> impl Future<Output = Result<String, WireError>> + 'a {
-        let command = Box::new(command);
-        async move { self.ask(call, chat, command, call.who.writer()).await.map(|reply| payload(&reply)) }
+    /// Gives a command that alters a chat to its actor.
+    async fn command(
+        &self,
+        call: &Call<'_>,
+        chat: &ChatId,
+        command: Box<Command>,
+    ) -> Result<String, WireError> {
+        self.ask(call, chat, command, call.who.writer()).await.map(|reply| payload(&reply))
     }
 
     /// The same for methods that the table grants to readers.
-    fn read_command<'a>(
-        &'a self,
-        call: &'a Call<'_>,
-        chat: &'a ChatId,
-        command: Command,
-    ) -> impl Future<Output = Result<String, WireError>> + 'a {
-        let command = Box::new(command);
-        async move { self.ask(call, chat, command, call.who.reader()).await.map(|reply| payload(&reply)) }
+    async fn read_command(
+        &self,
+        call: &Call<'_>,
+        chat: &ChatId,
+        command: Box<Command>,
+    ) -> Result<String, WireError> {
+        self.ask(call, chat, command, call.who.reader()).await.map(|reply| payload(&reply))
     }
 
     /// Gives a command to a chat. Nobody but `start_chat` reaches a chat that was never started.
