@@ -34,6 +34,7 @@ mod ownership;
 mod reads;
 mod ring;
 mod sealed;
+mod tables;
 mod transaction;
 mod writer;
 

@@ -14,7 +14,7 @@ use super::mark::{self, Mark, Marked};
 use super::memory::{Memory, Standing};
 use super::ring::{self, Found};
 use super::writer::{Gauges, Writer};
-use super::{EmbeddedOptions, EmbeddedStore, journal, keys, reads, sealed};
+use super::{EmbeddedOptions, EmbeddedStore, journal, keys, reads, sealed, tables};
 use crate::store::StoreError;
 
 /// The version of keys and values that this build reads and writes.
@@ -24,8 +24,10 @@ const LOCK: &str = "LOCK";
 const ENGINE: &str = "db";
 const JOURNAL_COPY: &str = "journal-copy";
 const KEYSPACE: &str = "data";
-/// Threads for flushes and merges.
-const WORKERS: usize = 2;
+/// Threads for flushes and merges. Of several, fjall's first asks for every merge that it leaves to the others over and over
+/// until one of them has time, which cost as much as the merges. One alone could be waiting for itself if requests for a new
+/// memtable filled its mailbox; so the [writer](super::writer) begins memtables, and the engine asks for each once at most.
+const WORKERS: usize = 1;
 /// Size of a table. Merges write a table and all that overlap it once more before the old ones go, about twelve times this,
 /// and the reserve of the disk must hold that.
 const TABLE_BYTES: u64 = 16 * 1024 * 1024;
@@ -116,10 +118,17 @@ pub(super) fn open(options: &EmbeddedOptions) -> Result<EmbeddedStore, OpenError
             let source = StoreError::corrupt("the order of commits in a journal");
             return Err(OpenError::Record { path: path.to_owned(), source });
         }
+        if !tables::lists_are_whole(&path.join(ENGINE)).map_err(in_folder)? {
+            let source = StoreError::corrupt("a list of the engine's tables");
+            return Err(OpenError::Record { path: path.to_owned(), source });
+        }
         copy_journals(path, &journals).map_err(in_folder)?;
     }
     let (db, data) = recover(options)?;
     let last_commit = check(path, &db, &data, marked)?;
+    // The writer counts from an empty one.
+    data.rotate_memtable()
+        .map_err(|source| OpenError::Engine { path: path.to_owned(), source: Some(source) })?;
     mark.write(last_commit).map_err(in_folder)?;
     if marked == Marked::Absent {
         if last_commit > 1 {
@@ -142,6 +151,8 @@ pub(super) fn open(options: &EmbeddedOptions) -> Result<EmbeddedStore, OpenError
         failed,
         memory: Memory::default(),
         standing: standing.clone(),
+        memtable_bytes: options.memtable_bytes,
+        filled_bytes: 0,
     };
     let writer = std::thread::Builder::new()
         .name("store-writer".to_owned())

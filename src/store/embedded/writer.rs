@@ -24,6 +24,9 @@ use crate::store::{Cause, Failure, Pulse, StoreError};
 const GROUP_OPERATIONS: usize = 1024;
 /// Bytes after which a group takes no further operation.
 const GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// What a row takes in a memtable besides key and value, in bytes: more than the engine itself counts, so that a memtable is
+/// full here first.
+const ROW_BYTES: usize = 96;
 
 /// An operation of a group, whatever its result is.
 trait Operation: Send {
@@ -146,6 +149,10 @@ pub(super) struct Writer {
     pub(super) failed: watch::Sender<Option<Failure>>,
     pub(super) memory: Memory,
     pub(super) standing: Arc<Standing>,
+    /// What a memtable may hold.
+    pub(super) memtable_bytes: u64,
+    /// What was written since the memtable was begun.
+    pub(super) filled_bytes: u64,
 }
 
 impl Writer {
@@ -205,14 +212,17 @@ impl Writer {
         let began = Instant::now();
         let number = self.last_commit + 1;
         let mut batch = self.db.batch().durability(Some(PersistMode::SyncData));
+        let (key, value) = ring::entry(number);
+        self.filled_bytes += (key.len() + value.len() + ROW_BYTES) as u64;
+        batch.insert(&self.data, key, value);
         for (key, value) in writes {
+            let length = key.len() + value.as_ref().map_or(0, |value| value.len());
+            self.filled_bytes += (length + ROW_BYTES) as u64;
             match value {
                 Some(value) => batch.insert(&self.data, key, value),
                 None => batch.remove(&self.data, key),
             }
         }
-        let (key, value) = ring::entry(number);
-        batch.insert(&self.data, key, value);
         // The engine panics on some kinds of damage.
         match catch_unwind(AssertUnwindSafe(|| batch.commit())) {
             Ok(Ok(())) => {}
@@ -231,9 +241,12 @@ impl Writer {
     }
 
     fn begin_memtable_in_time(&mut self) {
-        if self.last_commit.is_multiple_of(ring::COMMITS_PER_MEMTABLE)
-            && let Err(error) = self.data.rotate_memtable()
-        {
+        let is_full = self.filled_bytes >= self.memtable_bytes;
+        if !is_full && !self.last_commit.is_multiple_of(ring::COMMITS_PER_MEMTABLE) {
+            return;
+        }
+        self.filled_bytes = 0;
+        if let Err(error) = self.data.rotate_memtable() {
             self.fail("a new memtable could not be begun", Arc::new(error));
         }
     }
