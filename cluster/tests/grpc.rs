@@ -1,6 +1,7 @@
 //! The network link, over real sockets and real TLS.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -123,6 +124,28 @@ async fn calls_and_control_reach_the_peer_that_is_meant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_calls_at_once_get_their_own_answers() {
+    let (a, b) = two();
+    until("streams", || a.echo.has("opened to")).await;
+    let asker = |number: u32| {
+        let link = a.link.clone();
+        async move {
+            let request = if number.is_multiple_of(10) { "sleep".to_owned() } else { number.to_string() };
+            (number, link.call(B, Bytes::from(request), Duration::from_secs(2)).await)
+        }
+    };
+    let asked: Vec<_> = (0..1_000).map(|number| tokio::spawn(asker(number))).collect();
+    for one in asked {
+        let (number, answer) = one.await.expect("an outcome");
+        match number.is_multiple_of(10) {
+            true => assert!(matches!(answer, Err(CallError::OutcomeUnknown(_))), "{answer:?}"),
+            false => assert_eq!(answer.expect("an answer"), number.to_string()),
+        }
+    }
+    assert_eq!(b.echo.count(&format!("called by {A}")), 900);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failures_of_calls_are_told_apart() {
     let (a, b) = two();
     a.link.call(B, Bytes::new(), SOON).await.expect("connected");
@@ -196,28 +219,64 @@ async fn frames_arrive_in_order_and_both_ends_hear_of_the_end() {
     until("it arrives", || b.echo.has("anew")).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_does_not_read_fills_the_queue_and_no_more() {
-    struct Stuck(Mutex<()>);
-    #[async_trait]
-    impl Service for Stuck {
-        async fn call(&self, _from: Incarnation, request: Bytes) -> Bytes {
-            request
-        }
-        fn frame(&self, _from: Incarnation, _frame: Bytes) {
-            drop(self.0.lock());
-        }
-        fn stream_opened(&self, _peer: Incarnation, _way: Way) {}
-        fn stream_closed(&self, _peer: Incarnation, _way: Way) {}
+/// Counts frames while nobody holds the lock.
+#[derive(Default)]
+struct Stuck {
+    reads: Mutex<()>,
+    count: AtomicUsize,
+}
+
+#[async_trait]
+impl Service for Stuck {
+    async fn call(&self, _from: Incarnation, request: Bytes) -> Bytes {
+        request
     }
+
+    fn frame(&self, _from: Incarnation, _frame: Bytes) {
+        drop(self.reads.lock());
+        self.count.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn stream_opened(&self, _peer: Incarnation, _way: Way) {}
+
+    fn stream_closed(&self, _peer: Incarnation, _way: Way) {}
+}
+
+async fn two_of_which_one_is_stuck() -> (Node, Node, Arc<Stuck>) {
     let (a, b) = (node(A), node(B));
-    let stuck = Arc::new(Stuck(Mutex::new(())));
+    let stuck = Arc::new(Stuck::default());
     b.link.serve(stuck.clone());
     let living = [a.row.clone(), b.row.clone()];
     a.link.know(&living);
     b.link.know(&living);
     until("a stream", || a.echo.has("opened to")).await;
-    let hold = stuck.0.lock().expect("a lock");
+    (a, b, stuck)
+}
+
+/// HTTP/2 libraries take many small pieces that nobody reads for an attack. Here it is a busy node.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_small_frames_that_are_read_late_are_no_attack() {
+    let (a, _b, stuck) = two_of_which_one_is_stuck().await;
+    let waiting = tokio::task::spawn_blocking({
+        let (stuck, link) = (stuck.clone(), a.link.clone());
+        move || {
+            let _hold = stuck.reads.lock().expect("a lock");
+            for _ in 0..1_000 {
+                link.send(B, Bytes::from("small")).expect("room");
+                // Each in a piece of its own.
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    });
+    waiting.await.expect("all sent");
+    until("all arrived", || stuck.count.load(Ordering::SeqCst) == 1_000).await;
+    assert!(!a.echo.has("closed to"), "the connection was ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_does_not_read_fills_the_queue_and_no_more() {
+    let (a, _b, stuck) = two_of_which_one_is_stuck().await;
+    let hold = stuck.reads.lock().expect("a lock");
     let frame = Bytes::from(vec![1; 64 * 1024]);
     let mut taken = 0;
     let full = loop {

@@ -120,7 +120,7 @@ pub trait Link: Send + Sync {
 /// another, in order, and the next waits until the former was taken.
 #[async_trait]
 pub trait Service: Send + Sync {
-    /// Answers a call. It is dropped at its next await when the caller has given up.
+    /// Answers a call. It is dropped at its next await when the caller waits no longer.
     async fn call(&self, from: Incarnation, request: Bytes) -> Bytes;
 
     /// Takes a frame. Must not block: whoever cannot take it has to note that it was lost.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -22,11 +22,12 @@ use tonic::transport::Server;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::calls::{Asked, HEAD, Told, Verdict};
 use super::certificate::fingerprint_of;
 use super::codec::BytesCodec;
-use super::{CALL, CONTROL, FRAMES, Run, Shared};
+use super::{CALL, CALLS, CONNECTION_WINDOW, CONTROL, FRAMES, Run, STREAM_WINDOW, Shared};
 use crate::Incarnation;
-use crate::link::{MAX_MESSAGE, Way};
+use crate::link::{MAX_MESSAGE, Service, Way};
 
 /// How long a newcomer may take for TLS.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -35,7 +36,7 @@ const INTRODUCTION: Duration = Duration::from_secs(5);
 /// Newcomers at the same time; more wait.
 const NEWCOMERS: usize = 32;
 /// Calls of all peers at the same time; more are refused.
-const CALLS: usize = 4096;
+const CALLS_AT_ONCE: usize = 4096;
 /// A pause after the system could not accept, so that we do not spin.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
 /// A connection on which nothing comes back for so long is given up.
@@ -44,15 +45,19 @@ const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// Takes connections until the link is dropped.
 pub(super) async fn listen(listener: TcpListener, shared: Weak<Shared>) {
     let (introduce, introduced) = mpsc::channel(NEWCOMERS);
-    let answerer =
-        Answerer { shared: shared.clone(), calls: Arc::new(Semaphore::new(CALLS)), streams: Arc::default() };
+    let answerer = Answerer {
+        shared: shared.clone(),
+        calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
+        streams: Arc::default(),
+    };
     let incoming = futures_util::stream::unfold(introduced, async |mut introduced| {
         introduced.recv().await.map(|connection| (Ok::<PeerStream, io::Error>(connection), introduced))
     });
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
-        .http2_adaptive_window(Some(true))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .serve_with_incoming(answerer, incoming);
     let accepting = accept(listener, shared, introduce);
     tokio::select! {
@@ -175,10 +180,13 @@ struct Answerer {
 impl Answerer {
     /// Who asks, if it lives by what is known and means the present run of this node.
     fn caller<T>(&self, request: &Request<T>) -> Result<(Arc<Shared>, Incarnation), Status> {
+        let caller = request.extensions().get::<Caller>();
+        self.met(caller.ok_or_else(|| Status::internal("a request without a connection"))?)
+    }
+
+    fn met(&self, caller: &Caller) -> Result<(Arc<Shared>, Incarnation), Status> {
         let shared =
             self.shared.upgrade().ok_or_else(|| Status::failed_precondition("the node has ended"))?;
-        let caller = request.extensions().get::<Caller>();
-        let caller = caller.ok_or_else(|| Status::internal("a request without a connection"))?;
         let is_known = shared.known.borrow().values().any(|known| *known == caller.from);
         if !is_known || !Arc::ptr_eq(&caller.run, &shared.run()) {
             return Err(Status::failed_precondition("one of the two runs has ended"));
@@ -187,12 +195,42 @@ impl Answerer {
     }
 
     async fn call(&self, request: Request<Bytes>) -> Result<Bytes, Status> {
-        let (shared, from) = self.caller(&request)?;
-        let service = shared.service().ok_or_else(|| Status::failed_precondition("not serving yet"))?;
-        let place = self.calls.try_acquire().map_err(|_| Status::resource_exhausted("too many calls"))?;
+        let (service, from, place) = self.begin(self.caller(&request)?)?;
         let answer = service.call(from, request.into_inner()).await;
         drop(place);
         Ok(answer)
+    }
+
+    /// Who answers, and a place among the calls.
+    fn begin(&self, (shared, from): (Arc<Shared>, Incarnation)) -> Result<Begun, Status> {
+        let service = shared.service().ok_or_else(|| Status::failed_precondition("not serving yet"))?;
+        let place = self.calls.clone().try_acquire_owned();
+        let place = place.map_err(|_| Status::resource_exhausted("too many calls"))?;
+        Ok((service, from, place))
+    }
+
+    /// Answers a peer's stream of calls, each by itself.
+    fn answer_all(&self, request: Request<Streaming<Bytes>>) -> Result<Answers, Status> {
+        let (shared, _) = self.caller(&request)?;
+        shared.service().ok_or_else(|| Status::failed_precondition("not serving yet"))?;
+        let caller = request.extensions().get::<Caller>().cloned();
+        let caller = caller.ok_or_else(|| Status::internal("a request without a connection"))?;
+        let mut items = request.into_inner();
+        let (answers, outgoing) = mpsc::channel(CALLS_AT_ONCE);
+        let answerer = self.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(item)) = items.message().await {
+                let Some(asked) = Asked::decode(item) else {
+                    tracing::error!(peer = %caller.from, "a node asks what cannot be read");
+                    return;
+                };
+                match answerer.met(&caller).and_then(|met| answerer.begin(met)) {
+                    Ok(begun) => drop(tokio::spawn(answer_one(begun, asked, answers.clone()))),
+                    Err(_) => tell(&answers, asked.number, Verdict::Refused, Bytes::new()),
+                }
+            }
+        });
+        Ok(Answers(outgoing))
     }
 
     async fn control(&self, request: Request<Bytes>) -> Result<Bytes, Status> {
@@ -240,7 +278,42 @@ impl Answerer {
     }
 }
 
-/// The answers on a stream: one sign when it is taken.
+/// What a call that has begun needs.
+type Begun = (Arc<dyn Service>, Incarnation, OwnedSemaphorePermit);
+
+async fn answer_one((service, from, place): Begun, asked: Asked, answers: mpsc::Sender<Bytes>) {
+    let Asked { number, within, request } = asked;
+    let answered = tokio::time::timeout(within, service.call(from, request)).await;
+    drop(place);
+    match answered {
+        Ok(answer) if answer.len() <= MAX_MESSAGE => tell(&answers, number, Verdict::Answered, answer),
+        Ok(answer) => {
+            tracing::error!(peer = %from, bytes = answer.len(), "an answer is too large for the link");
+            tell(&answers, number, Verdict::Late, Bytes::new());
+        }
+        Err(_) => tell(&answers, number, Verdict::Late, Bytes::new()),
+    }
+}
+
+/// Never waits: a peer that does not fetch its answers stops waiting for them by itself.
+fn tell(answers: &mpsc::Sender<Bytes>, number: u64, verdict: Verdict, answer: Bytes) {
+    if answers.try_send(Told { number, verdict, answer }.encode()).is_err() {
+        tracing::debug!("a node does not fetch its answers");
+    }
+}
+
+/// The answers to a stream of calls.
+struct Answers(mpsc::Receiver<Bytes>);
+
+impl Stream for Answers {
+    type Item = Result<Bytes, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(cx).map(|answer| answer.map(Ok))
+    }
+}
+
+/// The answers on a stream of frames: one sign when it is taken.
 struct Signs(mpsc::Receiver<()>);
 
 impl Stream for Signs {
@@ -273,6 +346,20 @@ impl UnaryService<Bytes> for Unary {
     }
 }
 
+/// [`Answerer::answer_all`] as tonic wants it.
+struct Calls(Answerer);
+
+impl StreamingService<Bytes> for Calls {
+    type Response = Bytes;
+    type ResponseStream = Answers;
+    type Future = BoxFuture<Response<Answers>, Status>;
+
+    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
+        let answers = self.0.answer_all(request).map(Response::new);
+        Box::pin(async move { answers })
+    }
+}
+
 /// [`Answerer::take`] as tonic wants it.
 struct Frames(Answerer);
 
@@ -300,9 +387,10 @@ impl TowerService<http::Request<tonic::body::Body>> for Answerer {
         let answerer = self.clone();
         Box::pin(async move {
             let mut grpc = Grpc::new(BytesCodec)
-                .max_decoding_message_size(MAX_MESSAGE)
-                .max_encoding_message_size(MAX_MESSAGE);
+                .max_decoding_message_size(MAX_MESSAGE + HEAD)
+                .max_encoding_message_size(MAX_MESSAGE + HEAD);
             Ok(match request.uri().path() {
+                CALLS => grpc.streaming(Calls(answerer), request).await,
                 CALL => grpc.unary(Unary { answerer, is_control: false }, request).await,
                 CONTROL => grpc.unary(Unary { answerer, is_control: true }, request).await,
                 FRAMES => grpc.streaming(Frames(answerer), request).await,

@@ -1,9 +1,11 @@
 //! Links over the network: gRPC over mutual TLS, by tonic.
 //!
-//! One connection each way between every two nodes. On it go calls of the [`Service`], calls of the node's loop
-//! ([`Control`]), and one stream of frames. [`certificate`] has who is believed, [`outbound`] this node's connections to
+//! One connection each way between every two nodes. On it go one stream of calls of the [`Service`] ([`calls`]), calls of the
+//! node's loop ([`Control`]), and one stream of frames. Until its stream is open, and with nodes of versions that know of
+//! none, a call is a request of its own. [`certificate`] has who is believed, [`outbound`] this node's connections to
 //! peers, [`inbound`] theirs to this node. All tasks run on the runtime on which the link was made.
 
+mod calls;
 mod certificate;
 mod codec;
 mod inbound;
@@ -26,8 +28,14 @@ use crate::{Cause, Fingerprint, Incarnation, Member};
 
 /// The methods, as paths.
 const CALL: &str = "/switchboard.Node/Call";
+const CALLS: &str = "/switchboard.Node/Calls";
 const CONTROL: &str = "/switchboard.Node/Control";
 const FRAMES: &str = "/switchboard.Node/Frames";
+/// Bytes that may be on their way, or wait to be read, on one stream.
+const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
+/// Bytes that may be on their way, or wait to be read, on a connection. Half of it is also what h2 lets small messages waste
+/// before it takes them for an attack and ends the connection; a busy peer that reads late is none.
+const CONNECTION_WINDOW: u32 = 128 * 1024 * 1024;
 
 /// The links of this node.
 pub struct GrpcLink {
@@ -117,8 +125,15 @@ impl GrpcLink {
         if request.len() > MAX_MESSAGE {
             return Err(CallError::NotSent(Arc::new(TooLarge(request.len()))));
         }
-        let channel = self.shared.wires().get(&to).map(Wire::channel).ok_or(CallError::NoSuchPeer)?;
-        outbound::ask(channel, path, request, deadline).await
+        let (calls, channel) = {
+            let wires = self.shared.wires();
+            let wire = wires.get(&to).ok_or(CallError::NoSuchPeer)?;
+            (wire.calls().filter(|_| path == CALL), wire.channel())
+        };
+        match calls {
+            Some(calls) => calls.ask(request, deadline).await,
+            None => outbound::ask(channel, path, request, deadline).await,
+        }
     }
 }
 

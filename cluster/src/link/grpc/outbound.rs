@@ -22,9 +22,10 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
+use super::calls::{Calls, HEAD};
 use super::certificate::NAME;
 use super::codec::BytesCodec;
-use super::{FRAMES, Run, Shared};
+use super::{CALLS, CONNECTION_WINDOW, FRAMES, Run, STREAM_WINDOW, Shared};
 use crate::link::{CallError, MAX_MESSAGE, SendError, Service, Way};
 use crate::{Cause, Fingerprint, Incarnation, Member};
 
@@ -46,6 +47,7 @@ const QUEUED_BYTES: usize = 16 * 1024 * 1024;
 /// The connection to a peer. Dropping it ends it.
 pub(super) struct Wire {
     channel: watch::Receiver<Option<Channel>>,
+    calls: Arc<Mutex<Option<Calls>>>,
     stream: Arc<Mutex<Option<Queue>>>,
     nudge: Arc<Notify>,
     task: JoinHandle<()>,
@@ -78,7 +80,7 @@ impl Wire {
         fingerprint: Fingerprint,
     ) -> Self {
         let (publish, channel) = watch::channel(None);
-        let stream = Arc::new(Mutex::new(None));
+        let (calls, stream) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(None)));
         let nudge = Arc::new(Notify::new());
         let keeper = Keeper {
             shared,
@@ -87,14 +89,20 @@ impl Wire {
             address: member.address.clone(),
             fingerprint,
             publish,
+            calls: calls.clone(),
             stream: stream.clone(),
             nudge: nudge.clone(),
         };
-        Self { channel, stream, nudge, task: runtime.spawn(keeper.keep()) }
+        Self { channel, calls, stream, nudge, task: runtime.spawn(keeper.keep()) }
     }
 
     pub(super) fn channel(&self) -> watch::Receiver<Option<Channel>> {
         self.channel.clone()
+    }
+
+    /// The stream of calls, where it is open.
+    pub(super) fn calls(&self) -> Option<Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn nudge(&self) {
@@ -124,6 +132,7 @@ struct Keeper {
     address: String,
     fingerprint: Fingerprint,
     publish: watch::Sender<Option<Channel>>,
+    calls: Arc<Mutex<Option<Calls>>>,
     stream: Arc<Mutex<Option<Queue>>>,
     nudge: Arc<Notify>,
 }
@@ -142,6 +151,15 @@ impl Drop for OpenStream {
     }
 }
 
+/// Takes a stream of calls away when it ends, or is to take no more.
+struct OpenCalls<'a>(&'a Mutex<Option<Calls>>);
+
+impl Drop for OpenCalls<'_> {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
 impl Keeper {
     async fn keep(self) {
         let mut pause = FIRST_PAUSE;
@@ -151,7 +169,10 @@ impl Keeper {
                     tracing::debug!(peer = %self.peer, "connected to a peer");
                     pause = FIRST_PAUSE;
                     self.publish.send_replace(Some(channel.clone()));
-                    self.streams(channel).await;
+                    tokio::select! {
+                        () = self.streams(channel.clone()) => {}
+                        () = self.carry_calls(channel) => {}
+                    }
                     self.publish.send_replace(None);
                     tracing::debug!(peer = %self.peer, "the connection to a peer is lost");
                 }
@@ -174,11 +195,38 @@ impl Keeper {
             .http2_keep_alive_interval(KEEP_ALIVE)
             .keep_alive_timeout(KEEP_ALIVE)
             .keep_alive_while_idle(true)
-            .http2_adaptive_window(true);
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW);
         endpoint.connect_with_connector(connector).await.map_err(cause)
     }
 
-    /// One stream after another, for as long as the connection holds.
+    /// One stream of calls, for as long as the connection holds.
+    async fn carry_calls(&self, channel: Channel) {
+        loop {
+            let (calls, outgoing, sent) = Calls::new();
+            let mut grpc = grpc(channel.clone());
+            if grpc.ready().await.is_err() {
+                return;
+            }
+            match grpc.streaming(Request::new(outgoing), PathAndQuery::from_static(CALLS), BytesCodec).await {
+                Ok(answer) => {
+                    *self.calls.lock().unwrap_or_else(PoisonError::into_inner) = Some(calls);
+                    let _open = OpenCalls(&self.calls);
+                    // A task of its own: what was asked before the stream of frames ends is still answered.
+                    drop(tokio::spawn(sent.hear(answer.into_inner())).await);
+                    return;
+                }
+                Err(status) if status.code() == Code::FailedPrecondition => {
+                    tokio::time::sleep(jitter(NOT_YET)).await;
+                }
+                // A node of a version that knows of no such stream.
+                Err(status) if status.code() == Code::Unimplemented => std::future::pending().await,
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// One stream of frames after another, for as long as the connection holds.
     async fn streams(&self, channel: Channel) {
         loop {
             let Some(service) = self.shared.upgrade().and_then(|shared| shared.service()) else {
@@ -256,16 +304,20 @@ pub(super) async fn ask(
     }
 }
 
-/// These two are said by the other end before it begins anything.
+/// These two are said by the other end before it begins anything. The connection may use the same words for an end of its own,
+/// but then there is an error behind them.
 fn error_of(status: Status) -> CallError {
+    let is_said = std::error::Error::source(&status).is_none();
     match status.code() {
-        Code::ResourceExhausted | Code::FailedPrecondition => CallError::Refused,
+        Code::ResourceExhausted | Code::FailedPrecondition if is_said => CallError::Refused,
         _ => CallError::OutcomeUnknown(Arc::new(status)),
     }
 }
 
 fn grpc(channel: Channel) -> Grpc<Channel> {
-    Grpc::new(channel).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE)
+    Grpc::new(channel)
+        .max_decoding_message_size(MAX_MESSAGE + HEAD)
+        .max_encoding_message_size(MAX_MESSAGE + HEAD)
 }
 
 /// A random time around the given one, from half of it to one and a half: nodes that lost each other at one moment do not
