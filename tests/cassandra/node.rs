@@ -78,21 +78,30 @@ struct Running {
     /// Held open for as long as the node shall run.
     stdin: ChildStdin,
     pid: i32,
+    /// None if it had ended before that could be read.
+    started: Option<u64>,
 }
 
 impl Running {
-    /// An ended process leaves its id to others, so what has the id is looked at before any signal.
-    fn has_ended(&self) -> bool {
-        let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", self.pid)).unwrap_or_default();
-        let command = read("cmdline");
-        if !command.is_empty() {
-            return !command.contains("CassandraDaemon");
-        }
-        // Between two programs a process has no command line for a moment; one that has ended has none for ever.
-        let stat = read("stat");
-        let state = stat.rsplit(") ").next().unwrap_or_default();
-        stat.is_empty() || state.starts_with(['Z', 'X'])
+    fn of(shell: Child, stdin: ChildStdin, pid: i32) -> Self {
+        Self { shell, stdin, pid, started: state_and_start(pid).map(|(_, started)| started) }
     }
+
+    /// An ended process leaves its id to others, so it is known by its start as well. Its command line would not do: while a
+    /// process becomes another program, what is read of that can end anywhere.
+    fn has_ended(&self) -> bool {
+        let Some((state, started)) = state_and_start(self.pid) else { return true };
+        Some(started) != self.started || matches!(state, 'Z' | 'X')
+    }
+}
+
+/// What a process does (`man 5 proc`, `state`) and when it began, in clock ticks since the machine did.
+fn state_and_start(pid: i32) -> Option<(char, u64)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before can hold anything.
+    let mut fields = stat.rsplit(") ").next()?.split(' ');
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.nth(18)?.parse().ok()?))
 }
 
 impl Node {
@@ -319,7 +328,7 @@ auto_snapshot: false
         let stdout = shell.stdout.take().expect("a piped stdout");
         std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut first).expect("a process id");
         let pid = first.trim().parse().expect("a process id");
-        Running { shell, stdin, pid }
+        Running::of(shell, stdin, pid)
     }
 
     /// Waits until the node answers an OPTIONS frame of the native protocol, not just until its port is open.
@@ -358,7 +367,7 @@ fn answers(address: SocketAddr) -> bool {
 }
 
 fn tail(path: &Path, lines: usize) -> String {
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let text = fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
 }
