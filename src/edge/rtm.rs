@@ -2,7 +2,6 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use actix_web_actors::ws;
 
 use super::auth::organization;
 use super::server::Context;
@@ -10,7 +9,7 @@ use super::web::{error_response, no_such_api};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::version::{ApiVersion, Surface};
 use crate::sessions::cut::ConnectionSocket;
-use crate::sessions::{AgentSession, Connection, CustomerSession};
+use crate::sessions::{self, AgentKind, Connection, CustomerKind};
 
 pub(super) async fn upgrade(
     context: Context,
@@ -32,7 +31,6 @@ pub(super) async fn upgrade(
     }
     let socket = request.conn_data::<ConnectionSocket>().cloned();
     let shared = context.sessions.clone();
-    let largest = context.sessions.settings.max_message;
     let header = |name: header::HeaderName| {
         request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
@@ -43,18 +41,14 @@ pub(super) async fn upgrade(
         referrer: header(header::REFERER),
     };
     let started = match surface {
-        Surface::Agent => {
-            let session = AgentSession::new(shared, socket, by);
-            ws::WsResponseBuilder::new(session, &request, stream).frame_size(largest).start()
-        }
+        Surface::Agent => sessions::open::<AgentKind>(shared, socket, by, &request, stream),
         Surface::Customer => {
             let organization = match organization(&request) {
                 Ok(organization) => organization,
                 Err(error) => return error_response(&error),
             };
-            let session =
-                CustomerSession::new(shared, socket, Connection { organization: Some(organization), ..by });
-            ws::WsResponseBuilder::new(session, &request, stream).frame_size(largest).start()
+            let by = Connection { organization: Some(organization), ..by };
+            sessions::open::<CustomerKind>(shared, socket, by, &request, stream)
         }
     };
     started.unwrap_or_else(|error| {

@@ -317,6 +317,7 @@ fn background(config: &Config, context: &Arc<EdgeContext>, tenants: &Tenants, re
         login_timeout: config.rtm.login_timeout,
         idle_timeout: config.rtm.idle_timeout,
         ping_every: config.rtm.ping_every,
+        request_timeout: config.rtm.request_timeout,
     };
     actix_rt::spawn(heartbeat::watch(registry.clone(), times, context.metrics.clone()));
     actix_rt::spawn(orphans::follow(context.sessions.clone()));

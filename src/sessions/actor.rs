@@ -1,5 +1,6 @@
 //! One websocket: what comes by it and goes out by it, its beginning and its end.
 
+mod flushing;
 mod logins;
 mod requests;
 mod telling;
@@ -32,12 +33,8 @@ use crate::protocol::version::{ApiVersion, Surface};
 use crate::requests::limits::{Limits, SessionLimiter};
 use crate::requests::{Gate, Requester, Requests};
 
+use flushing::Flushing;
 use requests::Asked;
-
-/// A session of an agent.
-pub type AgentSession = Session<AgentKind>;
-/// A session of a customer.
-pub type CustomerSession = Session<CustomerKind>;
 
 /// Which API a session speaks.
 pub trait Kind: Unpin + 'static {
@@ -85,7 +82,7 @@ pub struct SessionContext {
 pub struct SessionSettings {
     /// Requests without an answer yet; one more is refused (`rtm.pending_requests`).
     pub pending_requests: usize,
-    /// After this long a request is answered with `request_timeout` (`rtm.request_timeout`).
+    /// After this long, or a second more, a request is answered with `request_timeout` (`rtm.request_timeout`).
     pub request_timeout: Duration,
     /// Bytes of a message, over all its frames.
     pub max_message: usize,
@@ -102,9 +99,10 @@ pub struct SessionSettings {
 /// One websocket.
 pub struct Session<K> {
     shared: Arc<SessionContext>,
-    handle: Option<Arc<SessionHandle>>,
+    pub(super) handle: Arc<SessionHandle>,
+    /// It has begun, and counts as a session until it is dropped.
+    is_open: bool,
     alive: Arc<AtomicBool>,
-    socket: Option<ConnectionSocket>,
     by: Connection,
     limiter: SessionLimiter,
     login: Login,
@@ -114,8 +112,6 @@ pub struct Session<K> {
     next: u64,
     /// Logins and changes of the token under way.
     logins: usize,
-    /// Looks for requests that have taken too long; none if nothing was asked for a while.
-    overdue: Option<SpawnHandle>,
     partial: BytesMut,
     leave: Leave,
     /// The end of its token.
@@ -138,20 +134,27 @@ enum Login {
 
 impl<K: Kind> Session<K> {
     /// A session on a socket that was just upgraded.
-    pub fn new(shared: Arc<SessionContext>, socket: Option<ConnectionSocket>, by: Connection) -> Self {
+    pub(super) fn new(shared: Arc<SessionContext>, socket: Option<ConnectionSocket>, by: Connection) -> Self {
         let limiter = shared.limits.session();
+        let alive = Arc::new(AtomicBool::new(true));
+        let handle = Arc::new(SessionHandle::new(
+            shared.registry.next_id(),
+            K::SURFACE,
+            Outbox::new(shared.settings.outbox),
+            Cut::new(socket, Arbiter::current(), alive.clone()),
+            shared.registry.now_ms(),
+        ));
         Self {
             shared,
-            handle: None,
-            alive: Arc::new(AtomicBool::new(true)),
-            socket,
+            handle,
+            is_open: false,
+            alive,
             by,
             limiter,
             login: Login::None,
             asked: VecDeque::new(),
             next: 0,
             logins: 0,
-            overdue: None,
             partial: BytesMut::new(),
             leave: Leave::Disconnected,
             expiry: None,
@@ -163,9 +166,7 @@ impl<K: Kind> Session<K> {
     }
 
     fn heard(&self) {
-        if let Some(handle) = &self.handle {
-            handle.heard_at.store(self.shared.registry.now_ms(), Ordering::Release);
-        }
+        self.handle.heard_at.store(self.shared.registry.now_ms(), Ordering::Release);
     }
 
     fn text(&mut self, text: &str, ctx: &mut ws::WebsocketContext<Self>) {
@@ -243,10 +244,8 @@ impl<K: Kind> Session<K> {
         if !matches!(self.login, Login::Done { .. }) {
             return;
         }
-        if let Some(handle) = &self.handle {
-            for frame in handle.outbox.drain() {
-                ctx.text(frame);
-            }
+        for frame in self.handle.outbox.drain() {
+            ctx.text(frame);
         }
     }
 
@@ -314,19 +313,15 @@ impl<K: Kind> Actor for Session<K> {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(16);
-        let registry = &self.shared.registry;
-        let cut = Cut::new(self.socket.clone(), Arbiter::current(), self.alive.clone());
-        let handle = Arc::new(SessionHandle::new(
-            registry.next_id(),
-            K::SURFACE,
-            Outbox::new(self.shared.settings.outbox),
-            ctx.address().recipient(),
-            cut,
-            registry.now_ms(),
-        ));
-        registry.opened(handle.clone());
+        self.handle.begins(ctx.address().recipient());
+        ctx.spawn(Flushing);
+        self.is_open = true;
+        self.shared.registry.opened(self.handle.clone());
         self.shared.metrics.session_opened(K::SURFACE);
-        self.handle = Some(handle);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.handle.is_stopped();
     }
 }
 
@@ -334,13 +329,17 @@ impl<K> Drop for Session<K> {
     /// Whatever ended it: its place is given back, on the thread that closes the socket.
     fn drop(&mut self) {
         self.alive.store(false, Ordering::Release);
-        let Some(handle) = self.handle.take() else { return };
+        if !self.is_open {
+            return;
+        }
+        let handle = &self.handle;
+        handle.ends();
         self.shared.metrics.session_closed(handle.surface);
         // Of a login that was still running, too: the others know of it already.
-        match self.shared.registry.closed(&handle) {
+        match self.shared.registry.closed(handle) {
             Some(SessionUser::Agent(license, agent)) => {
                 let router = self.shared.requests.actors().router(license);
-                router.agent_left(&agent, session_id(&self.shared, &handle), self.leave);
+                router.agent_left(&agent, session_id(&self.shared, handle), self.leave);
             }
             Some(SessionUser::Customer(license, customer)) => {
                 if !self.shared.registry.has_customer(license, &customer)
@@ -377,17 +376,15 @@ impl<K: Kind> Handler<Wake> for Session<K> {
     type Result = ();
 
     fn handle(&mut self, wake: Wake, ctx: &mut Self::Context) {
-        // Whatever the wake is for: one to flush that found the mailbox full is not offered again.
+        // Whatever was pushed before comes first.
         self.flush(ctx);
         match wake {
-            Wake::Flush => {}
             Wake::Ping => ctx.ping(b""),
+            Wake::Overdue => self.answer_overdue(ctx),
             Wake::Disconnect(reason) => self.disconnect(reason, ctx),
             Wake::Leave(reason) => {
                 self.leaving = Some(reason);
-                if let Some(handle) = &self.handle {
-                    handle.finishing.store(true, Ordering::Release);
-                }
+                self.handle.finishing.store(true, Ordering::Release);
                 self.leave_if_done(ctx);
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 
-use super::handle::{SessionHandle, SessionUser};
+use super::handle::{PushKind, SessionHandle, SessionUser};
 use super::registry::Sessions;
 use super::trail::{Frame, Trail, print};
 use crate::actors::delivery::Mark;
@@ -30,6 +30,7 @@ struct Fanout<'a> {
 
 struct Rendered {
     action: &'static str,
+    kind: PushKind,
     payload: ByteString,
     /// For all connections that are told neither whose request it was nor how far they were told.
     frame: Option<ByteString>,
@@ -142,17 +143,18 @@ impl<'a> Fanout<'a> {
     fn offer(&mut self, session: &Arc<SessionHandle>, view: View<'_>) {
         let rendered = self.rendered[usize::from(view.sees_deleted)].get_or_insert_with(|| {
             let (action, payload) = view.push(&self.push.body)?;
-            Some(Rendered { action, payload: payload.into(), frame: None })
+            let kind = PushKind::of(view.surface, action);
+            Some(Rendered { action, kind, payload: payload.into(), frame: None })
         });
         let Some(rendered) = rendered else { return };
-        if !session.wants(rendered.action) {
+        if !session.gets(rendered.kind) {
             return;
         }
         // The connection whose request caused the push gets it with that request's id, all others without.
         let origin = self.origin.filter(|origin| origin.session == session.id);
         let request_id = origin.and_then(|origin| origin.request_id);
         let before_answer = origin.is_some_and(|origin| origin.before_answer);
-        let Rendered { action, payload, frame } = rendered;
+        let Rendered { action, payload, frame, .. } = rendered;
         let action = *action;
         if let Some(trail) = session.trail() {
             let print = print(action, &self.push.body);

@@ -12,6 +12,7 @@ use super::handle::{PushFilter, SessionHandle, SessionUser, Wake};
 use super::resume::{self, Again, access_of};
 use super::{presence, watching};
 use crate::actors::SessionId;
+use crate::domain::customer::{Customer, CustomerProfile};
 use crate::domain::id::{ChatId, CustomerId, OrganizationId, UserId};
 use crate::domain::license::License;
 use crate::domain::visit::Arrival;
@@ -251,6 +252,16 @@ async fn customer(
         }
     };
     handle.set_group(visits.group);
+    // A server that ended after it had stored a profile may not have told the chats.
+    let is_stale = |own: &Own| own.profile.as_ref().is_some_and(|shown| !shown.looks_like(&profile));
+    if chats.iter().any(is_stale) {
+        let customer = Customer { id: proven.customer.clone(), profile: profile.clone() };
+        let told = shared.requests.tell_chats(license.id, &customer, None, (None, Surface::Customer)).await;
+        if let Err(error) = told {
+            undo(shared, handle);
+            return Err(error);
+        }
+    }
     let who = Requester {
         license: license.clone(),
         identity: Identity::Customer { id: proven.customer.clone() },
@@ -269,18 +280,27 @@ async fn customer(
     presence::tell_chats(shared, license.id, &proven.customer).await;
     let online = actors.router(license.id).online_groups().await.unwrap_or_default();
     let view = View::of_customers(&license);
-    let active = chats.iter().any(|(_, _, active)| *active);
-    let chats: Vec<(ChatId, bool)> = chats.into_iter().map(|(chat, unread, _)| (chat, unread)).collect();
+    let active = chats.iter().any(|chat| chat.is_active);
+    let chats: Vec<(ChatId, bool)> = chats.into_iter().map(|chat| (chat.id, chat.is_unread)).collect();
     let payload = view.customer_login(&proven.customer, &profile, &visits, active, &chats, &online);
     Ok(LoggedIn::new(who, payload, again, Some(proven.expires_at.since(now))))
 }
 
-/// The customer's chats: has it something unread, is it active.
+/// A chat of a customer who logs in.
+struct Own {
+    id: ChatId,
+    is_unread: bool,
+    is_active: bool,
+    /// What it shows of them.
+    profile: Option<CustomerProfile>,
+}
+
+/// The customer's chats.
 async fn chats_of(
     shared: &SessionContext,
     license: &License,
     customer: &CustomerId,
-) -> Result<Vec<(ChatId, bool, bool)>, WireError> {
+) -> Result<Vec<Own>, WireError> {
     let unavailable = || WireError::of(ErrorType::ServiceUnavailable);
     let known = shared.requests.customers().chats(license.id, customer).await.map_err(|_| unavailable())?;
     let reader = UserId::Customer(customer.clone());
@@ -289,8 +309,13 @@ async fn chats_of(
         let key = crate::actors::ChatKey { license: license.id, chat: chat.clone() };
         let snapshot = shared.requests.actors().inspect(&key).await.map_err(|_| unavailable())?;
         if snapshot.chat.thread.is_some() {
-            let unread = snapshot.chat.has_unread_events(&reader);
-            chats.push((chat, unread, snapshot.chat.active_thread().is_some()));
+            let shown = snapshot.chat.user(&reader).and_then(|user| user.profile.clone());
+            chats.push(Own {
+                id: chat,
+                is_unread: snapshot.chat.has_unread_events(&reader),
+                is_active: snapshot.chat.active_thread().is_some(),
+                profile: shown,
+            });
         }
     }
     Ok(chats)

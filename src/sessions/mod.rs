@@ -1,7 +1,7 @@
 //! Websocket sessions: one actor a socket, and the registry by which pushes find them.
 //!
-//! - [`AgentSession`] and [`CustomerSession`] are the two kinds of [`actor::Session`]: they read frames, hand
-//!   requests to the `requests` room and write what their [`outbox`] holds.
+//! - [`AgentKind`] and [`CustomerKind`] are the two kinds of [`actor::Session`]: they read frames, hand
+//!   requests to the `requests` room and write what their [`outbox`] holds. [`frames`] gives that to the connection.
 //! - [`Registry`] knows every session of this node, each by its [`SessionHandle`].
 //! - [`fanout`] encodes a push once a surface and view and offers the bytes to each session that is to get it; it
 //!   never waits.
@@ -14,6 +14,7 @@
 pub mod actor;
 pub mod cut;
 mod fanout;
+mod frames;
 mod handle;
 pub mod heartbeat;
 mod login;
@@ -25,7 +26,8 @@ mod resume;
 mod trail;
 mod watching;
 
-pub use actor::{AgentSession, CustomerSession, SessionContext};
+pub use actor::{AgentKind, CustomerKind, SessionContext};
+pub use frames::open;
 pub use handle::{SessionHandle, SessionUser, Wake};
 pub use login::Connection;
 pub use registry::{Registry, SessionCounts};

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use super::fanout::Telling;
@@ -20,8 +21,8 @@ use crate::domain::watch::MonitoringLevel;
 use crate::nodes::{self, Asker, VisitorsCall, VisitorsFound, Whose};
 use crate::observe::Metrics;
 
-/// In the order of their logins.
-pub(super) type Sessions = Vec<Arc<SessionHandle>>;
+/// Of one user, in the order of their logins: mostly a single one, which stands beside its user then.
+pub(super) type Sessions = SmallVec<[Arc<SessionHandle>; 1]>;
 
 /// How many sessions there may be (`limits.*_sessions`).
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +78,12 @@ impl Registry {
 
     /// Milliseconds since the registry was made; the clock of heartbeats.
     pub fn now_ms(&self) -> i64 {
-        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+        self.ms_at(Instant::now())
+    }
+
+    /// A moment by the same clock.
+    pub fn ms_at(&self, moment: Instant) -> i64 {
+        i64::try_from(moment.saturating_duration_since(self.started).as_millis()).unwrap_or(i64::MAX)
     }
 
     /// The id of a new session.
@@ -279,7 +285,7 @@ impl nodes::Sessions for Registry {
 
     fn wake(&self, session: u64) {
         if let Some(session) = self.all.get(&session) {
-            session.wake(Wake::Flush);
+            session.outbox.wake();
         }
     }
 

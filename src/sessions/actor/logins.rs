@@ -20,7 +20,7 @@ impl<K: Kind> Session<K> {
         request: &RtmRequest<'_>,
         ctx: &mut ws::WebsocketContext<Self>,
     ) {
-        let Some(handle) = self.handle.clone() else { return };
+        let handle = self.handle.clone();
         let request_id = request.request_id.as_deref().map(ToOwned::to_owned);
         let admitted = self.by.address.is_none_or(|address| self.shared.limits.admits_login(address));
         if !admitted {
@@ -72,7 +72,7 @@ impl<K: Kind> Session<K> {
         request: &RtmRequest<'_>,
         ctx: &mut ws::WebsocketContext<Self>,
     ) {
-        let Some(handle) = self.handle.clone() else { return };
+        let handle = self.handle.clone();
         let request_id = request.request_id.as_deref().map(ToOwned::to_owned);
         let payload = request.payload.map(ToOwned::to_owned);
         let shared = self.shared.clone();

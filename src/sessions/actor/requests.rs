@@ -1,6 +1,7 @@
 //! Requests of a session: carried out beside each other, answered in time.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use actix::{ActorFutureExt, AsyncContext, SpawnHandle, WrapFuture};
@@ -12,6 +13,7 @@ use crate::protocol::envelope::{self, RtmRequest};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method;
 use crate::requests::Requester;
+use crate::sessions::handle::NOTHING_ASKED;
 use crate::sessions::watching;
 
 /// What a customer says that may make a greeting due.
@@ -44,7 +46,7 @@ impl<K: Kind> Session<K> {
         let request_id: Option<Arc<str>> = request.request_id.as_deref().map(Arc::from);
         let (shared, id) = (self.shared.clone(), request_id.clone());
         let watches = ["subscribe_customers", "unsubscribe_customers"].contains(&method.action);
-        let handle = self.handle.clone().filter(|_| watches);
+        let handle = watches.then(|| self.handle.clone());
         // Boxed as it is: it is large, and would be moved twice on its way into the context.
         let work = Box::pin(async move {
             let who = who.latest(shared.requests.actors().licenses()).await;
@@ -61,6 +63,7 @@ impl<K: Kind> Session<K> {
         let work = ctx.spawn(work.into_actor(self).map(move |result, session, ctx| {
             let place = session.asked.iter().position(|asked| asked.number == number);
             if let Some(asked) = place.and_then(|place| session.asked.remove(place)) {
+                session.note_oldest();
                 session.answer(&asked, result, ctx);
             }
         }));
@@ -71,7 +74,9 @@ impl<K: Kind> Session<K> {
             since: Instant::now(),
             work,
         });
-        self.watch(ctx);
+        if self.asked.len() == 1 {
+            self.note_oldest();
+        }
     }
 
     /// Requests without an answer.
@@ -88,7 +93,7 @@ impl<K: Kind> Session<K> {
         let took = asked.since.elapsed();
         self.shared.metrics.request(K::SURFACE, asked.action, took);
         tracing::debug!(
-            session.id = self.handle.as_ref().map(|handle| handle.id),
+            session.id = self.handle.id,
             request.id = asked.request_id.as_deref(),
             action = asked.action,
             error = result.as_ref().err().map(|error| error.kind.as_str()),
@@ -112,19 +117,20 @@ impl<K: Kind> Session<K> {
         self.leave_if_done(ctx);
     }
 
-    /// Sees to it that requests are answered in time. One timer serves them all: it looks when the oldest is due, so that
-    /// a request costs none.
-    fn watch(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
-        let Some(oldest) = self.asked.front().filter(|_| self.overdue.is_none()) else { return };
+    /// Notes since when the oldest request waits, which [`heartbeat`](crate::sessions::heartbeat) looks at: a session has
+    /// no timer for its requests, since it would be asked for the time whenever anything happens to the session.
+    fn note_oldest(&self) {
+        let oldest = self.asked.front().map(|asked| self.shared.registry.ms_at(asked.since));
+        self.handle.asked_at.store(oldest.unwrap_or(NOTHING_ASKED), Ordering::Release);
+    }
+
+    /// Answers the requests that have taken too long, and gives them up.
+    pub(super) fn answer_overdue(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
         let limit = self.shared.settings.request_timeout;
-        let left = limit.saturating_sub(oldest.since.elapsed());
-        self.overdue = Some(ctx.run_later(left, move |session, ctx| {
-            session.overdue = None;
-            while let Some(asked) = session.asked.pop_front_if(|asked| asked.since.elapsed() >= limit) {
-                ctx.cancel_future(asked.work);
-                session.answer(&asked, Err(WireError::of(ErrorType::RequestTimeout)), ctx);
-            }
-            session.watch(ctx);
-        }));
+        while let Some(asked) = self.asked.pop_front_if(|asked| asked.since.elapsed() >= limit) {
+            ctx.cancel_future(asked.work);
+            self.answer(&asked, Err(WireError::of(ErrorType::RequestTimeout)), ctx);
+        }
+        self.note_oldest();
     }
 }

@@ -37,11 +37,11 @@ impl<K: Kind> Session<K> {
 
     /// What follows an agent's login: the customers whom they watch.
     pub(super) fn tell_first_customers(&self, ctx: &mut ws::WebsocketContext<Self>) {
-        let (Login::Done { who }, Some(handle)) = (&self.login, self.handle.clone()) else { return };
+        let Login::Done { who } = &self.login else { return };
         if K::SURFACE == Surface::Customer {
             return;
         }
-        let (shared, who) = (self.shared.clone(), who.clone());
+        let (shared, handle, who) = (self.shared.clone(), self.handle.clone(), who.clone());
         let work = Box::pin(async move { watching::first(&shared, &handle, &who).await });
         ctx.spawn(work.into_actor(self).map(|first, session, ctx| match first {
             Ok(Some(payload)) => session.push("incoming_customers", &payload, ctx),
@@ -55,10 +55,8 @@ impl<K: Kind> Session<K> {
         let every = self.shared.settings.watch_totals_every;
         self.totals.get_or_insert_with(|| {
             ctx.run_interval(every, |session, ctx| {
-                let (Login::Done { who }, Some(handle)) = (&session.login, session.handle.clone()) else {
-                    return;
-                };
-                let (shared, who) = (session.shared.clone(), who.clone());
+                let Login::Done { who } = &session.login else { return };
+                let (shared, handle, who) = (session.shared.clone(), session.handle.clone(), who.clone());
                 let work = Box::pin(async move { watching::totals(&shared, &handle, &who).await });
                 ctx.spawn(work.into_actor(session).map(|totals, session, ctx| {
                     if let Some(payload) = totals {
@@ -71,7 +69,7 @@ impl<K: Kind> Session<K> {
 
     /// Something for this connection alone.
     fn push(&self, action: &str, payload: &str, ctx: &mut ws::WebsocketContext<Self>) {
-        if self.handle.as_ref().is_some_and(|handle| handle.wants(action)) {
+        if self.handle.wants(action) {
             self.shared.metrics.push_sent();
             ctx.text(envelope::push(ApiVersion::V3_6, action, payload));
         }
