@@ -197,6 +197,49 @@ describe("console and customer page", { timeout: 300_000 }, () => {
     { faults: [LOST_SOCKET] },
   );
 
+  test("a greeting is shown, leads to a chat by its button, or is closed for good", async () => {
+    const rule = { condition: "and", type: "url_current", operator: "contains", value: "/widget" };
+    const buttons = [
+      { type: "message", text: "Where is my parcel?", value: "parcel", postback_id: "parcel", user_ids: [] },
+      { type: "url", text: "Our prices", value: "https://shop.example/prices", postback_id: "prices", user_ids: [] },
+    ];
+    const elements = [{ title: "Can we help?", subtitle: "We answer within a minute.", buttons }];
+    const greetings = [{ id: 4, rules: [rule], rich_message: { template_id: "quick_replies", elements } }];
+    server.operate("license", "set", "--set", `greetings=${JSON.stringify(greetings)}`);
+    const agent = await Agent.byLink(browser, server);
+
+    const closing = await Customer.open(browser, server, "closing");
+    const card = ({ page }) => page.getByRole("region", { name: "A message for you" });
+    await card(closing).getByText("Can we help?").waitFor();
+    assert.equal(await card(closing).getByRole("link", { name: "Our prices" }).getAttribute("href"), "https://shop.example/prices");
+    await card(closing).getByRole("button", { name: "Close" }).click();
+    await card(closing).waitFor({ state: "hidden" });
+    await closing.page.getByText("What can we do for you?").waitFor();
+    await closing.page.reload();
+    await closing.page.getByText("What can we do for you?").waitFor();
+    assert.equal(await card(closing).isVisible(), false, "it comes once");
+
+    const customer = await Customer.open(browser, server, "customer", PHONE);
+    await card(customer).getByText("Can we help?").waitFor();
+    await fitsTheScreen(customer.page);
+    await assertAccessible(customer.page);
+    await screenshot(customer.page, "widget-greeting");
+    await card(customer).getByRole("button", { name: "Where is my parcel?" }).click();
+    await customer.sees("Where is my parcel?");
+    assert.equal(await card(customer).isVisible(), false, "whoever chats is past being greeted");
+    await agent.page.getByText("Where is my parcel?").first().waitFor();
+    const asAgent = async (action, payload) => {
+      const headers = { "Content-Type": "application/json", Authorization: `Bearer ${server.credentials.agents[0].token}` };
+      const response = await fetch(`${server.baseUrl}/v3.6/agent/action/${action}`, { method: "POST", headers, body: JSON.stringify(payload) });
+      return response.json();
+    };
+    const [chat] = (await asAgent("list_chats", {})).chats_summary;
+    assert.equal(chat.last_thread_summary.properties.lc2.greeting_id, 4);
+    const { id } = chat.users.find((user) => user.type === "customer");
+    const { statistics } = await asAgent("get_customer", { id });
+    assert.deepEqual([statistics.greetings_shown_count, statistics.greetings_accepted_count], [1, 1]);
+  });
+
   test("the customer ends the chat and starts again; both keep the history", async () => {
     const agent = await Agent.byLink(browser, server);
     const customer = await Customer.open(browser, server, "customer");

@@ -1,6 +1,6 @@
 // Starts the real server for a test: its own data folder, a free port, the demo license.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -48,6 +48,11 @@ export class Server {
     await ended;
     await whileDown();
     await this.#spawn(host);
+  }
+
+  /** Runs a command of the operator beside the server. */
+  operate(...line) {
+    execFileSync(binary(), [...line, "--data-dir", this.dataDir], { cwd: this.dataDir, stdio: ["ignore", "ignore", "pipe"] });
   }
 
   /** Asks the server to end, checks that it ends well, removes its data. */

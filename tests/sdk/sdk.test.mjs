@@ -2,7 +2,6 @@
 // for version 3.4; its `version` is a plain field, set to 3.6 here.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { writeFile, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -10,7 +9,7 @@ import { createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
-import { Server, binary } from "../harness/server.mjs";
+import { Server } from "../harness/server.mjs";
 
 const { Agent, Customer } = createRequire(import.meta.url)("@livechat/lc-sdk-js");
 const VERSION = "3.6";
@@ -521,8 +520,7 @@ describe("the public SDK", { timeout: 120_000 }, () => {
   it("a customer is greeted on a page, and says what becomes of that", async () => {
     const rule = { condition: "and", type: "url_current", operator: "contains", value: "/sale" };
     const greetings = [{ id: 4, rules: [rule], properties: { "greeting-message_text": "Shall we help?" } }];
-    const line = ["license", "set", "--data-dir", server.dataDir, "--set", `greetings=${JSON.stringify(greetings)}`];
-    execFileSync(binary(), line, { cwd: server.dataDir, stdio: ["ignore", "ignore", "pipe"] });
+    server.operate("license", "set", "--set", `greetings=${JSON.stringify(greetings)}`);
     await agentRtm();
     for (const own of [({ rtm }) => rtm, ({ token }) => web(Customer.Web, token)]) {
       const customer = await customerRtm();

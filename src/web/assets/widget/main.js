@@ -7,6 +7,7 @@ import { eventSummary, roughDuration, userName } from "../shared/format.js";
 import { Outbox } from "../shared/outbox.js";
 import { RtmSession } from "../shared/rtm.js";
 import { Timeline, avatar } from "../shared/timeline.js";
+import { GreetingCard } from "./greeting.js";
 import { CustomerToken, configuration } from "./token.js";
 
 const MAX_MESSAGE_BYTES = 16_384;
@@ -43,6 +44,12 @@ const timeline = new Timeline(byId("scroller"), {
   outbox: { of: (id) => outbox?.of(id) ?? [], retry: (item) => outbox.retry(item), discard: (item) => outbox.discard(item) },
   onOlder: () => loadOlder(),
   onBottom: () => markSeen(),
+});
+
+const greeting = new GreetingCard({
+  ask: (action, payload) => session.request(action, payload),
+  say: (text) => write(text) && message.focus(),
+  onChange: () => render(),
 });
 
 const render = coalesce(show);
@@ -83,6 +90,7 @@ async function boot() {
 /** After the first login and after every gap: the newest chat, and what of it this page has not seen. */
 async function catchUp(answer) {
   customer = { ...customer, ...answer.customer };
+  greeting.show(answer.greeting);
   const { chats_summary: summaries } = await session.request("list_chats", { limit: 10 });
   const newest = summaries.find((summary) => summary.active) ?? summaries[0];
   if (newest) {
@@ -145,10 +153,12 @@ async function deliver(item) {
   if (conversation.active) {
     await session.request("send_event", { chat_id: conversation.id, event });
   } else if (conversation.id !== NEW_CHAT) {
-    const answer = await session.request("resume_chat", { chat: { id: conversation.id, thread: { events: [event] } } });
+    const thread = { events: [event], ...greeting.threadProperties };
+    const answer = await session.request("resume_chat", { chat: { id: conversation.id, thread } });
     opened(answer.thread_id);
   } else {
-    const answer = await session.request("start_chat", { chat: { thread: { events: [event] } } });
+    const thread = { events: [event], ...greeting.threadProperties };
+    const answer = await session.request("start_chat", { chat: { thread } });
     adopt(answer.chat_id);
     opened(answer.thread_id);
   }
@@ -156,6 +166,7 @@ async function deliver(item) {
 
 /** The answer may be read before the push that tells of the thread. */
 function opened(threadId) {
+  greeting.show(null);
   if (!conversation.threads.has(threadId)) {
     conversation.mergeThread({ id: threadId, active: true, created_at: new Date().toISOString() });
   }
@@ -243,6 +254,8 @@ async function end() {
 function receive(action, payload) {
   if (action === "incoming_chat") incomingChat(payload.chat);
   else if (action === "customer_updated") customer = { ...customer, ...payload };
+  else if (action === "incoming_greeting") greeting.show(payload);
+  else if (action === "greeting_canceled") greeting.gone(payload.unique_id);
   else if (payload?.chat_id === conversation.id) receiveInChat(action, payload);
   render();
 }
@@ -252,7 +265,10 @@ function incomingChat(chat) {
   adopt(chat.id);
   conversation.mergeChat(chat);
   settleOutbox();
-  if (conversation.active) mode = "chat";
+  if (conversation.active) {
+    mode = "chat";
+    greeting.show(null); // whoever chats is past being greeted
+  }
   if (conversation.older.state === "unknown" && session.ready) loadHistory();
 }
 
@@ -337,6 +353,8 @@ function show() {
   byId("start").hidden = mode !== "start";
   byId("composer").hidden = mode !== "chat";
   byId("scroller").hidden = mode === "start" && !hasHistory;
+  greeting.render(mode === "start");
+  byId("greeting").hidden = mode === "start" && greeting.isShown && !hasHistory;
   byId("fields").hidden = Boolean(customer.name && customer.email) || hasHistory;
   setText(
     byId("greeting"),
@@ -415,6 +433,6 @@ message.addEventListener("input", peek);
 byId("end").addEventListener("click", end);
 byId("banner-action").addEventListener("click", () => session.retryNow());
 addEventListener("focus", markSeen);
-document.addEventListener("visibilitychange", markSeen);
+document.addEventListener("visibilitychange", render);
 
 boot();
