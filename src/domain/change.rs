@@ -1,7 +1,8 @@
 //! What happened to a chat: the content of the rows of its threads' logs.
 //!
-//! Every durable change is a row of the log of the thread that it belongs to, mostly the chat's last one. The
-//! first row of a thread holds the whole chat, so that a chat is rebuilt from its last thread alone.
+//! Every durable change is a row of the log of the thread that it belongs to, mostly the chat's last one. What is told of an
+//! earlier thread is a row of the last one's log, too, where it changes nothing: by that it is told again to those who missed it.
+//! The first row of a thread holds the whole chat, so that a chat is rebuilt from its last thread alone.
 
 use std::sync::Arc;
 
@@ -103,6 +104,22 @@ pub enum Change {
     },
     /// An event was taken back by its author.
     EventDeleted(EventId),
+}
+
+impl Change {
+    /// The thread that it is of, where it names one: maybe not the last.
+    pub fn named_thread(&self) -> Option<&ThreadId> {
+        match self {
+            Self::Tagged { thread, .. } | Self::Untagged { thread, .. } => Some(thread),
+            Self::PropertiesSet { target, .. } | Self::PropertiesDeleted { target, .. } => match target {
+                Target::Chat => None,
+                Target::Thread(thread) => Some(thread),
+                Target::Event(event) => Some(&event.thread),
+            },
+            Self::PostbackToggled { event, .. } | Self::EventDeleted(event) => Some(&event.thread),
+            _ => None,
+        }
+    }
 }
 
 /// What properties belong to.

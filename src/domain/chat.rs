@@ -54,6 +54,9 @@ pub struct Chat {
 pub struct LastEvent {
     /// When its thread was opened.
     pub thread_created_at: Timestamp,
+    /// The groups that its thread stayed open to, once another was opened; none: whoever sees the chat may see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
     /// The event.
     pub event: Arc<Event>,
 }
@@ -265,21 +268,29 @@ impl Chat {
                     });
                 }
             }
-            // Of an older thread, too: it is logged in the last one as well, see [`Chat::shows_as_last`].
+            // Of an earlier thread, too: it is logged in the last one as well.
             Change::EventDeleted(id) => self.change_last_event(id, |event| event.deleted = true),
         }
     }
 
-    /// Is it among the last events of each kind, which every list of chats shows?
-    pub fn shows_as_last(&self, event: &EventId) -> bool {
-        let mut shown = self.last_public_events.values().chain(self.last_agents_events.values());
-        shown.any(|last| last.event.id == *event)
+    fn change_last_event(&mut self, id: &EventId, change: impl Fn(&mut Event)) {
+        for last in self.last_events_mut().filter(|last| last.event.id == *id) {
+            change(Arc::make_mut(&mut last.event));
+        }
     }
 
-    fn change_last_event(&mut self, id: &EventId, change: impl Fn(&mut Event)) {
-        let events = self.last_public_events.values_mut().chain(self.last_agents_events.values_mut());
-        for last in events.filter(|last| last.event.id == *id) {
-            change(Arc::make_mut(&mut last.event));
+    fn last_events_mut(&mut self) -> impl Iterator<Item = &mut LastEvent> {
+        self.last_public_events.values_mut().chain(self.last_agents_events.values_mut())
+    }
+
+    /// Another thread is about to be opened: what was said in the last one stays open to its groups alone.
+    pub fn leave_thread(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        if thread.access.group_ids.contains(&GroupId::ALL) {
+            return;
+        }
+        for last in self.last_events_mut().filter(|last| last.event.id.thread == thread.id) {
+            last.access = Some(thread.access.clone());
         }
     }
 
@@ -291,7 +302,7 @@ impl Chat {
         if kind.is_activity() {
             thread.heard(event);
         }
-        let last = LastEvent { thread_created_at: thread.created_at, event: event.clone() };
+        let last = LastEvent { thread_created_at: thread.created_at, access: None, event: event.clone() };
         match event.visibility {
             Visibility::All => self.last_public_events.insert(kind, last),
             Visibility::Agents => self.last_agents_events.insert(kind, last),

@@ -78,6 +78,9 @@ pub struct CustomerUpdate {
     pub phone_number: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_fields: Option<Vec<(String, String)>>,
+    /// Session fields of this visit that are not among the given ones stay; else the given ones replace them all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_fields: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -162,7 +165,7 @@ impl CustomerProfile {
         take(&mut self.avatar, &update.avatar);
         take(&mut self.phone_number, &update.phone_number);
         if let Some(fields) = &update.session_fields {
-            self.session_fields.clone_from(fields);
+            self.take_fields(fields, update.keeps_fields && self.session_fields_of == visit);
             self.session_fields_of = visit;
         }
         if update.address.is_some() {
@@ -172,6 +175,37 @@ impl CustomerProfile {
             self.omnichannel.clone_from(&update.omnichannel);
         }
         *self != before
+    }
+
+    /// Of two fields of one name the later one counts, where others are kept; the first one's place stays.
+    fn take_fields(&mut self, fields: &[(String, String)], keeps: bool) {
+        if !keeps {
+            fields.clone_into(&mut self.session_fields);
+            return;
+        }
+        for (name, value) in fields {
+            match self.session_fields.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => known.clone_from(value),
+                None => self.session_fields.push((name.clone(), value.clone())),
+            }
+        }
+    }
+
+    /// Has it as many session fields as it may have, or fewer?
+    pub fn fields_fit(&self) -> bool {
+        self.session_fields.len() <= MAX_SESSION_FIELDS
+    }
+
+    /// Do readers of a chat see the same of both? They do not see what is counted.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let counts_apart = Self {
+            session_fields_of: other.session_fields_of,
+            created_at: other.created_at,
+            chats_count: other.chats_count,
+            threads_count: other.threads_count,
+            ..self.clone()
+        };
+        counts_apart == *other
     }
 
     /// The name in system messages: the name, else the e-mail address, else "Customer".
@@ -256,6 +290,40 @@ mod tests {
         assert!(profile.apply(&update, None));
         assert_eq!(profile, named(Some("Kat"), Some("kate@example.com")));
         assert!(!profile.apply(&update, None), "nothing differs the second time");
+    }
+
+    #[test]
+    fn fields_are_added_to_those_of_the_same_visit_alone() {
+        let given = |pairs: &[(&str, &str)], keeps_fields: bool| {
+            let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let session_fields = Some(pairs.collect());
+            CustomerUpdate { session_fields, keeps_fields, ..CustomerUpdate::default() }
+        };
+        let shown = |profile: &CustomerProfile| -> Vec<String> {
+            profile.session_fields.iter().map(|(name, value)| format!("{name}={value}")).collect()
+        };
+        let mut profile = CustomerProfile::default();
+        profile.apply(&given(&[("a", "1"), ("b", "2")], false), Some(1));
+        profile.apply(&given(&[("b", "3"), ("c", "4"), ("c", "5")], true), Some(1));
+        assert_eq!(shown(&profile), ["a=1", "b=3", "c=5"]);
+        profile.apply(&given(&[("d", "6")], true), Some(2));
+        assert_eq!(shown(&profile), ["d=6"], "those of the visit before are gone");
+        profile.apply(&given(&[("e", "7")], false), Some(2));
+        assert_eq!(shown(&profile), ["e=7"]);
+        let many: Vec<(String, String)> =
+            (0..100).map(|number| (number.to_string(), String::new())).collect();
+        let many = CustomerUpdate { session_fields: Some(many), ..given(&[], true) };
+        assert!(many.check().is_ok() && profile.fields_fit());
+        profile.apply(&many, Some(2));
+        assert!(!profile.fields_fit(), "101 in all");
+    }
+
+    #[test]
+    fn what_is_counted_does_not_show() {
+        let profile = named(Some("Kate"), None);
+        let counted = CustomerProfile { chats_count: 3, session_fields_of: Some(7), ..profile.clone() };
+        assert!(profile.looks_like(&counted));
+        assert!(!profile.looks_like(&named(Some("Kat"), None)));
     }
 
     fn fields(value: &str) -> CustomerUpdate {

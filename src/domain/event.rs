@@ -465,7 +465,7 @@ impl NewEvent {
                     return Err(Rejection::validation("event.postback.type", "goes together with value"));
                 }
             }
-            EventBody::RichMessage { template_id, elements } => check_rich(template_id, elements)?,
+            EventBody::RichMessage { template_id, elements } => check_rich(template_id, elements, side)?,
             EventBody::Form { form_id, fields } | EventBody::FilledForm { form_id, fields } => {
                 at_most("event.form_id", form_id, MAX_SHORT_TEXT)?;
                 if fields.len() > MAX_FORM_FIELDS {
@@ -548,17 +548,26 @@ fn at_most(field: &'static str, text: &str, limit: usize) -> Result<(), Rejectio
     Ok(())
 }
 
-fn check_rich(template_id: &str, elements: &[Element]) -> Result<(), Rejection> {
-    if !["cards", "sticker", "quick_replies", "ecommerce"].contains(&template_id) {
-        return Err(Rejection::validation(
-            "event.template_id",
-            "must be one of cards, sticker, quick_replies, ecommerce",
-        ));
+/// Customers do not offer products.
+fn check_rich(template_id: &str, elements: &[Element], side: Side) -> Result<(), Rejection> {
+    let templates: &[&str] = match side {
+        Side::Agent => &["cards", "sticker", "quick_replies", "ecommerce"],
+        Side::Customer => &["cards", "sticker", "quick_replies"],
+    };
+    if !templates.contains(&template_id) {
+        let message = format!("must be one of {}", templates.join(", "));
+        return Err(Rejection::validation("event.template_id", message));
     }
     if elements.len() > MAX_ELEMENTS {
         return Err(Rejection::validation("event.elements", "at most 10 elements"));
     }
     for element in elements {
+        if element.ecommerce.is_some() && template_id != "ecommerce" {
+            return Err(Rejection::validation(
+                "event.elements.ecommerce",
+                "only with the template ecommerce",
+            ));
+        }
         let buttons = element.buttons.as_deref().unwrap_or_default();
         if buttons.len() > MAX_BUTTONS {
             return Err(Rejection::validation("event.elements.buttons", "at most 13 buttons"));

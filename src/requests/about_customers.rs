@@ -10,15 +10,18 @@ use crate::actors::delivery::Cause;
 use crate::actors::{ChatKey, Origin};
 use crate::domain::command::{Caller, CloseBanned, Command, UpdateCustomer};
 use crate::domain::customer::{Customer, CustomerProfile, CustomerUpdate};
-use crate::domain::id::{AgentId, ChatId, CustomerId, GroupId};
+use crate::domain::id::{AgentId, ChatId, CustomerId, GroupId, LicenseId};
 use crate::domain::license::License;
 use crate::domain::push::{Audience, Push, PushBody};
+use crate::domain::rejection::Rejection;
 use crate::domain::visit::CustomerVisits;
 use crate::domain::watch::Sighting;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::version::Surface;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
+/// Visits that may begin while session fields are stored.
+const ATTEMPTS: usize = 4;
 
 impl Requests {
     pub(super) async fn get_customer(
@@ -54,20 +57,47 @@ impl Requests {
         };
         update.check().map_err(|rejection| WireError::from_rejection(rejection, surface))?;
         let license = call.who.license_id();
-        let now = self.parts.actors.clock().now();
-        let visit = match &update.session_fields {
-            Some(_) => {
-                self.parts.customers.visits(license, &id).await.map_err(|error| of_store(&error))?.current()
-            }
-            None => None,
-        };
-        let stored = self.parts.customers.update(license, &id, &update, visit, now).await;
-        let (profile, changed) = stored.map_err(|error| of_store(&error))?;
+        let (profile, changed) = self.store_update(license, &id, &update, surface).await?;
+        let (by, customer) = (call.who.agent().cloned(), Customer { id, profile });
+        let told = (call.origin.as_ref(), surface);
         if changed {
-            let (by, customer) = (call.who.agent().cloned(), Customer { id, profile });
-            self.tell_profile(&call.who.license, customer, by, (call.origin.as_ref(), surface)).await?;
+            self.tell_profile(&call.who.license, customer, by, told).await?;
+        } else {
+            // A server that ended after it had stored the same may not have told the chats.
+            self.tell_chats(license, &customer, by, told).await?;
         }
         Ok(EMPTY.to_owned())
+    }
+
+    /// Session fields are of the visit that goes on. Which one that is, is asked again once they are stored: if another has begun
+    /// meanwhile, they are stored as fields of that.
+    async fn store_update(
+        &self,
+        license: LicenseId,
+        id: &CustomerId,
+        update: &CustomerUpdate,
+        surface: Surface,
+    ) -> Result<(CustomerProfile, bool), WireError> {
+        let customers = &self.parts.customers;
+        let visit = async || match &update.session_fields {
+            Some(_) => customers.visits(license, id).await.map(|visits| visits.current()),
+            None => Ok(None),
+        };
+        let mut current = visit().await.map_err(|error| of_store(&error))?;
+        let mut has_changed = false;
+        let mut attempts = 0..ATTEMPTS;
+        loop {
+            let now = self.parts.actors.clock().now();
+            let stored = customers.update(license, id, update, current, now).await;
+            let (profile, changed) = stored.map_err(|error| of_store(&error))?.ok_or_else(|| {
+                WireError::from_rejection(Rejection::LimitReached("at most 100 session fields"), surface)
+            })?;
+            has_changed |= changed;
+            let is_of = std::mem::replace(&mut current, visit().await.map_err(|error| of_store(&error))?);
+            if is_of == current || attempts.next().is_none() {
+                return Ok((profile, has_changed));
+            }
+        }
     }
 
     /// What is known of a customer has changed: whoever sees them is told, and their chats are.
@@ -90,9 +120,23 @@ impl Requests {
         let to = Audience { customers, watchers: watched, except, ..Audience::default() };
         let cause = Cause { origin, ..Cause::default() };
         self.parts.actors.delivery().deliver(license, &[Push { body, to }], cause);
-        let chats = self.parts.customers.chats(license.id, id).await.map_err(|error| of_store(&error))?;
-        for chat in chats.chats {
-            let key = ChatKey { license: license.id, chat };
+        self.tell_chats(license.id, &customer, by, (origin, surface)).await
+    }
+
+    /// The customer's chats show the profile, if they do not already, and whoever is in them is told.
+    ///
+    /// # Errors
+    /// The store's or a chat's, as the protocol says it.
+    pub async fn tell_chats(
+        &self,
+        license: LicenseId,
+        customer: &Customer,
+        by: Option<AgentId>,
+        (origin, surface): (Option<&Origin>, Surface),
+    ) -> Result<(), WireError> {
+        let chats = self.parts.customers.chats(license, &customer.id).await;
+        for chat in chats.map_err(|error| of_store(&error))?.chats {
+            let key = ChatKey { license, chat };
             let command = UpdateCustomer { customer: customer.clone(), by: by.clone() };
             let command = Command::UpdateCustomer(command);
             let told = self.parts.actors.ask(&key, command, Caller::Server, origin.cloned()).await;

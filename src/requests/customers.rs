@@ -54,7 +54,7 @@ impl Customers {
     }
 
     /// Makes the profile if there is none, then takes over the given fields, during this visit or outside of any. The answer
-    /// says whether it differs now.
+    /// says whether it differs now; there is none, and nothing has changed, if there would be too many session fields.
     ///
     /// # Errors
     /// The store's.
@@ -65,13 +65,17 @@ impl Customers {
         update: &CustomerUpdate,
         visit: Option<u32>,
         now: Timestamp,
-    ) -> Result<(CustomerProfile, bool), StoreError> {
-        self.change_profile(license, customer, |found| {
-            let mut profile = found.clone().unwrap_or_else(|| new_profile(now));
+    ) -> Result<Option<(CustomerProfile, bool)>, StoreError> {
+        let fits = AtomicBool::new(true);
+        let change = |found: &Option<CustomerProfile>| {
+            let before = found.clone().unwrap_or_else(|| new_profile(now));
+            let mut profile = before.clone();
             profile.apply(update, visit);
-            profile
-        })
-        .await
+            fits.store(profile.fields_fit(), Ordering::Relaxed);
+            if profile.fields_fit() { profile } else { before }
+        };
+        let changed = self.change_profile(license, customer, change).await?;
+        Ok(fits.into_inner().then_some(changed))
     }
 
     /// A customer comes, in this visit: makes the profile if there is none, then takes over the given fields. The answer says

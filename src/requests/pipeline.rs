@@ -10,8 +10,10 @@ use super::customers::Customers;
 use super::error::of_ask;
 use super::page::PageKey;
 use super::together::Together;
+use super::url_info::URL_DETAILS;
 use crate::actors::chat::Snapshot;
 use crate::actors::{Actors, AskError, ChatKey, Origin, SessionId};
+use crate::domain::change::Target;
 use crate::domain::command::{
     Caller, Command, DeactivateChat, DeleteEvent, DeleteProperties, FollowChat, MarkEventsAsSeen,
     RemoveUserFromChat, Reply, SendEvent, SendEventPreview, SendRichMessagePostback, SendSneakPeek,
@@ -151,8 +153,8 @@ impl Requests {
                 if matches!(event.body, EventBody::File(_)) {
                     Box::pin(self.settle_file(call.who, &mut event)).await?;
                 }
-                if event.properties.contains_key("url_details") {
-                    Box::pin(self.keep_preview(call.who.license_id(), &event)).await?;
+                if event.properties.contains_key(URL_DETAILS) {
+                    Box::pin(self.keep_preview(call.who.license_id(), &event.properties)).await?;
                 }
                 let command = SendEvent { event, attach_to_last_thread };
                 self.command(&call, &chat, Box::new(Command::SendEvent(command))).await
@@ -194,6 +196,9 @@ impl Requests {
                 self.command(&call, &chat, Box::new(Command::SendSneakPeek(SendSneakPeek { text }))).await
             }
             Request::UpdateProperties { chat, target, properties } => {
+                if matches!(target, Target::Event(_)) && properties.contains_key(URL_DETAILS) {
+                    Box::pin(self.keep_preview(call.who.license_id(), &properties)).await?;
+                }
                 let command = UpdateProperties { target, properties };
                 self.command(&call, &chat, Box::new(Command::UpdateProperties(command))).await
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::error::of_ask;
+use super::error::{of_ask, of_store};
 use super::pipeline::{Call, EMPTY, Requests, customer_id};
 use crate::actors::SessionId;
 use crate::actors::router::Status;
@@ -25,12 +25,13 @@ impl Requests {
         let license = &call.who.license;
         let known =
             license.agent(target).ok_or_else(|| WireError::new(ErrorType::NotFound, "agent not found"))?;
-        let needed = match (known.kind, target == requester) {
-            (_, true) => "agents--my:rw",
-            (AgentKind::Human, false) => "agents--all:rw",
-            (AgentKind::Bot, false) => "agents-bot--all:rw",
+        let needed: &[&str] = match (known.kind, target == requester) {
+            (AgentKind::Human, true) => &["agents--my:rw"],
+            (AgentKind::Bot, true) => &["agents--my:rw", "agents-bot--my:rw"],
+            (AgentKind::Human, false) => &["agents--all:rw"],
+            (AgentKind::Bot, false) => &["agents-bot--all:rw"],
         };
-        if !call.who.scopes().is_some_and(|scopes| scopes.allows(needed)) {
+        if !call.who.scopes().is_some_and(|scopes| needed.iter().any(|scope| scopes.allows(scope))) {
             return Err(WireError::new(ErrorType::Authorization, "the token lacks the scope for this agent"));
         }
         if known.kind == AgentKind::Human && status == RoutingStatus::Offline {
@@ -93,7 +94,7 @@ impl Requests {
 
     /// Asked ahead: nobody is reserved by it.
     pub(super) async fn get_predicted_agent(&self, call: &Call<'_>) -> Result<String, WireError> {
-        let (known, queue) = self.predicted(call, Vec::new()).await?;
+        let (known, queue) = self.predicted(call, None).await?;
         Ok(self.view(call).predicted_agent(known, queue))
     }
 
@@ -109,7 +110,7 @@ impl Requests {
         if group.is_some_and(|group| !license.has_group(group)) {
             return Err(WireError::of(ErrorType::GroupNotFound));
         }
-        let (known, queue) = self.predicted(call, group.into_iter().collect()).await?;
+        let (known, queue) = self.predicted(call, group).await?;
         let id = id.unwrap_or_else(|| self.parts.actors.ids().uuid().to_string());
         let answer = self.view(call).welcome(&id, known, queue);
         let text = self.parts.actors.licenses().welcome_message(license);
@@ -119,13 +120,29 @@ impl Requests {
         Ok(answer)
     }
 
+    /// Who would get a chat of this group that the customer starts now; none: of the groups of their page, or else their own.
     async fn predicted<'a>(
         &self,
         call: &'a Call<'_>,
-        groups: Vec<GroupId>,
+        group: Option<GroupId>,
     ) -> Result<(&'a Agent, bool), WireError> {
-        let license = &call.who.license;
-        let predicted = self.parts.actors.router(license.id).predicted_agent(groups, None).await;
+        let (license, customer) = (&call.who.license, customer_id(call.who)?);
+        let visits = self.parts.customers.visits(license.id, customer).await;
+        let visits = visits.map_err(|error| of_store(&error))?;
+        if call.who.session.is_none() && visits.current().is_none() {
+            let message = "the customer must be logged in over the websocket";
+            return Err(WireError::new(ErrorType::Authorization, message));
+        }
+        let mut groups: Vec<GroupId> = match group {
+            Some(group) => vec![group],
+            None => visits.auto_access,
+        };
+        groups.retain(|group| license.has_group(*group));
+        if groups.is_empty() && license.has_group(visits.group) {
+            groups.push(visits.group);
+        }
+        let recent = self.recent_agent(call, customer).await?;
+        let predicted = self.parts.actors.router(license.id).predicted_agent(groups, recent).await;
         let predicted = predicted.map_err(|error| of_ask(error, call.who.surface()))?;
         let Prediction { agent, queue } = predicted.map_err(|reason| match reason {
             PredictionError::GroupOffline => WireError::of(ErrorType::GroupOffline),

@@ -7,7 +7,7 @@ use crate::domain::access::Access;
 use crate::domain::command::{
     AddUserToChat, Caller, Command, NewThread, NewUser, Reply, ResumeChat, StartChat,
 };
-use crate::domain::customer::{Customer, Opening, Standing, opening_at_limit};
+use crate::domain::customer::{Customer, Opening, Standing, has_room, opening_at_limit};
 use crate::domain::event::Visibility;
 use crate::domain::id::{AgentId, ChatId, CustomerId};
 use crate::domain::rejection::Rejection;
@@ -110,6 +110,29 @@ impl Requests {
         ))
     }
 
+    /// Who had the last thread of the chat that a start of the customer would go on with; none if it would open a new chat.
+    pub(super) async fn recent_agent(
+        &self,
+        call: &Call<'_>,
+        customer: &CustomerId,
+    ) -> Result<Option<AgentId>, WireError> {
+        let license = &call.who.license;
+        let chats = self.parts.customers.chats(license.id, customer).await;
+        let chats = chats.map_err(|error| of_store(&error))?.chats;
+        let limit = self.parts.actors.licenses().routing_rules(license).max_customer_chats_count;
+        if has_room(chats.len(), Some(limit)) {
+            return Ok(None);
+        }
+        for chat in chats.into_iter().rev() {
+            let snapshot = self.parts.actors.inspect(&ChatKey { license: license.id, chat }).await;
+            let snapshot = snapshot.map_err(|error| super::error::of_ask(error, call.who.surface()))?;
+            if let Some(thread) = snapshot.chat.thread.as_ref().filter(|thread| !thread.active) {
+                return Ok(thread.assigned.last().cloned());
+            }
+        }
+        Ok(None)
+    }
+
     async fn remember_chat(
         &self,
         call: &Call<'_>,
@@ -148,6 +171,7 @@ impl Requests {
         }
         for event in &mut open.events {
             Box::pin(self.settle_file(call.who, event)).await?;
+            Box::pin(self.keep_preview(call.who.license_id(), &event.properties)).await?;
         }
         let access = match open.access {
             None => self.auto_access(call).await?,

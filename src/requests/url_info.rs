@@ -2,13 +2,14 @@
 
 use super::pipeline::{Call, Requests};
 use super::uploads::{id_in, of_files};
-use crate::domain::event::NewEvent;
 use crate::domain::id::LicenseId;
-use crate::domain::properties::PropertyValue;
+use crate::domain::properties::{Properties, PropertyValue, get};
 use crate::files::Thumbnail;
 use crate::outgoing::{FetchError, Fetched, Fetcher, PageInfo, describe};
 use crate::protocol::error::{ErrorType, WireError};
 
+/// The namespace of an event's properties that show a page.
+pub(super) const URL_DETAILS: &str = "url_details";
 /// Bytes of a page that are looked at.
 const MAX_PAGE: usize = 512 * 1024;
 /// Bytes of a picture; a larger one is left out.
@@ -61,15 +62,16 @@ impl Requests {
         Ok(Some((fetched.url.into(), copy, self.address(license, &id, &record))))
     }
 
-    /// The copy of a picture that a message shows in its `url_details` stays as long as the message.
-    pub(super) async fn keep_preview(&self, license: LicenseId, event: &NewEvent) -> Result<(), WireError> {
-        let details = event.properties.get("url_details");
-        let shown = details.and_then(|details| details.get("image_url"));
-        let shown = shown.and_then(|value| match value {
-            PropertyValue::String(url) => Some(url.as_str()),
-            _ => None,
-        });
-        let Some(id) = shown.and_then(|url| id_in(url, license)) else { return Ok(()) };
+    /// The copy of a picture that an event shows in its `url_details` stays as long as the event: these are set with it, or later.
+    pub(super) async fn keep_preview(
+        &self,
+        license: LicenseId,
+        properties: &Properties,
+    ) -> Result<(), WireError> {
+        let Some(PropertyValue::String(shown)) = get(properties, URL_DETAILS, "image_url") else {
+            return Ok(());
+        };
+        let Some(id) = id_in(shown, license) else { return Ok(()) };
         let now = self.parts.actors.clock().now();
         if self.parts.files.find(license, id, now).await.map_err(|error| of_files(&error))?.is_some() {
             self.parts.files.keep(license, id).await.map_err(|error| of_files(&error))?;

@@ -230,6 +230,25 @@ async fn what_may_have_been_stored_is_stored_before_anything_else() {
 }
 
 #[actix_rt::test]
+async fn a_change_of_an_earlier_thread_that_was_cut_short_is_finished_by_who_loads_the_chat() {
+    let world = World::new().await;
+    let chat = world.start_chat().await;
+    let event = world.send(&chat, 1..=1).await.remove(0);
+    world.next_thread(&chat).await;
+    let before = world.rows(&event.thread).await;
+    world.store.close_log(Some(event.thread.clone()));
+    let unknown = world.try_delete(&chat, &event).await;
+    assert!(matches!(unknown, Err(AskError::Store(_))), "{unknown:?}");
+    assert!(!world.is_deleted(&event).await);
+    world.store.close_log(None);
+    for _ in 0..2 {
+        world.send_to_restarted(&chat, 2).await;
+        assert!(world.is_deleted(&event).await);
+        assert_eq!(world.rows(&event.thread).await, before + 1, "once");
+    }
+}
+
+#[actix_rt::test]
 async fn what_was_read_ahead_of_a_chat_is_not_read_again() {
     let world = World::new().await;
     let chat = world.start_chat().await;

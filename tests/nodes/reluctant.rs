@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use switchboard::domain::id::{ChatId, LicenseId};
+use switchboard::domain::id::{ChatId, LicenseId, ThreadId};
 use switchboard::store::{
     Append, AppendError, Cas, CasTables, Cell, CellKey, CellTable, EventLog, Failure, Health, IndexRow,
     IndexScan, IndexTable, IndexWrite, Indexes, LogKey, Pulse, Row, Store, StoreError,
@@ -27,6 +27,7 @@ pub(crate) struct Reluctant {
     kept: Mutex<Option<ChatId>>,
     refusals: watch::Sender<u64>,
     to_lose: AtomicUsize,
+    closed: Mutex<Option<ThreadId>>,
     append_takes: Mutex<Duration>,
     reads: AtomicUsize,
     scans: AtomicUsize,
@@ -39,6 +40,7 @@ impl Reluctant {
             kept: Mutex::default(),
             refusals: watch::Sender::default(),
             to_lose: AtomicUsize::new(0),
+            closed: Mutex::default(),
             append_takes: Mutex::default(),
             reads: AtomicUsize::new(0),
             scans: AtomicUsize::new(0),
@@ -53,6 +55,11 @@ impl Reluctant {
     /// So many of the next appends are not stored, and nobody is told what became of them.
     pub(crate) fn lose_appends(&self, count: usize) {
         self.to_lose.store(count, Ordering::SeqCst);
+    }
+
+    /// To which thread's log nothing can be appended from now on.
+    pub(crate) fn close_log(&self, thread: Option<ThreadId>) {
+        *self.closed.lock() = thread;
     }
 
     /// How long an append takes from now on.
@@ -84,6 +91,10 @@ impl EventLog for Reluctant {
         if lost.is_ok() {
             let cause = Arc::new(std::io::Error::other("lost"));
             return Err(AppendError::Store(StoreError::OutcomeUnknown(cause)));
+        }
+        if self.closed.lock().as_ref() == Some(&append.log.thread) {
+            let cause = Arc::new(std::io::Error::other("closed"));
+            return Err(AppendError::Store(StoreError::Unavailable(cause)));
         }
         let takes = *self.append_takes.lock();
         if !takes.is_zero() {

@@ -9,11 +9,14 @@ use parking_lot::Mutex;
 use switchboard::actors::ahead::{ComingCall, ComingChat};
 use switchboard::actors::barrier::RebuildCall;
 use switchboard::actors::catching_up::{Among, Known};
+use switchboard::actors::chat::history::History;
 use switchboard::actors::chat::{Head, Snapshot};
 use switchboard::actors::delivery::{Mark, Place};
 use switchboard::actors::{ActorSettings, Actors, ActorsParts, AskError, ChatKey, SessionId, recovery};
 use switchboard::clock::SystemClock;
-use switchboard::domain::command::{Caller, Command, NewThread, Reply, SendEvent, StartChat};
+use switchboard::domain::command::{
+    Caller, Command, DeactivateChat, DeleteEvent, NewThread, Reply, ResumeChat, SendEvent, StartChat,
+};
 use switchboard::domain::customer::CustomerProfile;
 use switchboard::domain::event::{EventBody, NewEvent, Visibility};
 use switchboard::domain::id::{AgentId, ChatId, CustomerId, EventId, IdSource as _, LicenseId, ThreadId};
@@ -195,6 +198,16 @@ impl World {
         sent
     }
 
+    /// Sends the message of a number to a chat whose actor may be about to end, as often as that takes.
+    pub(crate) async fn send_to_restarted(&self, chat: &ChatId, number: u64) {
+        loop {
+            match self.try_send(chat, number).await {
+                Err(AskError::Stopped) => tokio::task::yield_now().await,
+                answered => break drop(answered.expect("the chat answers")),
+            }
+        }
+    }
+
     /// Sends the message of a number.
     pub(crate) async fn try_send(&self, chat: &ChatId, number: u64) -> Result<Reply, AskError> {
         let event = NewEvent {
@@ -207,6 +220,29 @@ impl World {
         let send = Command::SendEvent(SendEvent { event, attach_to_last_thread: false });
         let caller = Caller::Customer { id: self.customer.clone(), profile: None };
         self.here.actors.ask(&self.key(chat), send, caller, None).await
+    }
+
+    /// The customer ends the chat's thread and opens the next one.
+    pub(crate) async fn next_thread(&self, chat: &ChatId) {
+        let customer = || Caller::Customer { id: self.customer.clone(), profile: None };
+        let end = DeactivateChat { ignore_requester_presence: false };
+        self.ask(chat, Command::DeactivateChat(end), customer()).await;
+        let thread = NewThread { active: true, ..NewThread::default() };
+        self.ask(chat, Command::ResumeChat(ResumeChat { thread }), customer()).await;
+    }
+
+    /// The customer takes an event back.
+    pub(crate) async fn try_delete(&self, chat: &ChatId, event: &EventId) -> Result<Reply, AskError> {
+        let delete = Command::DeleteEvent(DeleteEvent { event: event.clone() });
+        let caller = Caller::Customer { id: self.customer.clone(), profile: None };
+        self.here.actors.ask(&self.key(chat), delete, caller, None).await
+    }
+
+    /// Whether the log of an event's thread says that it was taken back.
+    pub(crate) async fn is_deleted(&self, event: &EventId) -> bool {
+        let history = History::read(&self.here.actors, self.license, &event.thread, None).await;
+        let events = history.expect("the log is read").expect("there is a log").events;
+        events.iter().any(|known| known.id == *event && known.deleted)
     }
 
     /// The rows of a thread's log.

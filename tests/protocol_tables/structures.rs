@@ -1,6 +1,7 @@
 //! Structures and answers: as the tables say, and nothing for customers that is not theirs.
 
 use serde_json::{Value, json};
+use switchboard::domain::access::Access;
 use switchboard::domain::chat::Chat;
 use switchboard::domain::event::Visibility;
 use switchboard::domain::greeting::GreetingsOfVisit;
@@ -47,8 +48,9 @@ fn an_archived_chat_is_as_documented() {
     let next = ThreadId::from("NEXT");
     let parts =
         ThreadParts { thread: thread(&chat), events: &events, next_thread_id: Some(&next), queue: None };
+    let accessible = (thread(&chat).previous_thread_id.as_ref(), Some(&next));
     let view = fixture::view(Surface::Agent, &license);
-    let value = parsed(&view.archived_chat(&chat, parts, None));
+    let value = parsed(&view.archived_chat(&chat, parts, accessible, None));
     Tables::load("agent").assert_structure("Chat", &value);
     assert_eq!(value["thread"]["next_accessible_thread_id"], "NEXT");
     assert_eq!(value["thread"]["previous_accessible_thread_id"], "K600PKZOM8000000");
@@ -68,7 +70,7 @@ fn a_chat_without_a_thread_has_none() {
         assert!(value.get("thread").is_none());
         assert_eq!(value["users"], json!([]));
         assert_eq!(value["properties"], json!({}));
-        tables.assert_structure("ChatSummary", &parsed(&view.chat_summary(&chat, None, None)));
+        tables.assert_structure("ChatSummary", &parsed(&view.chat_summary(&chat, None, None, |_| true)));
     }
 }
 
@@ -76,7 +78,8 @@ fn a_chat_without_a_thread_has_none() {
 fn a_summary_is_as_documented() {
     let (license, chat) = (fixture::license(), fixture::chat());
     for surface in BOTH {
-        let text = fixture::view(surface, &license).chat_summary(&chat, None, Some(fixture::place()));
+        let text =
+            fixture::view(surface, &license).chat_summary(&chat, None, Some(fixture::place()), |_| true);
         assert_keeps_secrets(surface, &text);
         let value = parsed(&text);
         Tables::load(surface.as_str()).assert_structure("ChatSummary", &value);
@@ -89,13 +92,28 @@ fn a_summary_is_as_documented() {
 }
 
 #[test]
+fn what_was_said_in_a_thread_of_other_groups_is_not_shown_in_a_summary() {
+    let (license, mut chat) = (fixture::license(), fixture::chat());
+    let access = Access { group_ids: vec![GroupId(7)] };
+    chat.last_agents_events.values_mut().for_each(|last| last.access = Some(access.clone()));
+    let view = fixture::view(Surface::Agent, &license);
+    let value = parsed(&view.chat_summary(&chat, None, None, |_| false));
+    Tables::load("agent").assert_structure("ChatSummary", &value);
+    let last = &value["last_event_per_type"]["message"];
+    assert_eq!(last["event"], json!({ "restricted_access": "no access to the thread" }));
+    assert!(last["thread_id"].is_string());
+    let value = parsed(&view.chat_summary(&chat, None, None, |groups| *groups == access));
+    assert_eq!(value["last_event_per_type"]["message"]["event"]["text"], "secret remark");
+}
+
+#[test]
 fn a_chat_is_followed_by_its_followers_alone() {
     let (license, chat) = (fixture::license(), fixture::chat());
     let view = fixture::view(Surface::Agent, &license);
     for (reader, expected) in [("follower@example.com", true), (AGENT, false)] {
         let reader = AgentId::from(reader);
         assert_eq!(parsed(&view.chat(&chat, None, Some(&reader)))["is_followed"], expected);
-        assert_eq!(parsed(&view.chat_summary(&chat, Some(&reader), None))["is_followed"], expected);
+        assert_eq!(parsed(&view.chat_summary(&chat, Some(&reader), None, |_| true))["is_followed"], expected);
     }
 }
 
@@ -182,7 +200,7 @@ fn the_login_of_an_agent_is_as_documented() {
     assert_eq!(agent.role, Role::ViceOwner);
     let my_profile = parsed(&view.my_profile(agent, Some("accepting_chats")));
     assert_eq!(my_profile["permission"], "viceowner");
-    let summary = parsed(&view.chat_summary(&fixture::chat(), None, None));
+    let summary = parsed(&view.chat_summary(&fixture::chat(), None, None, |_| true));
     let answer = json!({
         "license": parsed(&view.license()),
         "my_profile": my_profile,

@@ -236,6 +236,7 @@ impl Tables {
         let by_type = || format!("{name}:{}", value["type"].as_str().unwrap_or("?"));
         let name = match name {
             "Event" if is_placeholder(value) => "Event:deleted".to_owned(),
+            "Event" if is_restricted(value) => return,
             "Event" | "User" => by_type(),
             "Properties" => {
                 let object = value.as_object();
@@ -274,6 +275,11 @@ fn is_placeholder(event: &Value) -> bool {
     let told = ["id", "created_at", "type", "visibility", "deleted", "author_id", "custom_id"];
     let mut keys = event.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
     event["deleted"] == true && keys.all(|key| told.contains(&key))
+}
+
+/// What stands in a list of chats in the stead of an event that is not for the reader.
+fn is_restricted(event: &Value) -> bool {
+    event.as_object().is_some_and(|object| object.len() == 1 && event["restricted_access"].is_string())
 }
 
 /// The shape of a payload: key -> description, or one description of a list's elements.

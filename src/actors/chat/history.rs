@@ -17,7 +17,7 @@ use crate::store::{LogKey, Row, StoreError};
 pub(super) const MAX_EVENTS_IN_PUSH: usize = 25;
 
 /// A thread with its events, as of its last row.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
     /// The chat at that moment; its last thread is the one that was read.
     pub chat: Chat,
@@ -44,7 +44,7 @@ impl History {
         Ok(Some(history))
     }
 
-    fn apply(&mut self, changes: &[Change]) {
+    pub(super) fn apply(&mut self, changes: &[Change]) {
         for change in changes {
             self.chat.apply(change);
             match change {
@@ -66,7 +66,7 @@ impl History {
         }
     }
 
-    /// A row may tell of another thread's event, see [`Chat::shows_as_last`].
+    /// A row may tell of an earlier thread's event.
     fn change_event(&mut self, id: &EventId, change: impl FnOnce(&mut Event)) {
         if self.chat.thread.as_ref().is_none_or(|thread| thread.id != id.thread) {
             return;

@@ -2,15 +2,18 @@
 
 use super::super::delivery::Place;
 use super::super::{Actors, AskError};
+use super::history::History;
 use super::log::LogWriter;
 use super::pointer::Pointer;
 use super::prefix::Prefix;
+use super::record::{self, Record};
+use crate::domain::change::Change;
 use crate::domain::chat::Chat;
 use crate::domain::id::LicenseId;
 use crate::domain::operations::RecentOperations;
 use crate::domain::routing::DecisionId;
 use crate::domain::time::Timestamp;
-use crate::store::{Cas, StoreError};
+use crate::store::{Cas, Row, StoreError};
 
 /// Everything a chat actor knows.
 #[derive(Debug)]
@@ -84,8 +87,28 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
     state.changed_at = log.changed_at;
     state.pointer = pointer;
     state.told = state.place(0);
+    finish_earlier(actors, writer, log.tail.last()).await?;
     finish_closing(actors, writer, &mut state).await?;
     Ok(state)
+}
+
+/// The last row tells of an earlier thread: what was cut short before that thread's log had it, too, is finished here.
+async fn finish_earlier(actors: &Actors, writer: &LogWriter, last: Option<&Row>) -> Result<(), AskError> {
+    let Some(last) = last else { return Ok(()) };
+    let Record { changes, of_earlier: Some(_), .. } = record::decode(&last.body)? else { return Ok(()) };
+    let Some(thread) = changes.first().and_then(Change::named_thread) else { return Ok(()) };
+    let rows = writer.read_all(actors, thread).await?;
+    let Some(found) = History::fold(&rows)? else { return Ok(()) };
+    let mut finished = found.clone();
+    finished.apply(&changes);
+    if finished == found {
+        return Ok(());
+    }
+    writer.restamp(actors, thread, &rows).await?;
+    let seq = rows.last().map_or(0, |row| row.seq) + 1;
+    let row = record::encode_late(&changes, actors.parts.clock.now());
+    writer.append(actors, thread, seq, vec![row], Vec::new()).await?;
+    writer.validate(actors).await
 }
 
 /// The log of the chat's last thread.

@@ -107,7 +107,7 @@ fn tell(rows: &[Row], since: Since, told: &mut Vec<Retold>) -> Result<(), StoreE
     let mut events: Vec<Arc<Event>> = Vec::new();
     let mut at = Timestamp(i64::MIN);
     for row in rows {
-        let Record { changes, at: decided_at } = record::decode(&row.body)?;
+        let Record { changes, at: decided_at, of_earlier, is_late } = record::decode(&row.body)?;
         let before = chat.clone();
         for change in &changes {
             chat.apply(change);
@@ -121,9 +121,13 @@ fn tell(rows: &[Row], since: Since, told: &mut Vec<Retold>) -> Result<(), StoreE
             Since::Place(place) => Place(number, row.seq) > place,
             Since::Moment(moment) => at > moment,
         };
-        if is_wanted {
+        if is_wanted && !is_late {
             let shown = &events[events.len().saturating_sub(MAX_EVENTS_IN_PUSH)..];
-            let pushes = retell(&before, &changes, &chat, shown);
+            let mut pushes = retell(&before, &changes, &chat, shown);
+            if let Some(told) = &of_earlier {
+                // Who sees the earlier thread is not to be seen here.
+                pushes.iter_mut().for_each(|push| push.to = told.clone());
+            }
             let (from, to) = (Place(number, row.seq - 1), Place(number, row.seq));
             let mark = Mark { chat: chat.id.clone(), thread: thread.clone(), from, to };
             told.extend((!pushes.is_empty()).then_some(Retold { mark, at, pushes }));

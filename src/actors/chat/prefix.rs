@@ -75,7 +75,7 @@ impl Prefix {
     /// Takes in the rows that follow.
     pub(super) fn extend(&mut self, rows: Vec<Row>) -> Result<(), StoreError> {
         for row in &rows {
-            let Record { at, changes } = record::decode(&row.body)?;
+            let Record { at, changes, .. } = record::decode(&row.body)?;
             self.changed_at = at.map(|at| at.after(SKEW));
             match &mut self.chat {
                 Some(chat) => changes.iter().for_each(|change| chat.apply(change)),

@@ -4,33 +4,58 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::change::Change;
+use crate::domain::push::Audience;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 
 const VERSION: u8 = 1;
 
 /// One row of a thread's log: what one command changed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct Record {
     /// In the order in which they happened.
     pub(super) changes: Vec<Change>,
     /// When; rows of the first versions do not say.
     #[serde(default)]
     pub(super) at: Option<Timestamp>,
+    /// The changes are of an earlier thread, whose log has them too; this is who was told.
+    #[serde(default)]
+    pub(super) of_earlier: Option<Audience>,
+    /// The thread was not the last one any more: what is told of it stands in the last one's log.
+    #[serde(default)]
+    pub(super) is_late: bool,
 }
 
 #[derive(Serialize)]
 struct RecordRef<'a> {
     changes: &'a [Change],
     at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of_earlier: Option<&'a Audience>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_late: bool,
 }
 
 /// Writes a row.
 pub(super) fn encode(changes: &[Change], at: Timestamp) -> Bytes {
+    write(&RecordRef { changes, at, of_earlier: None, is_late: false })
+}
+
+/// Writes a row of the last thread's log that tells of an earlier thread.
+pub(super) fn encode_of_earlier(changes: &[Change], at: Timestamp, told: &Audience) -> Bytes {
+    write(&RecordRef { changes, at, of_earlier: Some(told), is_late: false })
+}
+
+/// Writes a row of an earlier thread's own log.
+pub(super) fn encode_late(changes: &[Change], at: Timestamp) -> Bytes {
+    write(&RecordRef { changes, at, of_earlier: None, is_late: true })
+}
+
+fn write(record: &RecordRef<'_>) -> Bytes {
     let mut buffer = BytesMut::with_capacity(512);
     buffer.put_u8(VERSION);
     let mut writer = buffer.writer();
-    serde_json::to_writer(&mut writer, &RecordRef { changes, at }).expect("changes have a JSON form");
+    serde_json::to_writer(&mut writer, record).expect("changes have a JSON form");
     writer.into_inner().freeze()
 }
 
@@ -56,7 +81,15 @@ mod tests {
     fn a_row_reads_back_as_it_was_written() {
         let changes = vec![Change::Queued(Timestamp(5)), Change::ThreadClosed(Timestamp(6))];
         let row = decode(&encode(&changes, Timestamp(7))).expect("a row");
-        assert_eq!((row.changes, row.at), (changes, Some(Timestamp(7))));
+        assert_eq!((&row.changes, row.at), (&changes, Some(Timestamp(7))));
+        assert!(row.of_earlier.is_none());
+        let told = Audience::all_agents();
+        let row = decode(&encode_of_earlier(&changes, Timestamp(7), &told)).expect("a row");
+        assert_eq!(
+            (&row.changes, row.of_earlier.as_ref().map(|to| &to.groups)),
+            (&changes, Some(&told.groups))
+        );
+        assert!(!row.is_late && decode(&encode_late(&row.changes, Timestamp(7))).expect("a row").is_late);
         let first_version = decode(b"\x01{\"changes\":[]}").expect("a row");
         assert_eq!((first_version.changes, first_version.at), (Vec::new(), None));
     }

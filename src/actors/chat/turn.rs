@@ -23,7 +23,7 @@ use super::load::{State, load};
 use super::log::LogWriter;
 use super::{projections, record};
 use crate::domain::change::Change;
-use crate::domain::chat::{Chat, RoutingView};
+use crate::domain::chat::RoutingView;
 use crate::domain::command::{
     Caller, Command, Context, CustomerPresence, Decision, Reply, Route, RouteRequest, Subject, SubjectRequest,
 };
@@ -63,6 +63,8 @@ pub(super) struct Turn {
     misses_customer: bool,
     /// The store refused a batch of which nothing was written, and nothing else was.
     refused: bool,
+    /// What is of an earlier thread may stand in the last thread's log, and not in that thread's own.
+    half_stored: bool,
     /// It was confirmed, after everything that is asked had come, that the chat is ours: what was stored before may be told.
     confirmed: bool,
 }
@@ -104,6 +106,7 @@ impl Turn {
             before: None,
             misses_customer: false,
             refused: false,
+            half_stored: false,
             confirmed: false,
         }
     }
@@ -202,10 +205,10 @@ impl Turn {
         ended
     }
 
-    /// Undoes what was decided and refused by the store. What the router decided, and what was missed since the node's
-    /// former run, is only found by loading.
+    /// Undoes what was decided and refused by the store. What the router decided, what was missed since the node's former run,
+    /// and what may stand in one of two logs, is only found by loading.
     fn take_back(&mut self, mut state: Box<State>) -> Option<Ended> {
-        if !self.refused || self.routed.is_some() || self.misses_customer {
+        if !self.refused || self.routed.is_some() || self.misses_customer || self.half_stored {
             return None;
         }
         if let Some(before) = self.before.take()
@@ -346,11 +349,10 @@ impl Turn {
         let Some(history) = history.filter(|history| history.chat.id == self.writer.key.chat) else {
             return Ok(None);
         };
-        let Some(number) = event else {
-            return Ok(history.chat.thread.map(|thread| Subject::Thread(Box::new(thread))));
-        };
+        let Some(thread) = history.chat.thread.map(Box::new) else { return Ok(None) };
+        let Some(number) = event else { return Ok(Some(Subject::Thread(thread))) };
         let found = history.events.into_iter().find(|event| event.id.number == number);
-        Ok(found.map(|event| Subject::Event(Box::new((*event).clone()))))
+        Ok(found.map(|event| Subject::Event(Box::new((*event).clone()), thread)))
     }
 
     async fn carry_out(
@@ -375,11 +377,17 @@ impl Turn {
             }
             return Ok(());
         }
-        // Lists of chats show the last event of each kind from the last thread's log, whichever thread it stands in.
-        if older_thread.is_some() && changes.iter().any(|change| hides_last_event(change, &state.chat)) {
-            self.push_row(state, &changes);
+        if older_thread.is_some()
+            && let Some(push) = pushes.first()
+        {
+            // What is told stands in the last thread's log, from where it is told again. Should the server end between the two
+            // logs, whoever loads the chat goes on from there.
+            let row = record::encode_of_earlier(&changes, self.actors.parts.clock.now(), &push.to);
+            self.push_encoded(state, row, &changes);
+            self.half_stored = true;
         }
         let result = Box::pin(self.store_alone(state, &changes, older_thread)).await;
+        self.half_stored &= result.is_err();
         if let Err(error) = result {
             let _ = reply.send(Err(error.clone().into()));
             return Err(error);
@@ -394,7 +402,10 @@ impl Turn {
     }
 
     fn push_row(&mut self, state: &mut State, changes: &[Change]) {
-        let row = self.row_of(changes);
+        self.push_encoded(state, self.row_of(changes), changes);
+    }
+
+    fn push_encoded(&mut self, state: &mut State, row: Bytes, changes: &[Change]) {
         self.bytes += row.len();
         self.rows.push(row);
         self.before.get_or_insert_with(|| Before::of(state)).note(&state.chat, changes);
@@ -432,10 +443,6 @@ impl Turn {
             }
         }
     }
-}
-
-fn hides_last_event(change: &Change, chat: &Chat) -> bool {
-    matches!(change, Change::EventDeleted(id) if chat.shows_as_last(id))
 }
 
 /// Whether a change can alter what the router sees. Events, by far the most changes, cannot.

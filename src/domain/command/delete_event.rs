@@ -20,15 +20,14 @@ pub struct DeleteEvent {
 impl DeleteEvent {
     pub(super) fn decide(self, chat: &Chat, context: &Context<'_>) -> Result<Decision, Rejection> {
         context.check_access(chat)?;
-        let event = context.subject_event(&self.event)?;
+        // Whoever may see it while it is still there to be seen.
+        let (event, to) = context.subject_event(chat, &self.event)?;
         let is_own = event.author.is_some() && event.author == context.caller.user();
         if !is_own || event.body.kind() == EventKind::SystemMessage {
             return Err(Rejection::NotAllowed("only an event of one's own can be deleted"));
         }
         let thread = self.event.thread.clone();
         let is_last = chat.thread.as_ref().is_some_and(|last| last.id == thread);
-        // While it was still there to be seen.
-        let to = chat.audience_of(event);
         let body = PushBody::EventDeleted { chat: chat.id.clone(), event: self.event.clone() };
         Ok(Decision {
             changes: vec![Change::EventDeleted(self.event)],

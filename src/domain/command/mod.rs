@@ -55,15 +55,16 @@ pub use update_customer::UpdateCustomer;
 
 use serde::{Deserialize, Serialize};
 
+use super::access::Access;
 use super::change::Change;
 use super::chat::Chat;
 use super::customer::CustomerProfile;
-use super::event::Event;
+use super::event::{Event, Visibility};
 use super::id::{AgentId, ChatId, CustomerId, EventId, GroupId, IdSource, ThreadId, UserId};
 use super::license::{Agent, ChatRules, License};
 use super::operations::RecentOperations;
 use super::property_definitions::Side;
-use super::push::{Push, QueuePlace};
+use super::push::{Audience, Push, QueuePlace};
 use super::rejection::Rejection;
 use super::thread::Thread;
 use super::time::Timestamp;
@@ -135,6 +136,18 @@ pub enum Reach {
     Access,
     /// Every chat of the license.
     All,
+}
+
+impl Reach {
+    /// Does it extend to a chat or a thread? `shares` says if a group is shared with it, `present` if one is in it.
+    fn extends_to(self, shares: impl FnOnce() -> bool, present: impl FnOnce() -> bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::Access => shares() || present(),
+            Self::My => present(),
+            Self::Nothing => false,
+        }
+    }
 }
 
 /// What the router said when it was asked before the decision.
@@ -212,8 +225,8 @@ pub struct Context<'a> {
 /// Something of the chat that its state does not hold and a command names.
 #[derive(Clone, Debug)]
 pub enum Subject {
-    /// An event.
-    Event(Box<Event>),
+    /// An event, and the thread that it stands in.
+    Event(Box<Event>, Box<Thread>),
     /// An earlier thread.
     Thread(Box<Thread>),
 }
@@ -359,13 +372,43 @@ impl Context<'_> {
         }
     }
 
-    /// The event that the command names, if the caller may know of it.
-    fn subject_event(&self, id: &EventId) -> Result<&Event, Rejection> {
+    /// The event that the command names, if the caller may know of it, and whoever is told of what happens to it.
+    fn subject_event(&self, chat: &Chat, id: &EventId) -> Result<(&Event, Audience), Rejection> {
         let not_found = Rejection::NotFound("event");
-        let Some(Subject::Event(event)) = &self.subject else { return Err(not_found) };
+        let Some(Subject::Event(event, thread)) = &self.subject else { return Err(not_found) };
         let is_customer = matches!(self.caller, Caller::Customer { .. });
-        let hidden = is_customer && (event.visibility == super::event::Visibility::Agents || event.deleted);
-        if event.id != *id || hidden { Err(not_found) } else { Ok(event) }
+        let hidden = is_customer && (event.visibility == Visibility::Agents || event.deleted);
+        if event.id != *id || hidden {
+            return Err(not_found);
+        }
+        can_see_thread(chat, thread, self.caller, self.license)?;
+        let mut to = chat.audience_of(event);
+        self.keep_those_who_see(chat, thread, &mut to.agents);
+        Ok((event, to))
+    }
+
+    /// The earlier thread that the command names, if the caller may know of it.
+    fn subject_thread(&self, chat: &Chat, id: &ThreadId) -> Result<&Thread, Rejection> {
+        match &self.subject {
+            Some(Subject::Thread(thread)) if thread.id == *id => {
+                can_see_thread(chat, thread, self.caller, self.license)?;
+                Ok(thread)
+            }
+            _ => Err(Rejection::NotFound("thread")),
+        }
+    }
+
+    /// Whoever is told of what happens to an earlier thread: the agents who may see it, and the customer.
+    fn audience_of_earlier(&self, chat: &Chat, thread: &Thread) -> Audience {
+        let mut to = chat.members(Visibility::All);
+        self.keep_those_who_see(chat, thread, &mut to.agents);
+        Audience { groups: thread.access.group_ids.clone(), ..to }
+    }
+
+    fn keep_those_who_see(&self, chat: &Chat, thread: &Thread, agents: &mut Vec<AgentId>) {
+        if chat.thread.as_ref().is_some_and(|last| last.id != thread.id) {
+            agents.retain(|id| sees_earlier(chat, thread, id, Reach::Access, self.license));
+        }
     }
 
     /// Refuses agents who are not in the chat, unless they said that it does not matter.
@@ -391,13 +434,11 @@ pub fn can_see(chat: &Chat, caller: &Caller, license: &License) -> Result<(), Re
         Caller::Agent { id, reach } => {
             let present = || chat.present_user(&UserId::Agent(id.clone())).is_some();
             let shares = || license.agent(id).is_some_and(|agent| chat.admits(agent));
-            let fine = match reach {
-                Reach::All => true,
-                Reach::Access => shares() || present(),
-                Reach::My => present(),
-                Reach::Nothing => false,
-            };
-            if fine { Ok(()) } else { Err(Rejection::MissingAccess("requester has no access to the chat")) }
+            if reach.extends_to(shares, present) {
+                Ok(())
+            } else {
+                Err(Rejection::MissingAccess("requester has no access to the chat"))
+            }
         }
         Caller::Customer { id, .. } => {
             let own = chat.customer().is_some_and(|(customer, _)| customer == id);
@@ -405,4 +446,45 @@ pub fn can_see(chat: &Chat, caller: &Caller, license: &License) -> Result<(), Re
         }
         Caller::Server => Ok(()),
     }
+}
+
+/// May the caller see one of the chat's threads? Whoever sees the chat sees its last one. An earlier one keeps the groups that it
+/// was open to: agents see it who share one of them, or who are in the chat now and were in that thread.
+///
+/// # Errors
+/// As of [`can_see`].
+pub fn can_see_thread(
+    chat: &Chat,
+    thread: &Thread,
+    caller: &Caller,
+    license: &License,
+) -> Result<(), Rejection> {
+    match caller {
+        Caller::Agent { id, reach } if chat.thread.as_ref().is_some_and(|last| last.id != thread.id) => {
+            if sees_earlier(chat, thread, id, *reach, license) {
+                Ok(())
+            } else {
+                Err(Rejection::MissingAccess("requester has no access to the thread"))
+            }
+        }
+        _ => can_see(chat, caller, license),
+    }
+}
+
+fn sees_earlier(chat: &Chat, thread: &Thread, agent: &AgentId, reach: Reach, license: &License) -> bool {
+    let user = UserId::Agent(agent.clone());
+    let present = || chat.present_user(&user).is_some() && thread.user_ids.contains(&user);
+    reach.extends_to(|| shares_group(&thread.access, agent, license), present)
+}
+
+/// May the caller, who sees a chat, see what was said in an earlier thread that was open to these groups?
+pub fn can_see_earlier(access: &Access, caller: &Caller, license: &License) -> bool {
+    match caller {
+        Caller::Agent { id, reach } => reach.extends_to(|| shares_group(access, id, license), || false),
+        Caller::Customer { .. } | Caller::Server => true,
+    }
+}
+
+fn shares_group(access: &Access, agent: &AgentId, license: &License) -> bool {
+    license.agent(agent).is_some_and(|agent| access.admits(agent.group_ids()))
 }

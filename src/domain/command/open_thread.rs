@@ -158,6 +158,7 @@ pub(super) fn open_thread(draft: &mut Draft<'_>, new: NewThread) -> Result<Vec<E
     let assigned = assigned_agent(context, &users, &new)?;
 
     let mut chat = draft.chat.clone();
+    chat.leave_thread();
     chat.users = users;
     chat.access = access;
     let was_continuous = chat.continuous;

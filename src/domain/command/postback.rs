@@ -25,7 +25,7 @@ impl SendRichMessagePostback {
     pub(super) fn decide(self, chat: &Chat, context: &Context<'_>) -> Result<Decision, Rejection> {
         context.check_access(chat)?;
         let Some(user) = context.caller.user() else { return Ok(Decision::default()) };
-        let event = context.subject_event(&self.event)?;
+        let (event, to) = context.subject_event(chat, &self.event)?;
         if !event.body.has_button(&self.postback.id) {
             return Err(Rejection::NotFound("button"));
         }
@@ -45,7 +45,6 @@ impl SendRichMessagePostback {
         let is_last = chat.thread.as_ref().is_some_and(|last| last.id == *thread);
         // Told of the active thread only, by the protocol.
         let is_told = chat.active_thread().is_some_and(|active| active.id == *thread);
-        let to = chat.audience_of(event);
         let older_thread = (!is_last).then(|| thread.clone());
         let body = PushBody::IncomingRichMessagePostback {
             chat: chat.id.clone(),

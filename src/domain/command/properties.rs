@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
-use super::{Caller, Context, Decision, Reply, Subject, SubjectRequest};
+use super::{Caller, Context, Decision, Reply, SubjectRequest};
 use crate::domain::change::{Change, Target};
 use crate::domain::chat::Chat;
 use crate::domain::event::EventBody;
@@ -105,14 +105,13 @@ fn location(target: &Target) -> Location {
 
 /// Whom the change is told; also where the target is found to exist for the caller.
 fn audience(chat: &Chat, target: &Target, context: &Context<'_>) -> Result<Audience, Rejection> {
-    match (target, &context.subject) {
-        (Target::Chat, _) => Ok(chat.everybody()),
-        (Target::Thread(id), _) if chat.thread.as_ref().is_some_and(|thread| thread.id == *id) => {
-            Ok(chat.everybody())
+    match target {
+        Target::Chat => Ok(chat.everybody()),
+        Target::Thread(id) if chat.thread.as_ref().is_some_and(|last| last.id == *id) => Ok(chat.everybody()),
+        Target::Thread(id) => {
+            context.subject_thread(chat, id).map(|thread| context.audience_of_earlier(chat, thread))
         }
-        (Target::Thread(id), Some(Subject::Thread(thread))) if thread.id == *id => Ok(chat.everybody()),
-        (Target::Thread(_), _) => Err(Rejection::NotFound("thread")),
-        (Target::Event(id), _) => context.subject_event(id).map(|event| chat.audience_of(event)),
+        Target::Event(id) => context.subject_event(chat, id).map(|(_, to)| to),
     }
 }
 

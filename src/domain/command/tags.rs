@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Decision, Reply, Subject, SubjectRequest};
+use super::{Context, Decision, Reply, SubjectRequest};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
-use crate::domain::event::Visibility;
 use crate::domain::id::ThreadId;
 use crate::domain::push::{Audience, Push, PushBody};
 use crate::domain::rejection::Rejection;
@@ -44,7 +43,8 @@ impl TagThread {
     pub(super) fn decide(self, chat: &Chat, context: &Context<'_>) -> Result<Decision, Rejection> {
         context.check_access(chat)?;
         let Self { thread, tag } = self;
-        let tags = &tagged(chat, context, &thread)?.tags;
+        let tagged = tagged(chat, context, &thread)?;
+        let tags = &tagged.tags;
         if tag.is_empty() || tag.len() > MAX_TAG {
             return Err(Rejection::validation("tag", format!("1 to {MAX_TAG} bytes")));
         }
@@ -55,7 +55,7 @@ impl TagThread {
             return Err(Rejection::LimitReached("a thread has at most 100 tags"));
         }
         let body = PushBody::ThreadTagged { chat: chat.id.clone(), thread: thread.clone(), tag: tag.clone() };
-        Ok(told(chat, &thread, Change::Tagged { thread: thread.clone(), tag }, body))
+        Ok(told(chat, tagged, (Change::Tagged { thread, tag }, body), context))
     }
 }
 
@@ -63,30 +63,28 @@ impl UntagThread {
     pub(super) fn decide(self, chat: &Chat, context: &Context<'_>) -> Result<Decision, Rejection> {
         context.check_access(chat)?;
         let Self { thread, tag } = self;
-        if !tagged(chat, context, &thread)?.tags.contains(&tag) {
+        let tagged = tagged(chat, context, &thread)?;
+        if !tagged.tags.contains(&tag) {
             return Ok(Decision::default());
         }
         let body =
             PushBody::ThreadUntagged { chat: chat.id.clone(), thread: thread.clone(), tag: tag.clone() };
-        Ok(told(chat, &thread, Change::Untagged { thread: thread.clone(), tag }, body))
+        Ok(told(chat, tagged, (Change::Untagged { thread, tag }, body), context))
     }
 }
 
 fn tagged<'a>(chat: &'a Chat, context: &'a Context<'_>, id: &ThreadId) -> Result<&'a Thread, Rejection> {
     let last = chat.thread.as_ref().filter(|last| last.id == *id);
-    match (last, &context.subject) {
-        (Some(last), _) => Ok(last),
-        (None, Some(Subject::Thread(thread))) if thread.id == *id => Ok(thread),
-        _ => Err(Rejection::NotFound("thread")),
-    }
+    last.map_or_else(|| context.subject_thread(chat, id), Ok)
 }
 
-fn told(chat: &Chat, thread: &ThreadId, change: Change, body: PushBody) -> Decision {
-    let is_last = chat.thread.as_ref().is_some_and(|last| last.id == *thread);
-    let to = Audience { groups: chat.access.group_ids.clone(), ..chat.members(Visibility::Agents) };
+fn told(chat: &Chat, thread: &Thread, (change, body): (Change, PushBody), context: &Context<'_>) -> Decision {
+    let is_last = chat.thread.as_ref().is_some_and(|last| last.id == thread.id);
+    let to = if is_last { chat.everybody() } else { context.audience_of_earlier(chat, thread) };
+    let to = Audience { customers: Vec::new(), ..to };
     Decision {
         changes: vec![change],
-        older_thread: (!is_last).then(|| thread.clone()),
+        older_thread: (!is_last).then(|| thread.id.clone()),
         pushes: vec![Push { body, to }],
         reply: Reply::Done,
     }

@@ -25,7 +25,8 @@ pub struct UpdateCustomer {
 impl UpdateCustomer {
     pub(super) fn decide(self, chat: &Chat, context: &Context<'_>) -> Result<Decision, Rejection> {
         let Some((id, user)) = chat.customer() else { return Ok(Decision::default()) };
-        if *id != self.customer.id || user.profile.as_ref() == Some(&self.customer.profile) {
+        let shown = user.profile.as_ref();
+        if *id != self.customer.id || shown.is_some_and(|shown| shown.looks_like(&self.customer.profile)) {
             return Ok(Decision::default());
         }
         // The customer's own sessions are told once, by whoever changed the profile, not once a chat.

@@ -135,6 +135,17 @@ fn a_rich_message_names_one_of_the_templates() {
 }
 
 #[test]
+fn products_are_offered_by_agents_in_their_own_template() {
+    let element = Element { ecommerce: Some(json("{}")), ..Element::default() };
+    assert_eq!(wrong(&cards(vec![element.clone()])), Some("event.elements.ecommerce"));
+    let offer =
+        event(EventBody::RichMessage { template_id: "ecommerce".to_owned(), elements: vec![element] });
+    assert_eq!(wrong(&offer), None);
+    let of_customer = offer.check(LIMITS, Side::Customer);
+    assert!(matches!(of_customer, Err(Rejection::Validation { field: "event.template_id", .. })));
+}
+
+#[test]
 fn button_values_go_together() {
     let with = |change: fn(&mut Button)| {
         let mut changed = button(Some("webview"), Some("https://example.com"));

@@ -248,12 +248,11 @@ struct Wire<'a> {
     sort_order: Option<SortOrder>,
     limit: Option<i64>,
     page_id: Option<String>,
-    #[expect(dead_code, reason = "they mark what `filters.query` found; only their form is looked at")]
     highlights: Option<Object<Highlights>>,
 }
 
+/// They mark what `filters.query` found; only their form is looked at.
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "only their types are looked at")]
 struct Highlights {
     pre_tag: Option<String>,
     post_tag: Option<String>,
@@ -367,6 +366,11 @@ pub(super) fn list_archives(payload: Payload<'_>) -> Result<Request, WireError> 
         ("sort_order", wire.sort_order.is_some()),
     ];
     check_page_id(wire.page_id.as_deref(), MAX_PAGE_ID, &given)?;
+    if let Some(Object(tags)) = &wire.highlights
+        && tags.pre_tag.is_some() != tags.post_tag.is_some()
+    {
+        return Err(WireError::validation("`highlights.pre_tag` goes together with `highlights.post_tag`"));
+    }
     let filters = wire.filters.map(|Object(wire)| filters(wire)).transpose()?.unwrap_or_default();
     if filters.thread_ids.is_some() && wire.limit.is_some() {
         return Err(excludes("filters.thread_ids", "limit"));

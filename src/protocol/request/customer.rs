@@ -86,6 +86,7 @@ impl WireCustomer {
             avatar: self.avatar,
             phone_number: self.phone_number.filter(|_| surface == Surface::Agent),
             session_fields: self.session_fields.map(pairs),
+            keeps_fields: false,
             address: self.address.map(|Object(address)| address),
             omnichannel: self.omnichannel.and_then(|Object(networks)| networks.into_json()),
         }
@@ -108,7 +109,7 @@ fn named(payload: Payload<'_>) -> Result<CustomerId, WireError> {
     payload.read::<Wire>()?.id.checked("id")
 }
 
-/// `set_customer_session_fields`.
+/// `set_customer_session_fields`: they replace those that are there.
 pub(super) fn set_customer_session_fields(payload: Payload<'_>) -> Result<Request, WireError> {
     #[derive(Deserialize)]
     struct Wire {
@@ -157,7 +158,8 @@ pub(super) fn ban_customer(payload: Payload<'_>) -> Result<Request, WireError> {
     Ok(Request::BanCustomer { customer: id.checked("id")?, days })
 }
 
-/// `update_customer`: at least one field must be given; agents name whom they mean.
+/// `update_customer`: at least one field must be given; agents name whom they mean. Session fields are added to those that are
+/// there.
 pub(super) fn update_customer(payload: Payload<'_>) -> Result<Request, WireError> {
     let surface = payload.surface();
     let update = payload.read::<WireCustomer>()?;
@@ -167,5 +169,5 @@ pub(super) fn update_customer(payload: Payload<'_>) -> Result<Request, WireError
         let fields = "name, email, avatar, session_fields, omnichannel, address";
         return Err(WireError::validation(format!("at least one of {fields} is required")));
     }
-    Ok(Request::UpdateCustomer(customer, update))
+    Ok(Request::UpdateCustomer(customer, CustomerUpdate { keeps_fields: true, ..update }))
 }

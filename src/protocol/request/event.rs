@@ -6,10 +6,13 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::ecommerce::{Chosen, Product, document};
 use super::value::{IncomingId, Object, check_id, check_readable, part};
 use super::{Payload, Request, Surface, Visibility};
-use crate::domain::event::{EventBody, FileBody, Json, NewEvent, Postback, SystemMessage};
-use crate::domain::id::ChatId;
+use crate::domain::event::{
+    Button, Element, EventBody, FileBody, Image, Json, NewEvent, Postback, SystemMessage,
+};
+use crate::domain::id::{ChatId, ThreadId};
 use crate::domain::properties::Properties;
 use crate::protocol::error::WireError;
 
@@ -115,7 +118,7 @@ impl WireEvent<'_> {
                 template_id: self.template_id.ok_or_else(|| required("template_id"))?,
                 elements: self
                     .elements
-                    .map(|raw| part(&field("elements"), raw))
+                    .map(|raw| elements(&field("elements"), raw))
                     .transpose()?
                     .unwrap_or_default(),
             },
@@ -153,10 +156,41 @@ impl WireEvent<'_> {
 }
 
 fn postback(path: &str, raw: &RawValue) -> Result<Postback, WireError> {
-    let postback: Postback = part(path, raw)?;
-    check_id(&format!("{path}.thread_id"), postback.thread_id.as_str())?;
-    check_id(&format!("{path}.event_id"), &postback.event_id)?;
-    Ok(postback)
+    #[derive(Deserialize)]
+    struct Wire {
+        id: String,
+        thread_id: ThreadId,
+        event_id: String,
+        #[serde(rename = "type")]
+        kind: Option<String>,
+        value: Option<String>,
+        ecommerce: Option<Object<Chosen>>,
+    }
+    let Object(Wire { id, thread_id, event_id, kind, value, ecommerce }) = part(path, raw)?;
+    check_id(&format!("{path}.thread_id"), thread_id.as_str())?;
+    check_id(&format!("{path}.event_id"), &event_id)?;
+    let ecommerce = ecommerce.as_ref().and_then(document);
+    Ok(Postback { id, thread_id, event_id, kind, value, ecommerce })
+}
+
+fn elements(path: &str, raw: &RawValue) -> Result<Vec<Element>, WireError> {
+    #[derive(Deserialize)]
+    struct Wire {
+        title: Option<String>,
+        subtitle: Option<String>,
+        image: Option<Object<Image>>,
+        buttons: Option<Vec<Object<Button>>>,
+        ecommerce: Option<Object<Product>>,
+    }
+    let elements: Vec<Object<Wire>> = part(path, raw)?;
+    let element = |Object(Wire { title, subtitle, image, buttons, ecommerce })| Element {
+        title,
+        subtitle,
+        image: image.map(|Object(image)| image),
+        buttons: buttons.map(|buttons| buttons.into_iter().map(|Object(button)| button).collect()),
+        ecommerce: ecommerce.as_ref().and_then(document),
+    };
+    Ok(elements.into_iter().map(element).collect())
 }
 
 /// A file by its address. Nothing was uploaded here, so its type and size are not known; a client's word for

@@ -8,6 +8,7 @@
 mod archives;
 mod chats;
 mod customer;
+mod ecommerce;
 mod event;
 mod fault;
 mod greetings;

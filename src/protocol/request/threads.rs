@@ -1,10 +1,10 @@
 //! Requests about a thread of a chat, or one of its events.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::ecommerce::{Chosen, document};
 use super::value::{IncomingId, Object, event_of};
 use super::{Payload, Request};
-use crate::domain::event::Json;
 use crate::domain::id::{ChatId, ThreadId};
 use crate::domain::push::Pressed;
 use crate::protocol::error::WireError;
@@ -48,21 +48,13 @@ pub(super) fn delete_event(payload: Payload<'_>) -> Result<Request, WireError> {
 
 /// `send_rich_message_postback`.
 pub(super) fn send_rich_message_postback(payload: Payload<'_>) -> Result<Request, WireError> {
-    #[derive(Serialize, Deserialize)]
-    struct Ecommerce {
-        product_id: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        option_id: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        quantity: Option<i64>,
-    }
     #[derive(Deserialize)]
     struct Postback {
         id: String,
         toggled: bool,
         button_type: Option<String>,
         button_value: Option<String>,
-        ecommerce: Option<Object<Ecommerce>>,
+        ecommerce: Option<Object<Chosen>>,
     }
     #[derive(Deserialize)]
     struct Wire {
@@ -84,7 +76,7 @@ pub(super) fn send_rich_message_postback(payload: Payload<'_>) -> Result<Request
             toggled,
             button_type: said(button_type),
             button_value: said(button_value),
-            ecommerce: ecommerce.and_then(|known| serde_json::value::to_raw_value(&known.0).ok().map(Json)),
+            ecommerce: ecommerce.as_ref().and_then(document),
         },
     })
 }

@@ -2,9 +2,9 @@
 
 use std::marker::PhantomData;
 
-use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::fault::explain_inside;
@@ -84,6 +84,7 @@ pub(super) fn check_readable(path: &str, raw: &RawValue) -> Result<(), WireError
 }
 
 /// An object, and no array: serde would take one for a struct.
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Object<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

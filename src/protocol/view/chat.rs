@@ -50,8 +50,19 @@ struct Summary<'a> {
 struct LastEvent<'a> {
     thread_id: &'a ThreadId,
     thread_created_at: Rfc3339,
-    event: EventView<'a>,
+    event: ShownEvent<'a>,
 }
+
+/// What was said in an earlier thread may be for the groups of that thread alone.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ShownEvent<'a> {
+    Whole(EventView<'a>),
+    Restricted { restricted_access: &'static str },
+}
+
+/// Why an event is not shown.
+const NO_ACCESS: &str = "no access to the thread";
 
 /// The surfaces say different things about the last thread.
 #[derive(Serialize)]
@@ -77,14 +88,19 @@ impl<'a> View<'a> {
         json(&self.chat_view(chat, thread, reader.is_some_and(|agent| chat.is_followed_by(agent))))
     }
 
-    /// A chat with one of its threads, as archives show it: `list_archives`. Whoever may see a chat may see all its
-    /// threads, so the accessible ones before and after are simply those before and after.
-    pub fn archived_chat(&self, chat: &Chat, thread: ThreadParts<'_>, reader: Option<&AgentId>) -> String {
+    /// A chat with one of its threads, as archives show it: `list_archives`; `accessible` are the threads before and after it
+    /// that the reader may see.
+    pub fn archived_chat(
+        &self,
+        chat: &Chat,
+        thread: ThreadParts<'_>,
+        accessible: (Option<&ThreadId>, Option<&ThreadId>),
+        reader: Option<&AgentId>,
+    ) -> String {
         let is_followed = reader.is_some_and(|agent| chat.is_followed_by(agent));
         let mut view = self.chat_view(chat, Some(thread), is_followed);
         if let Some(view) = &mut view.thread {
-            view.previous_accessible_thread_id = thread.thread.previous_thread_id.as_ref();
-            view.next_accessible_thread_id = thread.next_thread_id;
+            (view.previous_accessible_thread_id, view.next_accessible_thread_id) = accessible;
         }
         json(&view)
     }
@@ -109,8 +125,15 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A chat in a list: `list_chats`, agents' `login`. `reader` is the agent who asks.
-    pub fn chat_summary(&self, chat: &Chat, reader: Option<&AgentId>, queue: Option<QueuePlace>) -> String {
+    /// A chat in a list: `list_chats`, agents' `login`. `reader` is the agent who asks; `sees` says whether they see what was
+    /// said in an earlier thread of these groups.
+    pub fn chat_summary(
+        &self,
+        chat: &Chat,
+        reader: Option<&AgentId>,
+        queue: Option<QueuePlace>,
+        sees: impl Fn(&Access) -> bool,
+    ) -> String {
         let visibility = if self.is_for_customers() { Visibility::All } else { Visibility::Agents };
         let last_events = chat.last_events(visibility);
         let thread = chat.thread.as_ref();
@@ -135,10 +158,15 @@ impl<'a> View<'a> {
                 .into_iter()
                 .filter(|(_, last)| self.shows(&last.event))
                 .map(|(kind, last)| {
+                    let event = if last.access.as_ref().is_none_or(&sees) {
+                        ShownEvent::Whole(EventView { view: *self, event: &last.event })
+                    } else {
+                        ShownEvent::Restricted { restricted_access: NO_ACCESS }
+                    };
                     let last = LastEvent {
                         thread_id: &last.event.id.thread,
                         thread_created_at: Rfc3339(last.thread_created_at),
-                        event: EventView { view: *self, event: &last.event },
+                        event,
                     };
                     (kind.as_str(), last)
                 })

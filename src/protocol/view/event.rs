@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::View;
 use super::properties::Readable;
 use crate::domain::event::{Button, Element, Event, EventBody, FileBody, Image, SystemMessage, Visibility};
+use crate::domain::properties::{PropertyValue, get};
 use crate::domain::property_definitions::Location;
 use crate::protocol::time::Rfc3339;
 
@@ -76,6 +77,9 @@ fn body<M: SerializeMap>(map: &mut M, view: View<'_>, event: &Event) -> Result<(
         EventBody::File(body) => file(map, body),
         EventBody::Form { form_id, fields } | EventBody::FilledForm { form_id, fields } => {
             map.serialize_entry("form_id", form_id)?;
+            if let Some(PropertyValue::String(kind)) = get(&event.properties, "lc2", "form_type") {
+                map.serialize_entry("form_type", kind)?;
+            }
             map.serialize_entry("fields", fields)
         }
         EventBody::SystemMessage(SystemMessage { system_message_type, text, text_vars }) => {

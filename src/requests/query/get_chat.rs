@@ -8,6 +8,8 @@ use crate::protocol::view::ThreadParts;
 use crate::requests::error::of_store;
 use crate::requests::pipeline::{Call, Requests};
 
+use super::{check_sees, check_sees_thread};
+
 impl Requests {
     pub(in crate::requests) async fn get_chat(
         &self,
@@ -15,16 +17,27 @@ impl Requests {
         chat: &ChatId,
         thread: Option<&ThreadId>,
     ) -> Result<String, WireError> {
-        let snapshot = self.visible_chat(call, chat).await?;
+        let snapshot = match thread {
+            Some(_) => self.partly_visible_chat(call, chat).await?,
+            None => self.visible_chat(call, chat).await?,
+        };
         let last = snapshot.chat.thread.as_ref().map(|thread| &thread.id);
         let wanted =
             thread.or(last).ok_or_else(|| WireError::new(ErrorType::NotFound, "thread not found"))?;
-        let history = self.thread(call, &snapshot, wanted).await?;
+        let history = match self.thread(call, &snapshot, wanted).await {
+            Ok(history) => history,
+            Err(error) => {
+                // Whoever sees nothing of the chat is not told which threads it has.
+                check_sees(call, &snapshot.chat)?;
+                return Err(error);
+            }
+        };
         let head = history
             .chat
             .thread
             .as_ref()
             .ok_or_else(|| WireError::new(ErrorType::NotFound, "thread not found"))?;
+        check_sees_thread(call, &snapshot.chat, head)?;
         let queue = self.queue_place(call, &snapshot.chat).await;
         let next = self.next_thread(call, &snapshot, head).await?;
         let parts = ThreadParts {

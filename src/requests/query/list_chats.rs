@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::actors::chat::Snapshot;
 use crate::actors::{ChatKey, period};
+use crate::domain::access::Access;
 use crate::domain::chat::Chat;
-use crate::domain::command::can_see;
+use crate::domain::command::{can_see, can_see_earlier};
 use crate::domain::id::ChatId;
 use crate::domain::properties::{self, Properties};
 use crate::domain::time::Timestamp;
@@ -135,13 +136,15 @@ impl Requests {
         json: &mut String,
     ) {
         let view = self.view(call);
+        let reader = call.who.reader();
+        let sees = |access: &Access| can_see_earlier(access, &reader, &call.who.license);
         let mut first = true;
         for chat in chats {
             if !std::mem::take(&mut first) {
                 json.push(',');
             }
             let queue = self.queue_place(call, chat).await;
-            json.push_str(&view.chat_summary(chat, call.who.agent(), queue));
+            json.push_str(&view.chat_summary(chat, call.who.agent(), queue, sees));
         }
     }
 

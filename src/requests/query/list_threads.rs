@@ -13,6 +13,8 @@ use crate::requests::error::of_store;
 use crate::requests::pipeline::{Call, Requests};
 use crate::store::{IndexRow, IndexScan, IndexTable, Order};
 
+use super::{check_sees, check_sees_thread, sees_every_thread};
+
 use serde::{Deserialize, Serialize};
 
 /// Where a page begins: after this thread number, in this order.
@@ -32,6 +34,8 @@ struct Cursor {
 const MAX_SCAN: usize = 10_000;
 /// Threads that one page of `min_events_count` may have: each holds at least the event that it was opened for.
 const MAX_THREADS: usize = 100;
+/// Threads that one call reads and does not show, because the requester may not see them. The next page goes on behind them.
+const MAX_HIDDEN: usize = 100;
 
 impl Requests {
     pub(in crate::requests) async fn list_threads(
@@ -39,7 +43,7 @@ impl Requests {
         call: &Call<'_>,
         list: ListThreads,
     ) -> Result<String, WireError> {
-        let snapshot = self.visible_chat(call, &list.chat).await?;
+        let snapshot = self.partly_visible_chat(call, &list.chat).await?;
         let scope = format!("list_threads/{}/{}", call.who.license_id(), list.chat);
         let now = self.parts.actors.clock().now();
         let cursor = match &list.page_id {
@@ -48,7 +52,11 @@ impl Requests {
         };
         let entries = self.entries(call, &snapshot, &cursor).await?;
         let found = entries.len();
-        let (page, more) = self.page(call, &snapshot, &cursor, entries).await?;
+        let (page, edge) = self.page(call, &snapshot, &cursor, entries).await?;
+        if page.is_empty() {
+            // Of a chat without a thread that they may see nobody is told more.
+            check_sees(call, &snapshot.chat)?;
+        }
         let mut json = String::from("{\"threads\":[");
         self.write_threads(call, &snapshot, &page, &mut json).await?;
         json.push_str("],\"found_threads\":");
@@ -57,15 +65,15 @@ impl Requests {
         let number =
             |history: &History| history.chat.thread.as_ref().map_or(0, |thread| i64::from(thread.number));
         let (first, last) = (page.first().map(number), page.last().map(number));
-        let has_next = if cursor.backwards { true } else { more };
-        let has_previous = if cursor.backwards { more } else { list.page_id.is_some() };
-        if let (true, Some(last)) = (has_next, last) {
-            let next = seal(Cursor { after: last, backwards: false, ..cursor.clone() });
-            json.push_str(&format!(",\"next_page_id\":\"{next}\""));
-        }
-        if let (true, Some(first)) = (has_previous, first) {
-            let previous = seal(Cursor { after: first, backwards: true, ..cursor.clone() });
-            json.push_str(&format!(",\"previous_page_id\":\"{previous}\""));
+        let (next, previous) = match cursor.backwards {
+            true => (last, edge),
+            false => (edge, first.filter(|_| list.page_id.is_some())),
+        };
+        for (name, after, backwards) in [("next", next, false), ("previous", previous, true)] {
+            if let Some(after) = after {
+                let page = seal(Cursor { after, backwards, ..cursor.clone() });
+                json.push_str(&format!(",\"{name}_page_id\":\"{page}\""));
+            }
         }
         json.push('}');
         Ok(json)
@@ -98,14 +106,15 @@ impl Requests {
         Ok(rows)
     }
 
-    /// The threads of one page, and whether there are more in the direction of the page.
+    /// The threads of one page that the requester may see. If there are more in the direction of the page, they lie behind the
+    /// number that comes along.
     async fn page(
         &self,
         call: &Call<'_>,
         snapshot: &Snapshot,
         cursor: &Cursor,
         entries: Vec<IndexRow>,
-    ) -> Result<(Vec<History>, bool), WireError> {
+    ) -> Result<(Vec<History>, Option<i64>), WireError> {
         let behind = |row: &IndexRow| match (cursor.descending, cursor.backwards) {
             (true, false) | (false, true) => row.position < cursor.after,
             (false, false) | (true, true) => row.position > cursor.after,
@@ -114,22 +123,34 @@ impl Requests {
         if cursor.backwards {
             candidates.reverse();
         }
-        let total = candidates.len();
+        let sees_all = sees_every_thread(call);
         let mut page = Vec::new();
-        let mut events = 0;
+        let (mut events, mut hidden) = (0, 0);
+        let (mut looked_at, mut edge) = (cursor.after, None);
         for row in candidates {
-            if page.len() >= cursor.limit || cursor.min_events.is_some_and(|wanted| events >= wanted) {
+            let is_full =
+                page.len() >= cursor.limit || cursor.min_events.is_some_and(|wanted| events >= wanted);
+            if (is_full && sees_all) || hidden == MAX_HIDDEN {
+                edge = Some(looked_at);
                 break;
             }
             let history = self.thread(call, snapshot, &ThreadId::new(&row.id)).await?;
-            events += history.events.len() as u64;
-            page.push(history);
+            let Some(thread) = &history.chat.thread else { continue };
+            if !sees_all && check_sees_thread(call, &snapshot.chat, thread).is_err() {
+                hidden += 1;
+            } else if is_full {
+                edge = Some(looked_at);
+                break;
+            } else {
+                events += history.events.len() as u64;
+                page.push(history);
+            }
+            looked_at = row.position;
         }
-        let more = page.len() < total;
         if cursor.backwards {
             page.reverse();
         }
-        Ok((page, more))
+        Ok((page, edge))
     }
 
     async fn write_threads(

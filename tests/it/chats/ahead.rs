@@ -39,6 +39,26 @@ async fn who_would_come_is_told_under_a_pseudonym_and_not_reserved() {
 }
 
 #[tokio::test]
+async fn the_prediction_is_of_the_group_in_which_the_customer_is_logged_in() {
+    let license = shared().await.license();
+    let _of_one = license.agent(1).logs_in().await;
+    let who = license.customer().await;
+    let before = who.web().refused("get_predicted_agent", json!({})).await;
+    assert_eq!(before.kind, "authorization", "{before:?}");
+    assert_eq!(who.web().refused("request_welcome_message", json!({})).await.kind, "authorization");
+    let customer = who.logs_in_with(json!({ "group_id": 2 })).await;
+    for action in ["get_predicted_agent", "request_welcome_message"] {
+        assert_eq!(customer.refused(action, json!({})).await.kind, "group_offline", "{action}");
+        assert_eq!(customer.web.refused(action, json!({})).await.kind, "group_offline", "{action}");
+    }
+    customer.call("request_welcome_message", json!({ "group_id": 1 })).await;
+    let of_two = license.agent(4).logs_in().await;
+    let predicted = customer.call("get_predicted_agent", json!({})).await;
+    assert_eq!(predicted["agent"]["name"], of_two.who.name);
+    assert_eq!(customer.web.call("get_predicted_agent", json!({})).await, predicted);
+}
+
+#[tokio::test]
 async fn a_welcome_comes_from_the_agent_who_would_get_the_chat() {
     let settings = Settings { welcome_message: Some("Welcome!".to_owned()), ..Settings::default() };
     let node = TestNode::with(&[], Plan { licenses: 1, settings, ..Plan::default() }).await;

@@ -32,6 +32,31 @@ async fn a_changed_profile_is_told_and_shown_in_the_chat() {
 }
 
 #[tokio::test]
+async fn session_fields_are_set_anew_or_added_to_those_that_are_there() {
+    let license = shared().await.license();
+    let agent = license.agent(1).logs_in_away().await;
+    let customer = license.customer().await.logs_in().await;
+    let fields = async || customer.call("get_customer", json!({})).await["session_fields"].clone();
+    let set = |fields: Value| json!({ "session_fields": fields });
+    customer.call("set_customer_session_fields", set(json!([{ "cart": "3" }, { "step": "look" }]))).await;
+    customer.call("update_customer", set(json!([{ "step": "pay" }, { "coupon": "x" }]))).await;
+    assert_eq!(fields().await, json!([{ "cart": "3" }, { "step": "pay" }, { "coupon": "x" }]));
+    let by_agent = json!({ "id": customer.id(), "session_fields": [{ "tier": "gold" }] });
+    agent.call("update_customer", by_agent).await;
+    let all = json!([{ "cart": "3" }, { "step": "pay" }, { "coupon": "x" }, { "tier": "gold" }]);
+    assert_eq!(fields().await, all);
+    let many: Vec<Value> = (0..97).map(|number| json!({ format!("field{number}"): "x" })).collect();
+    let refused = customer.refused("update_customer", json!({ "name": "Ann", "session_fields": many })).await;
+    assert_eq!(refused.kind, "limit_reached", "101 in all");
+    assert_eq!(fields().await, all);
+    assert_eq!(customer.call("get_customer", json!({})).await["name"], Value::Null, "nothing was changed");
+    customer.call("update_customer", set(json!(many[..96]))).await;
+    assert_eq!(fields().await.as_array().map(Vec::len), Some(100));
+    customer.call("set_customer_session_fields", set(json!([{ "step": "done" }]))).await;
+    assert_eq!(fields().await, json!([{ "step": "done" }]));
+}
+
+#[tokio::test]
 async fn a_profile_is_changed_by_something() {
     let license = shared().await.license();
     let customer = license.customer().await.logs_in().await;

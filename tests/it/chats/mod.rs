@@ -6,6 +6,7 @@ mod archives;
 mod banned;
 mod customers;
 mod deleted;
+mod earlier;
 mod email_verification;
 mod files;
 mod files_in_bucket;

@@ -68,14 +68,28 @@ async fn a_page_is_described_with_a_small_copy_of_its_picture_that_stays_with_it
         assert_eq!((&info["image_width"], &info["image_height"]), (&json!(200), &json!(100)));
         let copy = reqwest::get(info["image_url"].as_str().expect("an address")).await.expect("an answer");
         assert_eq!(copy.headers()["content-type"], "image/jpeg");
+    }
+    // However the event gets the copy: with its sending, later, or as one of a thread's first.
+    let (mut chat, says) = (None, json!({ "type": "message", "text": "look" }));
+    for way in ["first", "sent", "later"] {
+        let info = customer.call("get_url_info", json!({ "url": format!("{base}/page") })).await;
         let details = json!({ "url_details": { "image_url": info["image_url"], "title": "Shop" } });
-        let chat = if path == "/page" { Some(customer.starts_chat("hello").await) } else { None };
-        if let Some(chat) = chat {
-            customer.sends(&chat, json!({ "type": "message", "text": "look", "properties": details })).await;
-            let url = info["image_url"].as_str().expect("an address");
-            let folder = node.data_dir().join(url.split('/').skip(3).take(3).collect::<Vec<_>>().join("/"));
-            assert!(folder.join("kept").exists(), "{}", folder.display());
+        let mut event = says.clone();
+        event["properties"] = details.clone();
+        match (&chat, way) {
+            (Some(chat), "sent") => drop(customer.sends(chat, event).await),
+            (Some(chat), _) => {
+                let event = customer.sends(chat, says.clone()).await;
+                let target = json!({ "chat_id": chat.id, "thread_id": chat.thread_id, "event_id": event, "properties": details });
+                customer.call("update_event_properties", target).await;
+            }
+            (None, _) => {
+                chat = Some(customer.starts_chat_like(json!({ "thread": { "events": [event] } })).await);
+            }
         }
+        let url = info["image_url"].as_str().expect("an address");
+        let folder = node.data_dir().join(url.split('/').skip(3).take(3).collect::<Vec<_>>().join("/"));
+        assert!(folder.join("kept").exists(), "{way}: {}", folder.display());
     }
     let endless = customer.web.call("get_url_info", json!({ "url": format!("{base}/endless") })).await;
     assert!(endless.get("title").is_none());

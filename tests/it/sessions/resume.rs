@@ -68,7 +68,21 @@ async fn live(license: &TestLicense, customer: &TestCustomer, witness: Option<&s
         .await;
     agent.deactivates(&chat).await;
     let next = customer.resumes(&chat).await;
+    agent.joins(&next).await;
+    if let Some(witness) = witness {
+        agent.adds(&next, witness, "agent", "all").await;
+    }
     customer.says(&next, "one more thing").await;
+    // What happens to the thread before is told like everything else.
+    agent.call("tag_thread", json!({ "chat_id": id, "thread_id": thread, "tag": "late" })).await;
+    let mut late =
+        json!({ "chat_id": id, "thread_id": thread, "properties": { "test": { "int_property": 8 } } });
+    agent.call("update_thread_properties", late.clone()).await;
+    late["event_id"] = json!(chat.event_ids[0]);
+    agent.call("update_event_properties", late.clone()).await;
+    late["properties"] = json!({ "test": ["int_property"] });
+    customer.call("delete_event_properties", late.clone()).await;
+    customer.call("delete_event", late).await;
     customer.deactivates(&next).await;
     // A chat tells what happened in it before it answers anything else.
     agent.call("get_chat", json!({ "chat_id": id })).await;

@@ -164,6 +164,28 @@ fn what_a_kind_needs_is_named() {
             json!({"type": "filled_form", "form_id": "1", "fields": [{"type": "name", "label": "l", "answer": 1}]}),
             "must be a string or an object with id and label",
         ),
+        (
+            json!({"type": "rich_message", "template_id": "ecommerce", "elements": [{"ecommerce": {"product_id": "p"}}]}),
+            "`event.elements.[0].ecommerce.view_type` is required",
+        ),
+        (
+            json!({"type": "rich_message", "template_id": "ecommerce", "elements": [
+                {"ecommerce": {"product_id": "p", "view_type": "tags", "options": [{"option_id": "o"}]}},
+            ]}),
+            "`event.elements.[0].ecommerce.options[0].label` is required",
+        ),
+        (
+            json!({"type": "rich_message", "template_id": "ecommerce", "elements": [
+                {"ecommerce": {"product_id": "p", "view_type": "list"}},
+            ]}),
+            "unknown variant `list`",
+        ),
+        (
+            json!({"type": "message", "text": "x", "postback": {
+                "id": "p", "thread_id": "T", "event_id": "T_1", "ecommerce": {"quantity": 2},
+            }}),
+            "`event.postback.ecommerce.product_id` is required",
+        ),
         (json!({"type": "system_message"}), "`event.system_message_type` is required"),
         (
             json!({"type": "system_message", "system_message_type": "x", "text_vars": {"a": 1}}),

@@ -260,6 +260,8 @@ fn filters_of_archives_have_their_limits_and_exclude_each_other() {
     assert_eq!(message, "`limit` must be from 1 to 100");
     let message = refused(Surface::Agent, "list_archives", &json!({"highlights": {"pre_tag": 1}}));
     assert_eq!(message, "`highlights.pre_tag` must be of type string");
+    let message = refused(Surface::Agent, "list_archives", &json!({"highlights": {"pre_tag": "<b>"}}));
+    assert_eq!(message, "`highlights.pre_tag` goes together with `highlights.post_tag`");
     let Request::ListArchives(list) = decoded(Surface::Agent, "list_archives", &json!({})) else {
         panic!("list_archives")
     };

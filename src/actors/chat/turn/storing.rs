@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::super::super::AskError;
 use super::super::load::{State, set_pointer};
 use super::super::pointer::Pointer;
-use super::super::projections;
+use super::super::{projections, record};
 use super::Turn;
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
@@ -30,8 +30,11 @@ impl Turn {
             let rows = self.writer.read_all(&self.actors, &thread).await?;
             self.writer.restamp(&self.actors, &thread, &rows).await?;
             let seq = rows.last().map_or(0, |row| row.seq) + 1;
-            self.append(&thread, seq, vec![self.row_of(changes)], Vec::new()).await?;
-            self.apply(state, changes);
+            let row = record::encode_late(changes, self.actors.parts.clock.now());
+            self.append(&thread, seq, vec![row], Vec::new()).await?;
+            if !self.half_stored {
+                self.apply(state, changes);
+            }
             return self.writer.validate(&self.actors).await;
         }
         if let Some(Change::ThreadOpened(opened)) = changes.first() {

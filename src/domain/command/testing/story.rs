@@ -193,17 +193,20 @@ impl Story {
         match request {
             SubjectRequest::Event(id) => {
                 let found = self.events.iter().find(|event| event.id == id)?;
-                Some(Subject::Event(Box::new((**found).clone())))
+                let thread = self.thread_in_log(&id.thread)?;
+                Some(Subject::Event(Box::new((**found).clone()), Box::new(thread)))
             }
-            SubjectRequest::Thread(id) => {
-                let opened =
-                    self.rows.iter().flat_map(|(_, changes)| changes).find_map(|change| match change {
-                        Change::ThreadOpened(chat) => chat.thread.clone().filter(|thread| thread.id == id),
-                        _ => None,
-                    })?;
-                Some(Subject::Thread(Box::new(opened)))
-            }
+            SubjectRequest::Thread(id) => Some(Subject::Thread(Box::new(self.thread_in_log(&id)?))),
         }
+    }
+
+    /// A thread as the rows of its own log give it.
+    fn thread_in_log(&self, id: &ThreadId) -> Option<Thread> {
+        let mut chat = Chat::new(self.chat.id.clone(), self.chat.license);
+        for (_, changes) in self.rows.iter().filter(|(thread, _)| thread == id) {
+            changes.iter().for_each(|change| chat.apply(change));
+        }
+        chat.thread
     }
 
     pub(super) fn decide(&mut self, caller: Caller, command: Command) -> Outcome {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::testing::*;
 use super::super::*;
 use crate::domain::change::Target;
-use crate::domain::event::Visibility;
+use crate::domain::event::{EventKind, Visibility};
 use crate::domain::properties::PropertyValue;
 
 /// Kate's chat, open to group 1, served by smith.
@@ -133,4 +133,39 @@ fn agents_of_other_groups_hear_nothing_of_a_chat() {
         assert!(outcome.told("brown").is_empty());
         assert!(!outcome.told("smith").is_empty());
     }
+}
+
+/// Kate's chat: a thread of group 1 that smith had, then one of group 2.
+fn moved_to_support() -> (Story, Thread) {
+    let mut story = in_sales();
+    story.customer().sends("a secret of sales").done();
+    let first = story.thread().clone();
+    story.customer().closes().done();
+    let thread = NewThread { access: Some(groups(&[2])), ..plain() };
+    story.customer().gives(Command::ResumeChat(ResumeChat { thread })).done();
+    (story, first)
+}
+
+#[test]
+fn an_earlier_thread_is_seen_by_its_own_groups_whoever_sees_the_chat_now() {
+    let (mut story, first) = moved_to_support();
+    let sees = |story: &Story, name: &str, reach: Reach| {
+        let caller = Caller::Agent { id: agent_id(name), reach };
+        let chat = can_see(&story.chat, &caller, &story.license).is_ok();
+        (chat, can_see_thread(&story.chat, &first, &caller, &story.license).is_ok())
+    };
+    assert_eq!(sees(&story, "smith", Reach::Access), (false, true));
+    assert_eq!(sees(&story, "brown", Reach::Access), (true, false));
+    assert_eq!(sees(&story, "brown", Reach::All), (true, true));
+    assert_eq!(sees(&story, "smith", Reach::My), (false, false));
+    let kate = Caller::Customer { id: customer_id("kate"), profile: None };
+    assert!(can_see_thread(&story.chat, &first, &kate, &story.license).is_ok());
+    let message = &story.chat.last_public_events[&EventKind::Message];
+    assert_eq!(message.access, Some(groups(&[1])));
+    let tag = || Command::TagThread(TagThread { thread: first.id.clone(), tag: "sales".to_owned() });
+    assert!(matches!(story.agent("brown").gives(tag()).refused(), Rejection::MissingAccess(_)));
+    let tagged = story.agent_reaching("brown", Reach::All).gives(tag());
+    assert_eq!(tagged.told("smith"), ["thread_tagged"]);
+    assert!(tagged.told("brown").is_empty() && tagged.told("kate").is_empty());
+    assert_eq!(story.reloaded(), story.chat);
 }

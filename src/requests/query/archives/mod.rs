@@ -7,24 +7,26 @@
 mod matches;
 mod walk;
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use self::matches::{Matcher, needs_logs};
 use self::walk::{Place, Walk};
-use crate::actors::ChatKey;
 use crate::actors::chat::Snapshot;
 use crate::actors::chat::history::History;
 use crate::domain::chat::Chat;
 use crate::domain::command::can_see;
-use crate::domain::id::{ChatId, ThreadId};
+use crate::domain::id::ThreadId;
+use crate::domain::thread::Thread;
 use crate::protocol::error::WireError;
 use crate::protocol::request::{ArchiveFilters, ListArchives, SortOrder};
 use crate::protocol::view::ThreadParts;
-use crate::requests::error::{of_ask, of_store};
+use crate::requests::error::of_store;
 use crate::requests::pipeline::{Call, Requests};
+
+use super::{check_sees_thread, sees_every_thread};
 
 /// Logs that one call reads, those of its answer apart.
 const MAX_READ: usize = 500;
@@ -32,6 +34,8 @@ const MAX_READ: usize = 500;
 const AT_ONCE: usize = 8;
 /// Found threads are counted up to here, where no log must be read for it.
 const MAX_COUNTED: usize = 1_000;
+/// Threads beside one of the answer that are looked at for the nearest one that the reader may see.
+const MAX_STEPS: usize = 10;
 /// A page that has grown to this many bytes ends early, so that it fits into the reader's outbox.
 const MAX_PAGE_BYTES: usize = 256 * 1024;
 
@@ -222,8 +226,11 @@ impl Requests {
         history: History,
         matcher: &Matcher<'_>,
     ) -> Result<Option<String>, WireError> {
-        let Some(snapshot) = self.visible_now(call, &history.chat.id).await? else { return Ok(None) };
+        let snapshot = self.chat_now(call, &history.chat.id).await?;
         let Some(thread) = &history.chat.thread else { return Ok(None) };
+        if check_sees_thread(call, &snapshot.chat, thread).is_err() {
+            return Ok(None);
+        }
         let is_last = snapshot.chat.thread.as_ref().is_some_and(|last| last.id == thread.id);
         // The end of the last log may not be confirmed yet; the snapshot's is.
         let history = match is_last {
@@ -236,18 +243,46 @@ impl Requests {
         let queue = if is_last { self.queue_place(call, &snapshot.chat).await } else { None };
         let next = self.next_thread(call, &snapshot, thread).await?;
         let parts = ThreadParts { thread, events: &history.events, next_thread_id: next.as_ref(), queue };
+        let before = self.accessible(call, &snapshot, thread, Side::Before).await?;
+        let after = self.accessible(call, &snapshot, thread, Side::After).await?;
         let chat = with_users_of(&snapshot.chat, &history.chat);
-        Ok(Some(self.view(call).archived_chat(&chat, parts, call.who.agent())))
+        let accessible = (before.as_ref(), after.as_ref());
+        Ok(Some(self.view(call).archived_chat(&chat, parts, accessible, call.who.agent())))
     }
 
-    /// A chat as it is now, if the requester may see it.
-    async fn visible_now(&self, call: &Call<'_>, chat: &ChatId) -> Result<Option<Arc<Snapshot>>, WireError> {
-        let key = ChatKey { license: call.who.license_id(), chat: chat.clone() };
-        let snapshot = self.parts.actors.inspect(&key).await;
-        let snapshot = snapshot.map_err(|error| of_ask(error, call.who.surface()))?;
-        let visible = can_see(&snapshot.chat, &call.who.reader(), &call.who.license).is_ok();
-        Ok(visible.then_some(snapshot))
+    /// The nearest thread on one side of another that the requester may see; none if there is none, or only far away.
+    async fn accessible(
+        &self,
+        call: &Call<'_>,
+        snapshot: &Snapshot,
+        from: &Thread,
+        side: Side,
+    ) -> Result<Option<ThreadId>, WireError> {
+        let mut from = Cow::Borrowed(from);
+        for _ in 0..MAX_STEPS {
+            let beside = match side {
+                Side::Before => from.previous_thread_id.clone(),
+                Side::After => self.next_thread(call, snapshot, &from).await?,
+            };
+            let Some(id) = beside else { return Ok(None) };
+            if sees_every_thread(call) {
+                return Ok(Some(id));
+            }
+            let Some(thread) = self.thread(call, snapshot, &id).await?.chat.thread else { return Ok(None) };
+            if check_sees_thread(call, &snapshot.chat, &thread).is_ok() {
+                return Ok(Some(id));
+            }
+            from = Cow::Owned(thread);
+        }
+        Ok(None)
     }
+}
+
+/// A side of a thread.
+#[derive(Clone, Copy)]
+enum Side {
+    Before,
+    After,
 }
 
 /// The chat as it is now, and with everybody who was in it then: the thread's events name them.
