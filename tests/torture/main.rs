@@ -62,7 +62,8 @@ fn a_server_that_does_not_validate_is_caught() {
     // Whether a zombie answers before it hears of its end is a race, which each freeze of a node begins for some ten chats.
     const ATTEMPTS: usize = 5;
     let is_caught = || {
-        let done = torture(cassandra::contact_point(), &["--faults", "freeze", "--chats", "40", "--seconds", "30"]);
+        let done =
+            torture(cassandra::contact_point(), &["--faults", "freeze", "--chats", "40", "--seconds", "30"]);
         let ledger = String::from_utf8_lossy(&done.stdout).into_owned();
         !done.status.success() && ledger.contains("\nlost ") && !ledger.contains("\nlost 0,")
     };
