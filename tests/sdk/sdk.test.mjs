@@ -488,8 +488,9 @@ describe("the public SDK", { timeout: 120_000 }, () => {
 
   it("customers learn who is there, and about a page", async () => {
     await agentRtm();
-    const { rtm } = await customerRtm();
-    const own = web(Customer.Web, (await customerToken()).access_token);
+    // Of an agent over HTTP only those hear who are connected, too.
+    const { rtm, token } = await customerRtm();
+    const own = web(Customer.Web, token);
     const page = createServer((_, response) => {
       response.setHeader("Content-Type", "text/html");
       response.end("<title>A page</title>");
