@@ -50,6 +50,8 @@ trap finish EXIT
 
 section "programs"
 
+# Where Debian has servers and the packet filter, which not everybody's PATH holds.
+export PATH=$PATH:/usr/sbin
 # program, Debian package
 needed=(
   "cc gcc"
@@ -61,7 +63,7 @@ needed=(
   "strace strace"
   "haproxy haproxy"
   "nginx nginx-light"
-  "ip iproute2"
+  "nft nftables"
 )
 missing=()
 for pair in "${needed[@]}"; do

@@ -132,13 +132,14 @@ impl Fault {
                 fleet.signal(other, Signal::CONT)?;
             }
             Self::Partition | Self::OneWay => {
-                let others = (0..fleet.len()).filter(|node| *node != victim);
-                let both = self == Self::Partition;
-                fleet.wires.cut(others.flat_map(|other| {
-                    [Some((other, victim)), both.then_some((victim, other))].into_iter().flatten()
-                }));
+                let others = || (0..fleet.len()).filter(|node| *node != victim);
+                let mut cuts: Vec<_> = others().map(|other| (other, victim)).collect();
+                if self == Self::Partition {
+                    cuts.extend(others().map(|other| (victim, other)));
+                }
+                fleet.wires.cut(&cuts).await?;
                 tokio::time::sleep(APART).await;
-                fleet.wires.heal();
+                fleet.wires.heal().await?;
             }
             Self::FreezeStore => {
                 let process = pick(dice, database.len());

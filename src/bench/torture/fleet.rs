@@ -28,7 +28,7 @@ struct Node {
     name: String,
     port: u16,
     peer_port: u16,
-    /// Where peers reach it: the gate that a partition closes.
+    /// Where peers reach it: its own port, or the gate before it that a partition closes.
     gate: u16,
     folder: PathBuf,
     child: Option<Child>,
@@ -56,6 +56,10 @@ impl Fleet {
         folder: &Path,
         keyspace: String,
     ) -> Result<(Self, Credentials), BenchError> {
+        let wires = match args.nftables {
+            true => Wires::in_kernel(args.nodes.into(), format!("switchboard_{keyspace}")).await?,
+            false => Wires::with_gates(args.nodes.into()),
+        };
         let mut fleet = Self {
             program: program.to_owned(),
             contact_points: args.contact_points.join(","),
@@ -63,7 +67,7 @@ impl Fleet {
             settings: settings(args),
             nodes: Vec::new(),
             door: None,
-            wires: Wires::new(args.nodes.into()),
+            wires,
             ended_by_themselves: 0,
         };
         fleet.operate(folder, &["migrate"]).await?;
@@ -160,6 +164,7 @@ impl Fleet {
             .stdout(log.try_clone()?)
             .stderr(log)
             .kill_on_drop(true);
+        self.wires.prepare(number, &mut command);
         let child = command.spawn()?;
         self.wires.is_process(number, child.id());
         self.nodes[number].child = Some(child);

@@ -47,6 +47,9 @@ pub struct TortureArgs {
     /// Clients come through HAProxy (the program `haproxy` has to be there), not to a node each in turn
     #[arg(long)]
     pub(super) haproxy: bool,
+    /// Partitions are made by the kernel's packet filter, not by gates between the nodes (needs root, and the program `nft`)
+    #[arg(long)]
+    pub(super) nftables: bool,
     /// Processes of the CQL store that may be frozen for some seconds, one at a time. If there are three or more, with as
     /// many copies, one may also be killed; it is started again as it was, and then ends with this program
     #[arg(long, value_name = "PID", value_delimiter = ',')]

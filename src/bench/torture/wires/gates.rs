@@ -1,6 +1,5 @@
-//! The connections between nodes, which a partition cuts. Each node is reached by its peers through a gate of its own; what
-//! passes there knows who called whom. A cut connection stands still, as in a network that drops packets, and goes on
-//! when the cut is over.
+//! Gates: each node is reached by its peers through one of its own, and what passes there knows who called whom. A cut
+//! connection stands still, as in a network that drops packets, and goes on when the cut is over.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -12,23 +11,23 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::Cut;
 use crate::bench::error::BenchError;
 
 /// Bytes that a gate reads at once.
 const CHUNK: usize = 16 * 1024;
 
-/// Who does not reach whom, by the numbers of the nodes: (caller, called).
-type Cuts = HashSet<(usize, usize)>;
+type Cuts = HashSet<Cut>;
 
 /// All gates.
 #[derive(Clone)]
-pub(super) struct Wires {
+pub(super) struct Gates {
     cuts: watch::Sender<Cuts>,
     /// The process of each node, by its number.
     processes: Arc<Mutex<Vec<Option<u32>>>>,
 }
 
-impl Wires {
+impl Gates {
     /// Gates of so many nodes, all open.
     pub(super) fn new(nodes: usize) -> Self {
         Self { cuts: watch::Sender::default(), processes: Arc::new(Mutex::new(vec![None; nodes])) }
@@ -38,11 +37,11 @@ impl Wires {
     pub(super) async fn open(&self, node: usize, port: u16) -> Result<u16, BenchError> {
         let gate = TcpListener::bind(("127.0.0.1", 0)).await?;
         let own = gate.local_addr()?.port();
-        let wires = self.clone();
+        let gates = self.clone();
         tokio::spawn(async move {
             // Ends with the runtime.
             while let Ok((caller, from)) = gate.accept().await {
-                tokio::spawn(wires.clone().join(caller, from, node, port));
+                tokio::spawn(gates.clone().join(caller, from, node, port));
             }
         });
         Ok(own)
@@ -54,8 +53,8 @@ impl Wires {
     }
 
     /// From now on neither side of any of these pairs hears anything on the connections that the first made to the second.
-    pub(super) fn cut(&self, pairs: impl IntoIterator<Item = (usize, usize)>) {
-        self.cuts.send_modify(|cuts| cuts.extend(pairs));
+    pub(super) fn cut(&self, pairs: &[Cut]) {
+        self.cuts.send_modify(|cuts| cuts.extend(pairs.iter().copied()));
     }
 
     /// Everybody reaches everybody again.
