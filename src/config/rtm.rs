@@ -17,6 +17,8 @@ const OUTBOUND_FRAMES: Key<Whole<u32>> = key("rtm.outbound_frames", "256", Whole
 const OUTBOUND_FULL: Key<Span> = key("rtm.outbound_full", "5s", span(100, 5 * MINUTE_MS));
 const CUSTOMER_LEFT_AFTER: Key<Span> = key("rtm.customer_left_after", "5s", span(10, 10 * MINUTE_MS));
 const VISIT_ENDS_AFTER: Key<Span> = key("rtm.visit_ends_after", "30m", span(0, 24 * 60 * MINUTE_MS));
+const CUSTOMER_INACTIVITY_TIMEOUT: Key<Span> =
+    key("rtm.customer_inactivity_timeout", "30m", span(100, 365 * 24 * 60 * MINUTE_MS));
 const WATCH_TOTALS_EVERY: Key<Span> = key("rtm.watch_totals_every", "10s", span(100, 60 * MINUTE_MS));
 const SESSION_RATE: Key<RateOrOff> = key("limits.session_rate", "50/s burst 100", RateOrOff);
 const IP_LOGIN_RATE: Key<RateOrOff> = key("limits.ip_login_rate", "500/s burst 1000", RateOrOff);
@@ -50,6 +52,8 @@ pub struct Rtm {
     /// A customer who comes back later than this after they left begins another visit, without the session fields of the last.
     /// Default 30 min.
     pub visit_ends_after: Duration,
+    /// A customer who neither chats nor opens a page for so long is disconnected. Default 30 min, the protocol's value.
+    pub customer_inactivity_timeout: Duration,
     /// How often a full subscription is told how many customers there are. Default 10 s.
     pub watch_totals_every: Duration,
 }
@@ -84,6 +88,7 @@ impl Rtm {
             outbound_full: reader.get(&OUTBOUND_FULL),
             customer_left_after: reader.get(&CUSTOMER_LEFT_AFTER),
             visit_ends_after: reader.get(&VISIT_ENDS_AFTER),
+            customer_inactivity_timeout: reader.get(&CUSTOMER_INACTIVITY_TIMEOUT),
             watch_totals_every: reader.get(&WATCH_TOTALS_EVERY),
         };
         if rtm.ping_every >= rtm.idle_timeout {

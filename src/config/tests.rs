@@ -76,6 +76,7 @@ fn defaults_are_those_of_the_table() {
         ("rtm.outbound_frames", "256"),
         ("rtm.customer_left_after", "5s"),
         ("rtm.visit_ends_after", "30m"),
+        ("rtm.customer_inactivity_timeout", "30m"),
         ("rtm.watch_totals_every", "10s"),
         ("limits.session_rate", "50/s burst 100"),
         ("limits.ip_login_rate", "500/s burst 1000"),

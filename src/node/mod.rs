@@ -293,6 +293,7 @@ fn session_settings(config: &Config) -> SessionSettings {
         max_message: MAX_MESSAGE,
         customer_left_after: config.rtm.customer_left_after,
         visit_ends_after: config.rtm.visit_ends_after,
+        customer_inactivity_timeout: config.rtm.customer_inactivity_timeout,
         watch_totals_every: config.rtm.watch_totals_every,
         outbox: OutboxLimits {
             bytes: usize::try_from(config.rtm.outbound_queue).unwrap_or(usize::MAX),
@@ -318,6 +319,7 @@ fn background(config: &Config, context: &Arc<EdgeContext>, tenants: &Tenants, re
         idle_timeout: config.rtm.idle_timeout,
         ping_every: config.rtm.ping_every,
         request_timeout: config.rtm.request_timeout,
+        customer_inactivity_timeout: config.rtm.customer_inactivity_timeout,
     };
     actix_rt::spawn(heartbeat::watch(registry.clone(), times, context.metrics.clone()));
     actix_rt::spawn(orphans::follow(context.sessions.clone()));

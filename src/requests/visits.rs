@@ -1,6 +1,7 @@
 //! Customers who visit: they come, open pages and leave, and the agents who watch them are told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::caller::Requester;
 use super::error::{of_ask, of_store};
@@ -12,6 +13,7 @@ use crate::domain::event::Visibility;
 use crate::domain::id::{AgentId, CustomerId, GroupId};
 use crate::domain::license::License;
 use crate::domain::push::{Audience, Push, PushBody};
+use crate::domain::time::Timestamp;
 use crate::domain::visit::{Arrival, CustomerVisits, NewPage, VisitNews, Visitor};
 use crate::domain::watch::{Sighting, Watched};
 use crate::protocol::error::WireError;
@@ -243,6 +245,28 @@ impl Requests {
             agents.dedup();
         }
         Ok(chatting)
+    }
+
+    /// For how long a customer has neither chatted nor opened a page; none while one of their chats is active.
+    ///
+    /// # Errors
+    /// The store's or a chat's, as the protocol says it.
+    pub async fn inactive_for(&self, who: &Requester) -> Result<Option<Duration>, WireError> {
+        let (license, customer) = (who.license_id(), customer_id(who)?);
+        let visits = self.parts.customers.visits(license, customer).await;
+        let visits = visits.map_err(|error| of_store(&error))?;
+        let mut last = visits.visit.map_or(Timestamp(0), |visit| visit.active_at);
+        let known = self.parts.customers.chats(license, customer).await;
+        for chat in known.map_err(|error| of_store(&error))?.chats {
+            let snapshot = self.parts.actors.inspect(&ChatKey { license, chat }).await;
+            let snapshot = snapshot.map_err(|error| of_ask(error, Surface::Customer))?;
+            match &snapshot.chat.thread {
+                Some(thread) if thread.active => return Ok(None),
+                Some(thread) => last = last.max(thread.closed_at.unwrap_or(thread.last_activity)),
+                None => {}
+            }
+        }
+        Ok(Some(self.parts.actors.clock().now().since(last)))
     }
 
     pub(super) fn tell_all(&self, license: &Arc<License>, pushes: &[Push]) {

@@ -1,6 +1,7 @@
 //! One websocket: what comes by it and goes out by it, its beginning and its end.
 
 mod flushing;
+mod inactivity;
 mod logins;
 mod requests;
 mod telling;
@@ -92,6 +93,8 @@ pub struct SessionSettings {
     pub customer_left_after: Duration,
     /// A customer who comes back sooner goes on with their visit (`rtm.visit_ends_after`).
     pub visit_ends_after: Duration,
+    /// A customer who neither chats nor opens a page for so long is disconnected (`rtm.customer_inactivity_timeout`).
+    pub customer_inactivity_timeout: Duration,
     /// How often full subscriptions are told of (`rtm.watch_totals_every`).
     pub watch_totals_every: Duration,
 }
@@ -381,6 +384,7 @@ impl<K: Kind> Handler<Wake> for Session<K> {
         match wake {
             Wake::Ping => ctx.ping(b""),
             Wake::Overdue => self.answer_overdue(ctx),
+            Wake::Inactive => self.disconnect_if_inactive(ctx),
             Wake::Disconnect(reason) => self.disconnect(reason, ctx),
             Wake::Leave(reason) => {
                 self.leaving = Some(reason);

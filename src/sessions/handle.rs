@@ -27,6 +27,8 @@ pub enum Wake {
     Ping,
     /// Answer the requests that have taken too long.
     Overdue,
+    /// Look whether the customer still does anything.
+    Inactive,
     /// Say why, then close.
     Disconnect(&'static str),
     /// The same once everything that was asked is answered; nothing new is begun.
@@ -44,6 +46,9 @@ pub enum SessionUser {
 
 /// Later than anything: no request waits for its answer.
 pub(super) const NOTHING_ASKED: i64 = i64::MAX;
+
+/// Later than anything: nobody asks whether its user is active.
+const ALWAYS_ACTIVE: i64 = i64::MAX;
 
 /// One session as others see it. What each push touches comes first, and lies together in 128 bytes: of a thousand sessions
 /// that get an event hardly one is in the caches of the processor that pushes, since another has just written to its socket.
@@ -69,6 +74,8 @@ pub struct SessionHandle {
     pub pinged_at: AtomicI64,
     /// Milliseconds at which the oldest request came that has no answer yet; [`NOTHING_ASKED`] if there is none.
     pub asked_at: AtomicI64,
+    /// Milliseconds at which a customer was last known to be active; for agents, and before the login, later than anything.
+    pub active_at: AtomicI64,
     /// Milliseconds at which the socket was opened.
     pub opened_at: i64,
     /// Logged in.
@@ -165,6 +172,7 @@ impl SessionHandle {
             heard_at: AtomicI64::new(now_ms),
             pinged_at: AtomicI64::new(now_ms),
             asked_at: AtomicI64::new(NOTHING_ASKED),
+            active_at: AtomicI64::new(ALWAYS_ACTIVE),
             opened_at: now_ms,
             logged_in: AtomicBool::new(false),
             finishing: AtomicBool::new(false),

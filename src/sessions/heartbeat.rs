@@ -20,6 +20,8 @@ pub struct HeartbeatTimes {
     pub ping_every: Duration,
     /// A request that took longer is answered, at the next look.
     pub request_timeout: Duration,
+    /// A customer of whom nothing else is known for so long is asked after.
+    pub customer_inactivity_timeout: Duration,
 }
 
 /// Looks a session may take to end after it was asked, before its socket is taken away.
@@ -66,6 +68,11 @@ fn look_at(session: &SessionHandle, now_ms: i64, now: Instant, times: HeartbeatT
     if past(session.asked_at.load(Ordering::Acquire), times.request_timeout) {
         session.wake(Wake::Overdue);
     }
+    if past(session.active_at.load(Ordering::Acquire), times.customer_inactivity_timeout) {
+        // Asked after again after the same time, unless the session finds out more.
+        session.active_at.store(now_ms, Ordering::Release);
+        session.wake(Wake::Inactive);
+    }
     if past(session.pinged_at.load(Ordering::Acquire), times.ping_every) {
         session.pinged_at.store(now_ms, Ordering::Release);
         session.wake(Wake::Ping);
@@ -110,6 +117,7 @@ mod tests {
             idle_timeout: hour,
             ping_every: hour,
             request_timeout: limit,
+            customer_inactivity_timeout: hour,
         };
         let cut = Cut::new(None, Arbiter::current(), Arc::new(AtomicBool::new(true)));
         let session = SessionHandle::new(1, Surface::Agent, Outbox::new(OutboxLimits::default()), cut, 0);

@@ -63,6 +63,7 @@ impl<K: Kind> Session<K> {
         self.expire_after(expires_in, ctx);
         self.tell_first_customers(ctx);
         self.greet(ctx);
+        self.is_active();
     }
 
     pub(super) fn update_session(

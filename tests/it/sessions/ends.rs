@@ -131,6 +131,27 @@ async fn a_customer_with_too_many_sessions_gets_no_more() {
 }
 
 #[tokio::test]
+async fn a_customer_who_neither_chats_nor_opens_a_page_is_told_that_their_time_is_over() {
+    let node = TestNode::start(&[("rtm.customer_inactivity_timeout", "4s")]).await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in_away().await;
+    let chatting = license.customer().await.logs_in().await;
+    let chat = chatting.starts_chat("hello").await;
+    // Both are asked after before this one is.
+    let idle = license.customer().await.logs_in().await;
+    let is_over = |push: &Value| push["reason"] == "inactivity_timeout";
+    idle.expect_push("customer_disconnected", is_over).await;
+    idle.closed().await;
+    chatting.says(&chat, "I am still here").await;
+    agent.reads(&chat).await;
+    chatting.deactivates(&chat).await;
+    chatting.expect_push("customer_disconnected", is_over).await;
+    chatting.closed().await;
+    agent.call("list_chats", json!({})).await;
+    idle.who.logs_in().await;
+}
+
+#[tokio::test]
 async fn sessions_without_login_are_bounded() {
     let node = TestNode::start(&[("limits.unauthorized_sessions", "3")]).await;
     let license = node.license();
