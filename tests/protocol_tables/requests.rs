@@ -1,5 +1,6 @@
 //! Requests: every parameter of every method, right and wrong.
 
+mod event_fields;
 mod events;
 mod faults;
 mod limits;

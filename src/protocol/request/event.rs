@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::ecommerce::{Chosen, Product, document};
-use super::value::{IncomingId, Object, check_id, check_readable, part};
+use super::value::{IncomingId, Object, check_document, check_id, part};
 use super::{Payload, Request, Surface, Visibility};
 use crate::domain::event::{
     Button, Element, EventBody, FileBody, Image, Json, NewEvent, Postback, SystemMessage,
@@ -142,7 +142,7 @@ impl WireEvent<'_> {
             }),
             "custom" => {
                 let content = self.content;
-                content.map_or(Ok(()), |raw| check_readable(&field("content"), raw))?;
+                content.map_or(Ok(()), |raw| check_document(&field("content"), raw))?;
                 EventBody::Custom { content: content.map(|raw| Json(raw.to_owned())) }
             }
             "annotation" => EventBody::Annotation {

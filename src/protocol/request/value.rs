@@ -83,6 +83,11 @@ pub(super) fn check_readable(path: &str, raw: &RawValue) -> Result<(), WireError
         .map_err(|_| explain_inside::<Readable>(path, raw.get()))
 }
 
+/// The same of a document that has to be an object.
+pub(super) fn check_document(path: &str, raw: &RawValue) -> Result<(), WireError> {
+    part::<Object<Readable>>(path, raw).map(|_| ())
+}
+
 /// An object, and no array: serde would take one for a struct.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Object<T>(pub(super) T);
