@@ -231,12 +231,6 @@ impl Session {
         self.inbox.lock().pushes.clone()
     }
 
-    /// Names of the pushes that no test has looked at.
-    pub(crate) fn fresh_actions(&self) -> Vec<String> {
-        let fresh = |push: &Push| (!push.taken).then(|| push.action.clone());
-        self.inbox.lock().pushes.iter().filter_map(fresh).collect()
-    }
-
     /// Waits until the socket is closed; says how.
     pub(crate) async fn closed(&self) -> String {
         self.until("the end of the connection", |inbox| inbox.closed.clone()).await
