@@ -1,6 +1,6 @@
 //! The matrix methods × (RTM, Web) × (good, bad).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -40,15 +40,15 @@ async fn every_method_answers_good_and_bad_calls_on_both_transports() {
     assert_eq!(matrix.len(), methods().flat_map(transports).count());
 }
 
-/// Events name their own parts.
-fn is_past(bad: &bad::Bad, kind: &str, message: &str) -> bool {
+/// Does the refusal name what is bad? Events name their own parts, and a limit may be refused as what it is.
+fn is_named(bad: &bad::Bad, name: &str, kind: &str, message: &str) -> bool {
     let parts = ["event.text", "event.elements", "event.elements.buttons"];
-    let names_it = match kind {
-        "limit_reached" => message.contains("session fields"),
-        "validation" => parts.iter().any(|part| message.contains(part)),
+    match (kind, bad.what) {
+        ("validation", past::WHAT) => parts.iter().chain([&name]).any(|part| message.contains(part)),
+        ("validation", _) => message.contains(name),
+        ("limit_reached", past::WHAT) => message.contains("session fields"),
         _ => false,
-    };
-    bad.what == past::WHAT && names_it
+    }
 }
 
 /// All but those of connections, which are told of in `sessions`, and of uploads, which `files` tells of.
@@ -74,16 +74,22 @@ impl Play<'_> {
     async fn play(&self, problems: &mut Vec<String>) -> Seen {
         let mut seen = Seen::default();
         let good = payloads::good(self.method, self.world, &self.scene).await;
+        let mut played = BTreeSet::new();
         for bad in bad::of(self.method, &good).into_iter().chain(past::of(self.method, &good)) {
             let what = format!("{} {}", bad.param, bad.what);
             let name = bad.param.rsplit('.').next().unwrap_or(bad.param);
             match self.call(&bad.payload).await {
-                Err(error) if error.kind == "validation" && error.message.contains(name) => seen.bad += 1,
-                // A limit may be refused as what it is, or where it is in the event.
-                Err(error) if is_past(&bad, &error.kind, &error.message) => seen.bad += 1,
+                Err(error) if is_named(&bad, name, &error.kind, &error.message) => {
+                    seen.bad += 1;
+                    played.insert((bad.param, bad.what));
+                }
                 answer => problems.push(self.told(&what, &bad.payload, &answer)),
             }
         }
+        let holes = self.unplayed(&played);
+        problems.extend(
+            holes.map(|hole| format!("{} {:?}: {hole} was not played", self.method.action, self.transport)),
+        );
         self.stray_chats(&good, &mut seen, problems).await;
         self.strangers(&good, &mut seen, problems).await;
         match self.call(&good).await {
@@ -91,6 +97,16 @@ impl Play<'_> {
             answer => problems.push(self.told("good", &good, &answer)),
         }
         seen
+    }
+
+    /// Faults of single parameters that were to be played and were not.
+    fn unplayed(&self, played: &BTreeSet<(&str, &str)>) -> impl Iterator<Item = String> {
+        let wanted = self.method.params.iter().flat_map(move |param| {
+            let missing = bad::must_be_missed(param).then_some((param.name, bad::MISSING));
+            let wrong = bad::wrong_of(self.method, param).map(|_| (param.name, bad::WRONG));
+            missing.into_iter().chain(wrong)
+        });
+        wanted.filter(move |fault| !played.contains(fault)).map(|(name, what)| format!("{name} {what}"))
     }
 
     fn told(&self, what: &str, payload: &Value, answer: &Answer) -> String {

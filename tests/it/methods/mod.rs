@@ -3,6 +3,7 @@
 mod bad;
 mod described;
 mod examples;
+mod login;
 mod matrix;
 mod past;
 mod payloads;

@@ -1,10 +1,10 @@
 //! Payloads that pass a documented limit by one. The limits are read off the rules of the tables; what is not played here
 //! stands below with its reason.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use switchboard::protocol::method::{self, Method, Param, ParamKind};
 
-use super::bad::Bad;
+use super::bad::{Bad, minimal};
 use crate::support::tables;
 
 /// Rules that speak of a limit and are not played by the matrix: surface, method (`*`: any), parameter, reason.
@@ -84,7 +84,7 @@ pub(super) fn of(method: &Method, good: &Value) -> Vec<Bad> {
             values.push(past(method, param.kind, Limit::Most(100)));
         }
         values.extend(events(method, param));
-        let bads = values.into_iter().map(|value| (minimal(method, good, param, value), param));
+        let bads = values.into_iter().map(|value| (minimal(method, good, param.name, value), param));
         all.extend(bads.map(|(payload, param)| Bad { payload, param: param.name, what: WHAT }));
     }
     all
@@ -135,28 +135,6 @@ fn events(method: &Method, param: &Param) -> Vec<Value> {
     };
     let in_list = |event| if param.kind == ParamKind::Events { json!([event]) } else { event };
     all.into_iter().map(in_list).collect()
-}
-
-/// The parameters that are required, as in the good payload, and this one: nothing that could exclude it.
-fn minimal(method: &Method, good: &Value, param: &Param, value: Value) -> Value {
-    let mut payload = Value::Object(Map::new());
-    for required in method.params.iter().filter(|param| param.required && !param.name.contains('<')) {
-        // What stands inside of an optional object is required there alone.
-        let parents = required.name.match_indices('.').map(|(end, _)| &required.name[..end]);
-        let is_needed =
-            parents.clone().all(|parent| method.param(parent).is_some_and(|param| param.required));
-        let pointer = format!("/{}", required.name.replace('.', "/"));
-        if is_needed && let Some(value) = good.pointer(&pointer) {
-            insert(&mut payload, required.name, value.clone());
-        }
-    }
-    insert(&mut payload, param.name, value);
-    payload
-}
-
-fn insert(payload: &mut Value, path: &str, value: Value) {
-    let place = path.split('.').fold(payload, |place, step| &mut place[step]);
-    *place = value;
 }
 
 #[test]

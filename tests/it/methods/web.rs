@@ -138,3 +138,22 @@ async fn a_call_that_says_nothing_answers_an_empty_object() {
         customer.web.call("send_sneak_peek", json!({ "chat_id": chat.id, "sneak_peek_text": "x" })).await;
     assert_eq!(answer, json!({}));
 }
+
+/// Behind a balancer, or as clients of several regions send it.
+#[tokio::test]
+async fn any_host_is_accepted_and_a_region_is_ignored() {
+    let raw = Raw { license: shared().await.license() };
+    let agent = raw.license.agent(1).token;
+    let customer = raw.license.customer().await;
+    let of_customer =
+        format!("/v3.6/customer/action/list_chats?organization_id={}", raw.license.organization());
+    for (path, token) in [(LIST, &agent), (of_customer.as_str(), &customer.token)] {
+        for host in ["api.livechatinc.com", "localhost", "chat.example:8443", "[::1]:9"] {
+            for region in ["dal", "fra", "nowhere", ""] {
+                let headers = [("Authorization", &**token), ("Host", host), ("X-Region", region)];
+                let (status, answer) = raw.post(path, &headers, "{}").await;
+                assert_eq!(status, 200, "{path} {host} {region:?}: {answer}");
+            }
+        }
+    }
+}

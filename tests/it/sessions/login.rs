@@ -195,3 +195,22 @@ async fn an_unknown_action_is_refused() {
     }
     assert_eq!(customer.refused("follow_chat", json!({ "id": "X" })).await.kind, "validation");
 }
+
+/// As public clients send it: the version beside the action, tokens of both schemes.
+#[tokio::test]
+async fn a_login_may_name_the_version_of_its_path() {
+    let license = shared().await.license();
+    let agent = license.agent(1);
+    for token in [&agent.token, &agent.pat] {
+        let session = agent.connects().await;
+        let payload = json!({ "token": token, "pushes": { "3.6": ["incoming_chat"] } });
+        let frame = json!({ "request_id": "l", "version": "3.6", "action": "login", "payload": payload });
+        session.send_text(frame.to_string());
+        session.answer("l").await.expect("a login");
+    }
+    let session = agent.connects().await;
+    let payload = json!({ "token": agent.token });
+    let frame = json!({ "request_id": "l", "version": "3.5", "action": "login", "payload": payload });
+    session.send_text(frame.to_string());
+    assert_eq!(session.answer("l").await.expect_err("another version").kind, "unsupported_version");
+}
