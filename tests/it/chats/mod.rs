@@ -16,6 +16,7 @@ mod lists;
 mod members;
 mod properties;
 mod returning;
+mod secrets;
 mod seen;
 mod threads;
 mod tokens;

@@ -1,66 +1,8 @@
-//! What customers never see.
+//! How customers see agents, and which chats are theirs.
 
 use serde_json::{Value, json};
 
-use super::texts;
-use crate::support::{TestCustomer, shared};
-
-/// Everything that can be read of a chat, as text.
-async fn all_that_can_be_read(customer: &TestCustomer, chat: &str) -> String {
-    let mut all = String::new();
-    for (action, payload) in [
-        ("get_chat", json!({ "chat_id": chat })),
-        ("list_threads", json!({ "chat_id": chat })),
-        ("list_chats", json!({})),
-        ("get_customer", json!({})),
-    ] {
-        all += &customer.call(action, payload.clone()).await.to_string();
-        all += &customer.web.call(action, payload).await.to_string();
-    }
-    all + &customer.who.logs_in().await.login.to_string()
-}
-
-#[tokio::test]
-async fn a_customer_never_sees_what_is_for_agents() {
-    let license = shared().await.license();
-    let agents = [license.agent(1).logs_in().await, license.agent(2).logs_in_away().await];
-    let customer = license.customer().await.logs_in().await;
-    let chat = customer.starts_chat("hello").await;
-    agents[0].expect_push("incoming_chat", |_| true).await;
-    let secret = json!({ "type": "message", "text": "a secret note", "visibility": "agents" });
-    let note = agents[0].sends(&chat, secret.clone()).await;
-    agents[0].adds(&chat, agents[1].id(), "agent", "agents").await;
-    agents[1].sends(&chat, secret).await;
-    agents[0].says(&chat, "in the open").await;
-    let properties = json!({ "routing": { "pinned": true } });
-    agents[0].call("update_chat_properties", json!({ "id": chat.id, "properties": properties })).await;
-    agents[0]
-        .call(
-            "send_typing_indicator",
-            json!({ "chat_id": chat.id, "visibility": "agents", "is_typing": true }),
-        )
-        .await;
-    let target = json!({ "type": "agent", "ids": [agents[1].id()] });
-    agents[0].call("transfer_chat", json!({ "id": chat.id, "target": target })).await;
-    agents[1].deactivates(&chat).await;
-    customer.expect_push("chat_deactivated", |_| true).await;
-
-    let mut seen = all_that_can_be_read(&customer, &chat.id).await;
-    customer.settle().await;
-    for push in customer.pushes() {
-        seen += &push.payload.to_string();
-    }
-    for never in ["secret", "@example.com", "pinned", "\"visibility\"", "\"ip\"", &note] {
-        let at = seen.find(never);
-        assert!(at.is_none(), "{never} is seen: {}", &seen[at.unwrap_or(0).saturating_sub(300)..]);
-    }
-    assert!(customer.pushes().iter().all(|push| push.action != "incoming_typing_indicator"));
-    let event = json!({ "chat_id": chat.id, "thread_id": chat.thread_id, "event_id": note, "properties": { "test": { "int_property": 1 } } });
-    assert_eq!(customer.refused("update_event_properties", event).await.kind, "not_found");
-
-    let of_agent = agents[0].reads(&chat).await;
-    assert_eq!(texts(&of_agent["thread"]), ["hello", "a secret note", "a secret note", "in the open"]);
-}
+use crate::support::shared;
 
 #[tokio::test]
 async fn a_customer_sees_an_agent_by_the_same_name_everywhere() {
