@@ -8,13 +8,14 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde_json::json;
 use switchboard::actors::AskError;
 use switchboard::actors::catching_up::Known;
 use switchboard::actors::chat::Head;
 use switchboard::clock::SystemClock;
 use switchboard::domain::id::{ChatId, EventId};
 use switchboard::domain::time::Clock as _;
-use switchboard::store::StoreError;
+use switchboard::store::{CellTable, StoreError};
 use world::World;
 
 /// Who talk in one chat at the same time.
@@ -293,4 +294,30 @@ async fn a_node_that_gives_its_shards_away_refuses_nothing() {
         let shown = world.look(&world.there, chat).await.expect("the other node has it");
         assert_eq!(shown.chat.thread.as_ref().map(|thread| thread.events), Some(last.number));
     }
+}
+
+/// Which visit goes on is read before the fields are stored; between the two the customer may leave and come back.
+#[actix_rt::test]
+async fn session_fields_are_of_the_visit_that_began_while_they_were_stored() {
+    let world = World::new().await;
+    let (_, first) = world.customer_comes(false).await;
+    world.store.hold_change(CellTable::CustomerProfiles);
+    let gives =
+        world.customer_calls("set_customer_session_fields", json!({ "session_fields": [{ "cart": "3" }] }));
+    let comes_back = async {
+        world.store.holds_change().await;
+        world.customer_leaves().await;
+        let (_, second) = world.customer_comes(false).await;
+        assert!(second > first, "another visit");
+        world.store.let_go();
+        second
+    };
+    let ((), second) = tokio::join!(gives, comes_back);
+    // A second tab of that visit: fields of an earlier one would lapse now.
+    let (profile, visit) = world.customer_comes(true).await;
+    assert_eq!(visit, second);
+    assert_eq!(profile.session_fields, [("cart".to_owned(), "3".to_owned())]);
+    world.customer_leaves().await;
+    let (profile, _) = world.customer_comes(false).await;
+    assert!(profile.session_fields.is_empty(), "they last for that visit alone");
 }

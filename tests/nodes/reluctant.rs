@@ -20,6 +20,16 @@ use tokio::sync::watch;
 /// How long a page of a list takes.
 const SCAN: Duration = Duration::from_millis(20);
 
+/// A change of a cell that does not come through yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Held {
+    #[default]
+    Nothing,
+    /// The next one of this table is to wait.
+    Next(CellTable),
+    Waits,
+}
+
 /// Passes everything on, but for the reading of the chat that it keeps to itself and the appends that it loses or takes its time
 /// for, and that its tables are in memory: other nodes change them. Counts what is read of chats.
 pub(crate) struct Reluctant {
@@ -29,6 +39,7 @@ pub(crate) struct Reluctant {
     to_lose: AtomicUsize,
     closed: Mutex<Option<ThreadId>>,
     append_takes: Mutex<Duration>,
+    held: watch::Sender<Held>,
     reads: AtomicUsize,
     scans: AtomicUsize,
 }
@@ -42,6 +53,7 @@ impl Reluctant {
             to_lose: AtomicUsize::new(0),
             closed: Mutex::default(),
             append_takes: Mutex::default(),
+            held: watch::Sender::default(),
             reads: AtomicUsize::new(0),
             scans: AtomicUsize::new(0),
         }
@@ -60,6 +72,21 @@ impl Reluctant {
     /// To which thread's log nothing can be appended from now on.
     pub(crate) fn close_log(&self, thread: Option<ThreadId>) {
         *self.closed.lock() = thread;
+    }
+
+    /// The next change of a cell of this table waits until it is [let go](Self::let_go).
+    pub(crate) fn hold_change(&self, table: CellTable) {
+        self.held.send_replace(Held::Next(table));
+    }
+
+    /// Waits until there is a change that waits.
+    pub(crate) async fn holds_change(&self) {
+        self.held.subscribe().wait_for(|held| *held == Held::Waits).await.expect("the store is there");
+    }
+
+    /// The change that waits is tried.
+    pub(crate) fn let_go(&self) {
+        self.held.send_replace(Held::Nothing);
     }
 
     /// How long an append takes from now on.
@@ -140,6 +167,16 @@ impl CasTables for Reluctant {
         expected: Option<Bytes>,
         new: Option<Bytes>,
     ) -> Result<Cas, StoreError> {
+        let waits = self.held.send_if_modified(|held| {
+            let is_next = *held == Held::Next(key.table);
+            if is_next {
+                *held = Held::Waits;
+            }
+            is_next
+        });
+        if waits {
+            self.held.subscribe().wait_for(|held| *held == Held::Nothing).await.expect("the store is there");
+        }
         self.store.cas(key, expected, new).await
     }
 

@@ -17,17 +17,20 @@ use switchboard::clock::SystemClock;
 use switchboard::domain::command::{
     Caller, Command, DeactivateChat, DeleteEvent, NewThread, Reply, ResumeChat, SendEvent, StartChat,
 };
-use switchboard::domain::customer::CustomerProfile;
+use switchboard::domain::customer::{CustomerProfile, CustomerUpdate};
 use switchboard::domain::event::{EventBody, NewEvent, Visibility};
 use switchboard::domain::id::{AgentId, ChatId, CustomerId, EventId, IdSource as _, LicenseId, ThreadId};
 use switchboard::domain::license::{Client, License, Role, Settings};
 use switchboard::domain::push::{Push, PushBody};
 use switchboard::domain::time::Clock as _;
+use switchboard::domain::visit::Arrival;
 use switchboard::files::Files;
 use switchboard::id_source::OsIds;
 use switchboard::node::Rules;
 use switchboard::nodes::{Asker, Cut, Nodes, NodesParts, Sessions, VisitorsCall, VisitorsFound, Whose};
 use switchboard::outgoing::Fetcher;
+use switchboard::protocol::method;
+use switchboard::protocol::version::Surface;
 use switchboard::requests::{Customers, Identity, PageKey, Requester, Requests, RequestsParts};
 use switchboard::store::embedded::{EmbeddedOptions, EmbeddedStore};
 use switchboard::store::{EventLog as _, LogKey, Store};
@@ -276,12 +279,55 @@ impl World {
 
     /// So many sessions of an agent log in at the same time, each with what it finds of the chats.
     pub(crate) async fn log_in_at_once(&self, sessions: usize) -> Vec<String> {
+        let requests = self.requests().await;
+        let license = self.known_license().await;
+        let id = license.agents.keys().next().expect("an agent").clone();
+        let identity = Identity::Agent { id, scopes: ScopeSet::of_role(Role::Owner) };
+        let who = Requester { license, identity, session: None };
+        let logins = (0..sessions).map(|_| requests.first_chats(&who));
+        let found = futures_util::future::join_all(logins).await;
+        found.into_iter().map(|chats| chats.expect("the chats")).collect()
+    }
+
+    /// The customer comes, or is here with another connection. Gives the number of their visit.
+    pub(crate) async fn customer_comes(&self, is_another: bool) -> (CustomerProfile, u32) {
+        let arrival = Arrival { is_another, ..Arrival::default() };
+        let (license, update) = (self.known_license().await, CustomerUpdate::default());
+        let requests = self.requests().await;
+        let arrived = requests.customer_arrived(&license, &self.customer, &update, &arrival).await;
+        let (profile, visits) = arrived.expect("they are let in");
+        (profile, visits.visits_count)
+    }
+
+    /// The customer's visit ends.
+    pub(crate) async fn customer_leaves(&self) {
+        let license = self.known_license().await;
+        self.requests().await.customer_left(&license, &self.customer).await.expect("they are let go");
+    }
+
+    /// The customer calls a method.
+    pub(crate) async fn customer_calls(&self, action: &str, payload: serde_json::Value) {
+        let identity = Identity::Customer { id: self.customer.clone() };
+        let who = Requester { license: self.known_license().await, identity, session: None };
+        let payload = serde_json::value::to_raw_value(&payload).expect("JSON");
+        let method = method::find(Surface::Customer, action).expect("a method");
+        let answer = self.requests().await.handle(&who, method, Some(&payload), None).await;
+        answer.expect("it goes well");
+    }
+
+    async fn known_license(&self) -> Arc<License> {
+        let license = self.here.tenants.licenses.get(self.license).await;
+        license.expect("read").expect("a license")
+    }
+
+    /// The requests of the node that has the chats.
+    async fn requests(&self) -> Arc<Requests> {
         // The client for pages asks for one, though none is fetched here; another test may have installed it.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let node = &self.here;
         let store: Arc<dyn Store> = self.store.clone();
         let files = self.folder.path().join("files");
-        let requests = Requests::new(RequestsParts {
+        Requests::new(RequestsParts {
             actors: node.actors.clone(),
             customers: Customers::new(store.clone()),
             pages: PageKey::load(&*store, &OsIds).await.expect("a key"),
@@ -290,14 +336,7 @@ impl World {
             mailer: None,
             base_url: String::new(),
             customer_tokens: node.tenants.customer_tokens.clone(),
-        });
-        let license = node.tenants.licenses.get(self.license).await.expect("read").expect("a license");
-        let id = license.agents.keys().next().expect("an agent").clone();
-        let identity = Identity::Agent { id, scopes: ScopeSet::of_role(Role::Owner) };
-        let who = Requester { license, identity, session: None };
-        let logins = (0..sessions).map(|_| requests.first_chats(&who));
-        let found = futures_util::future::join_all(logins).await;
-        found.into_iter().map(|chats| chats.expect("the chats")).collect()
+        })
     }
 
     /// Another session of the license's agent, on a node.

@@ -1,4 +1,5 @@
 //! What a restart leaves: everything. And threads that close by themselves.
 
 mod inactivity;
+mod profiles;
 mod restarts;
