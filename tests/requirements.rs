@@ -51,7 +51,9 @@ impl Page {
 
     fn file_of(&self, place: &str) -> Option<PathBuf> {
         if let Some(module) = place.strip_prefix("it::") {
-            return Some(root().join("tests/it").join(module.replace("::", "/")).with_extension("rs"));
+            let folder = root().join("tests/it").join(module.replace("::", "/"));
+            let file = folder.with_extension("rs");
+            return Some(if file.exists() { file } else { folder.join("mod.rs") });
         }
         self.places.get(place).cloned()
     }

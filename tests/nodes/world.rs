@@ -202,11 +202,12 @@ impl World {
     }
 
     /// Sends the message of a number to a chat whose actor may be about to end, as often as that takes.
-    pub(crate) async fn send_to_restarted(&self, chat: &ChatId, number: u64) {
+    pub(crate) async fn send_to_restarted(&self, chat: &ChatId, number: u64) -> EventId {
         loop {
             match self.try_send(chat, number).await {
                 Err(AskError::Stopped) => tokio::task::yield_now().await,
-                answered => break drop(answered.expect("the chat answers")),
+                Ok(Reply::Event(id)) => return id,
+                answered => panic!("not an event: {answered:?}"),
             }
         }
     }
