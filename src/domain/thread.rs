@@ -7,6 +7,7 @@ use super::event::{Event, Visibility};
 use super::id::{AgentId, ThreadId, UserId};
 use super::properties::{self, Properties};
 use super::time::Timestamp;
+use super::visit::CustomerVisit;
 
 /// The head of a thread: all but its events, which the store holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,9 @@ pub struct Thread {
     /// When it was closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
+    /// From where its customer had come when it was opened; none where an event opened it, or nobody knew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_visit: Option<Box<CustomerVisit>>,
 }
 
 impl Thread {

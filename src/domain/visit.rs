@@ -80,6 +80,22 @@ pub struct Visit {
     pub greetings: GreetingsOfVisit,
 }
 
+impl Visit {
+    /// From where the customer came, if it is known in full.
+    pub fn origin(&self) -> Option<CustomerVisit> {
+        Some(CustomerVisit { ip: self.ip.clone()?, user_agent: self.user_agent.clone()? })
+    }
+}
+
+/// From where a customer came, as a thread keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerVisit {
+    /// Where they connect from.
+    pub ip: String,
+    /// Their browser, as it calls itself.
+    pub user_agent: String,
+}
+
 /// A page that was opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VisitPage {

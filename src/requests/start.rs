@@ -11,6 +11,7 @@ use crate::domain::customer::{Customer, Opening, Standing, has_room, opening_at_
 use crate::domain::event::Visibility;
 use crate::domain::id::{AgentId, ChatId, CustomerId};
 use crate::domain::rejection::Rejection;
+use crate::domain::visit::CustomerVisits;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::request::{OpenThread, UserType};
 
@@ -31,7 +32,7 @@ impl Requests {
     pub(super) async fn resume_chat(&self, call: &Call<'_>, open: OpenThread) -> Result<String, WireError> {
         let chat = open.chat_id.clone().ok_or_else(|| WireError::validation("`chat.id` is required"))?;
         let new = self.new_thread(call, open).await?;
-        let brings = customer_among(&new);
+        let brings = customer_among(&new.users).cloned();
         let properties = new.thread_properties.clone();
         let caller = self.opener(call).await?;
         let reply = self.ask(call, &chat, Command::ResumeChat(ResumeChat { thread: new }), caller).await?;
@@ -49,8 +50,8 @@ impl Requests {
 
     async fn start_of_agent(&self, call: &Call<'_>, new: NewThread) -> Result<Reply, WireError> {
         let chat = self.parts.actors.ids().chat();
-        if let Some(customer) = customer_among(&new) {
-            self.remember_chat(call, &customer, &chat, None).await?;
+        if let Some(customer) = customer_among(&new.users) {
+            self.remember_chat(call, customer, &chat, None).await?;
         }
         let caller = self.opener(call).await?;
         self.ask(call, &chat, Command::StartChat(StartChat { thread: new }), caller).await
@@ -173,33 +174,28 @@ impl Requests {
             Box::pin(self.settle_file(call.who, event)).await?;
             Box::pin(self.keep_preview(call.who.license_id(), &event.properties)).await?;
         }
+        let visits = match (&call.who.identity, customer_among(&users)) {
+            (Identity::Customer { id }, _) | (_, Some(id)) => {
+                let visits = self.parts.customers.visits(call.who.license_id(), id).await;
+                Some(visits.map_err(|error| of_store(&error))?)
+            }
+            _ => None,
+        };
         let access = match open.access {
-            None => self.auto_access(call).await?,
+            None => visits.as_ref().and_then(|visits| auto_access(call, visits)),
             given => given,
         };
+        let customer_visit = visits.and_then(|visits| visits.visit?.origin()).map(Box::new);
         Ok(NewThread {
             chat_properties: open.properties,
             access,
             users,
+            customer_visit,
             events: open.events,
             thread_properties: open.thread_properties,
             active: open.active,
             continuous: open.continuous,
         })
-    }
-
-    /// Where a customer's chat goes by the page that they are on.
-    async fn auto_access(&self, call: &Call<'_>) -> Result<Option<Access>, WireError> {
-        let license = &call.who.license;
-        let Identity::Customer { id } = &call.who.identity else { return Ok(None) };
-        if license.settings.auto_access.is_empty() {
-            return Ok(None);
-        }
-        let visits = self.parts.customers.visits(license.id, id).await.map_err(|error| of_store(&error))?;
-        // A group may have been removed since.
-        let group_ids: Vec<_> =
-            visits.auto_access.into_iter().filter(|group| license.has_group(*group)).collect();
-        Ok((!group_ids.is_empty()).then_some(Access { group_ids }))
     }
 
     /// A user named by id; only such as exist in the license.
@@ -248,9 +244,21 @@ impl Requests {
     }
 }
 
-fn customer_among(new: &NewThread) -> Option<CustomerId> {
-    new.users.iter().find_map(|user| match user {
-        NewUser::Customer(customer) => Some(customer.id.clone()),
+/// Where a customer's chat goes by the page that they are on.
+fn auto_access(call: &Call<'_>, visits: &CustomerVisits) -> Option<Access> {
+    let license = &call.who.license;
+    if matches!(call.who.identity, Identity::Agent { .. }) || license.settings.auto_access.is_empty() {
+        return None;
+    }
+    // A group may have been removed since.
+    let group_ids: Vec<_> =
+        visits.auto_access.iter().copied().filter(|group| license.has_group(*group)).collect();
+    (!group_ids.is_empty()).then_some(Access { group_ids })
+}
+
+fn customer_among(users: &[NewUser]) -> Option<&CustomerId> {
+    users.iter().find_map(|user| match user {
+        NewUser::Customer(customer) => Some(&customer.id),
         NewUser::Agent(_) => None,
     })
 }

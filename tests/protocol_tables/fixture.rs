@@ -23,6 +23,7 @@ use switchboard::domain::push::QueuePlace;
 use switchboard::domain::thread::Thread;
 use switchboard::domain::time::Timestamp;
 use switchboard::domain::user::ChatUser;
+use switchboard::domain::visit::CustomerVisit;
 use switchboard::protocol::version::Surface;
 use switchboard::protocol::view::View;
 
@@ -34,7 +35,7 @@ pub(crate) const CUSTOMER: &str = "b7eff798-f8df-4364-8059-649c35c9ed0c";
 
 /// Texts that must never reach a customer.
 pub(crate) const SECRETS: &[&str] =
-    &["@example.com", "Hidden Supervisor", "secret", BOT, "unassigned", "was_pinned", "tags"];
+    &["@example.com", "Hidden Supervisor", "secret", BOT, "unassigned", "was_pinned", "tags", "203.0.113.7"];
 
 pub(crate) fn chat_id() -> ChatId {
     ChatId::from("PJ0MRSHTDG000000")
@@ -295,6 +296,10 @@ pub(crate) fn chat() -> Chat {
         customer_left_at: None,
         assigned: vec![AgentId::from(AGENT)],
         closed_at: None,
+        customer_visit: Some(Box::new(CustomerVisit {
+            ip: "203.0.113.7".to_owned(),
+            user_agent: "Mozilla/5.0".to_owned(),
+        })),
     };
     let mut chat = Chat::new(chat_id(), LicenseId(1_001));
     let mut seen = ChatUser::agent(AgentId::from(AGENT), Visibility::All);

@@ -20,6 +20,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
 use crate::domain::thread::Thread;
 use crate::domain::user::ChatUser;
+use crate::domain::visit::CustomerVisit;
 
 /// What the opener of a thread asks for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub struct NewThread {
     pub active: bool,
     /// None keeps the chat's mode.
     pub continuous: Option<bool>,
+    /// From where the customer came, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_visit: Option<Box<CustomerVisit>>,
 }
 
 /// A user whom the opener of a thread brings along; exists in the license.
@@ -315,6 +319,7 @@ fn head_of_new_thread(draft: &Draft<'_>, chat: &Chat, new: &NewThread) -> Thread
         customer_left_at: None,
         assigned: Vec::new(),
         closed_at: None,
+        customer_visit: new.customer_visit.clone(),
     }
 }
 

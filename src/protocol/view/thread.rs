@@ -15,6 +15,7 @@ use crate::domain::properties::Properties;
 use crate::domain::property_definitions::Location;
 use crate::domain::push::QueuePlace;
 use crate::domain::thread::Thread;
+use crate::domain::visit::CustomerVisit;
 use crate::protocol::time::Rfc3339;
 
 /// A thread with what its head does not hold.
@@ -37,6 +38,8 @@ pub(super) struct ThreadView<'a> {
     head: ThreadHead<'a>,
     events: Events<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    customer_visit: Option<CustomerVisitView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     queues_duration: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_thread_id: Option<&'a ThreadId>,
@@ -48,6 +51,18 @@ pub(super) struct ThreadView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next_accessible_thread_id: Option<&'a ThreadId>,
 }
+
+/// Structure `CustomerVisit`. Agents alone see it.
+#[derive(Serialize)]
+struct CustomerVisitView<'a> {
+    #[serde(flatten)]
+    origin: &'a CustomerVisit,
+    geolocation: Nowhere,
+}
+
+/// Structure `Geolocation`, of which the server knows nothing.
+#[derive(Serialize)]
+struct Nowhere {}
 
 /// A thread without its events.
 #[derive(Serialize)]
@@ -136,9 +151,11 @@ impl<'a> View<'a> {
         'a: 't,
     {
         let ThreadParts { thread, events, next_thread_id, queue } = parts;
+        let visit = thread.customer_visit.as_deref().filter(|_| !self.is_for_customers());
         ThreadView {
             head: self.thread_head(thread, events, queue),
             events: Events { view: *self, events },
+            customer_visit: visit.map(|origin| CustomerVisitView { origin, geolocation: Nowhere {} }),
             queues_duration: thread.queues_duration.filter(|_| !self.is_for_customers()),
             previous_thread_id: thread.previous_thread_id.as_ref(),
             next_thread_id,

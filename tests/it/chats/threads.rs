@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{system_messages, texts};
-use crate::support::{Chat, customer_message, message, shared};
+use crate::support::{BROWSER, Chat, customer_message, message, shared};
 
 #[tokio::test]
 async fn a_chat_has_one_active_thread() {
@@ -41,6 +41,33 @@ async fn closing_ends_the_thread_and_not_the_chat() {
     let next = customer.resumes(&chat).await;
     assert_eq!(next.id, chat.id);
     assert_ne!(next.thread_id, chat.thread_id);
+}
+
+#[tokio::test]
+async fn agents_see_from_where_the_customer_of_a_thread_came() {
+    let license = shared().await.license();
+    let agent = license.agent(1).logs_in_away().await;
+    let customer = license.customer().await.logs_in().await;
+    let visit = json!({ "ip": "127.0.0.1", "user_agent": BROWSER, "geolocation": {} });
+    let chat = customer.starts_chat("hello").await;
+    let told = agent.expect_push("incoming_chat", |push| push["chat"]["id"] == *chat.id).await;
+    assert_eq!(told["chat"]["thread"]["customer_visit"], visit);
+    customer.deactivates(&chat).await;
+    customer.resumes(&chat).await;
+    assert_eq!(agent.reads(&chat).await["thread"]["customer_visit"], visit);
+    let listed = agent.call("list_threads", json!({ "chat_id": chat.id })).await;
+    let all = listed["threads"].as_array().expect("threads");
+    assert!(all.len() == 2 && all.iter().all(|thread| thread["customer_visit"] == visit), "{listed}");
+    let own = customer.call("list_threads", json!({ "chat_id": chat.id })).await;
+    assert!(!own.to_string().contains("customer_visit"), "{own}");
+
+    // Whom an agent writes to was here before; who was never here came from nowhere.
+    let never_here = license.customer().await;
+    for (id, visit) in [(customer.id(), visit), (never_here.id.as_str(), Value::Null)] {
+        let users = json!([{ "id": id, "type": "customer" }]);
+        let begun = agent.starts_chat_with(users).await;
+        assert_eq!(agent.reads(&begun).await["thread"]["customer_visit"], visit);
+    }
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ pub(crate) use license::{AgentLogin, CustomerLogin, TestLicense};
 pub(crate) use mail::{Callee, FULL, MailServer, NOBODY};
 pub(crate) use node::{NodeLink, TestNode, install_crypto, shared, variable};
 pub(crate) use prepare::{ORIGIN, Plan};
-pub(crate) use session::{Inbox, Push, Session};
+pub(crate) use session::{BROWSER, Inbox, Push, Session};
 pub(crate) use users::{TestAgent, TestCustomer};
 pub(crate) use web::Web;
 

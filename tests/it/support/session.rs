@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use switchboard::protocol::envelope;
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::header::{HeaderValue, USER_AGENT};
 
 use super::LIMIT;
 use super::answer::{Answer, ApiError, tables};
@@ -65,11 +67,16 @@ pub(crate) struct Session {
     next: AtomicU64,
 }
 
+/// How the sessions' browser calls itself.
+pub(crate) const BROWSER: &str = "A browser/1.0";
+
 impl Session {
     /// Opens a socket, without a login. `query` follows the path, with its question mark.
     pub(crate) async fn open(surface: &'static str, name: &str, link: &Arc<NodeLink>, query: &str) -> Self {
         let url = format!("{}/v3.6/{surface}/rtm/ws{query}", link.websocket_base());
-        let opened = tokio_tungstenite::connect_async(&url).await;
+        let mut request = url.as_str().into_client_request().expect("a request");
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(BROWSER));
+        let opened = tokio_tungstenite::connect_async(request).await;
         let (socket, _) = opened.unwrap_or_else(|error| panic!("{url}: {error}\n{}", link.log_tail()));
         let (mut sink, mut stream) = socket.split();
         let (outgoing, mut to_send) = mpsc::unbounded_channel::<Message>();
