@@ -61,8 +61,9 @@ async fn agents_see_from_where_the_customer_of_a_thread_came() {
     let own = customer.call("list_threads", json!({ "chat_id": chat.id })).await;
     assert!(!own.to_string().contains("customer_visit"), "{own}");
 
-    // Whom an agent writes to was here before; who was never here came from nowhere.
+    // Whom an agent writes to was here before; who was never connected came from nowhere.
     let never_here = license.customer().await;
+    never_here.web().call("update_customer", json!({ "name": "Ann" })).await;
     for (id, visit) in [(customer.id(), visit), (never_here.id.as_str(), Value::Null)] {
         let users = json!([{ "id": id, "type": "customer" }]);
         let begun = agent.starts_chat_with(users).await;
