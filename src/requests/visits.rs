@@ -10,7 +10,7 @@ use crate::actors::ChatKey;
 use crate::actors::delivery::Cause;
 use crate::domain::customer::{Customer, CustomerProfile, CustomerUpdate};
 use crate::domain::event::Visibility;
-use crate::domain::id::{AgentId, CustomerId, GroupId};
+use crate::domain::id::{AgentId, ChatId, CustomerId, GroupId, LicenseId};
 use crate::domain::license::License;
 use crate::domain::push::{Audience, Push, PushBody};
 use crate::domain::time::Timestamp;
@@ -208,9 +208,26 @@ impl Requests {
     pub async fn own_customers(&self, who: &Requester) -> Result<Vec<CustomerId>, WireError> {
         let Some(agent) = who.agent() else { return Ok(Vec::new()) };
         let chats = self.parts.actors.router(who.license_id()).chats_of(agent).await;
+        self.customers_of(who.license_id(), chats.map_err(|error| of_ask(error, Surface::Agent))?).await
+    }
+
+    /// The customers whom active chats of the license wait for, where this node looks after all of them: where its router is.
+    ///
+    /// # Errors
+    /// The router's or a chat's, as the protocol says it.
+    pub async fn awaited_customers(&self, license: LicenseId) -> Result<Vec<CustomerId>, WireError> {
+        let chats = self.parts.actors.router(license).chats_awaiting_customers().await;
+        self.customers_of(license, chats.map_err(|error| of_ask(error, Surface::Agent))?).await
+    }
+
+    async fn customers_of(
+        &self,
+        license: LicenseId,
+        chats: Vec<ChatId>,
+    ) -> Result<Vec<CustomerId>, WireError> {
         let mut customers = Vec::new();
-        for chat in chats.map_err(|error| of_ask(error, Surface::Agent))? {
-            let key = ChatKey { license: who.license_id(), chat };
+        for chat in chats {
+            let key = ChatKey { license, chat };
             let snapshot = self.parts.actors.inspect(&key).await;
             let snapshot = snapshot.map_err(|error| of_ask(error, Surface::Agent))?;
             if let Some((customer, _)) = snapshot.chat.customer() {

@@ -22,7 +22,7 @@ const ATTEMPTS: usize = 30;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Looks after the customers of nodes that are no more, for ever. Each node does it for those whom its own agents watch or chat
-/// with; that they left is told once.
+/// with, and that of a license's router for all whom its chats wait for; that they left is told once.
 pub async fn follow(shared: Arc<SessionContext>) {
     loop {
         let licenses = shared.registry.take_orphaned().await;
@@ -37,10 +37,22 @@ pub async fn follow(shared: Arc<SessionContext>) {
 }
 
 async fn look_after(shared: &SessionContext, license: &Arc<License>) {
-    let customers = watched(shared, license).await;
+    let watched = watched(shared, license).await;
+    settle_all(shared, license, &watched).await;
+    if shared.requests.misses_customers(license.id) {
+        let awaited = awaited(shared, license).await;
+        settle_all(shared, license, awaited.difference(&watched)).await;
+    }
+}
+
+async fn settle_all(
+    shared: &SessionContext,
+    license: &Arc<License>,
+    customers: impl IntoIterator<Item = &CustomerId>,
+) {
     let looks = stream::iter(customers).map(|customer| async move {
         for _ in 0..ATTEMPTS {
-            match settle(shared, license, &customer).await {
+            match settle(shared, license, customer).await {
                 Ok(()) => return,
                 Err(error) => {
                     tracing::debug!(customer.id = %customer, error = error.message, "looked for later")
@@ -67,6 +79,20 @@ async fn watched(shared: &SessionContext, license: &Arc<License>) -> BTreeSet<Cu
         }
     }
     customers
+}
+
+/// Those whom chats wait for that no agent here is in: nobody may have them yet. The router, and its chats, may be on their way
+/// from the node that died.
+async fn awaited(shared: &SessionContext, license: &Arc<License>) -> BTreeSet<CustomerId> {
+    for _ in 0..ATTEMPTS {
+        match shared.requests.awaited_customers(license.id).await {
+            Ok(customers) => return customers.into_iter().collect(),
+            Err(error) => tracing::debug!(license.id = %license.id, error = error.message, "asked later"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    tracing::warn!(license.id = %license.id, "chats may wait for customers who left with their node");
+    BTreeSet::new()
 }
 
 /// Has it told if a customer is connected to no node. As long as one does not answer, they may be there; and the chats of the

@@ -170,6 +170,23 @@ impl RouterHandle {
         }
     }
 
+    /// The chats that wait for their customers, where the router is this node's: none where it is that of another node, which
+    /// lives.
+    ///
+    /// # Errors
+    /// [`AskError::NotOwner`] as long as it is not known which they are, or whose the router is; others of asking it.
+    pub async fn chats_awaiting_customers(&self) -> Result<Vec<ChatId>, AskError> {
+        match self.actors.router_owner(self.license) {
+            Owner::There(node) if self.actors.parts.ownership.is_awake(node) => return Ok(Vec::new()),
+            Owner::There(_) | Owner::Unknown => return Err(AskError::NotOwner),
+            Owner::Here(_) => {}
+        }
+        match self.query(RouterQuery::AwaitingCustomers).await? {
+            RouterReply::AwaitingCustomers(chats) => chats.ok_or(AskError::NotOwner),
+            _ => Err(AskError::Stopped),
+        }
+    }
+
     /// Groups in which somebody accepts chats.
     ///
     /// # Errors

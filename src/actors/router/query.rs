@@ -31,6 +31,8 @@ pub enum RouterQuery {
     Groups(Vec<GroupId>),
     /// To whom can the chat be transferred?
     TransferTargets(ChatId),
+    /// Which active chats have a customer who may be waited for in vain?
+    AwaitingCustomers,
 }
 
 /// The answer to the question of the same name.
@@ -44,6 +46,7 @@ pub enum RouterReply {
     CustomerGroups(Vec<(GroupId, CustomerGroupStatus)>),
     Groups(Vec<(GroupId, GroupStatus)>),
     TransferTargets(Vec<(AgentId, u32)>),
+    AwaitingCustomers(Option<Vec<ChatId>>),
 }
 
 impl Message for RouterQuery {
@@ -69,6 +72,9 @@ impl Handler<RouterQuery> for RouterActor {
             ),
             RouterQuery::TransferTargets(chat) => {
                 RouterReply::TransferTargets(router.agents_for_transfer(&chat))
+            }
+            RouterQuery::AwaitingCustomers => {
+                RouterReply::AwaitingCustomers(router.chats_awaiting_customers())
             }
         })
     }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::chat::Chat;
 use super::presence::{AgentStatus, CustomerGroupStatus, GroupStatus};
 use super::request::Refusal;
 use super::router::Router;
 use super::table::GroupKey;
 use super::waits::WaitReport;
-use crate::domain::id::{AgentId, GroupId};
+use crate::domain::id::{AgentId, ChatId, GroupId};
 use crate::domain::time::Timestamp;
 
 /// The observable state of a router.
@@ -121,6 +122,14 @@ impl Router {
     /// Chats that count against the license's limit.
     pub fn served(&self) -> u32 {
         self.served
+    }
+
+    /// Active chats that wait for their customer only so long (`chat.customer_gone_after`): those with one, continuous chats
+    /// aside. None while not every chat was reported.
+    pub fn chats_awaiting_customers(&self) -> Option<Vec<ChatId>> {
+        let awaits = |chat: &Chat| chat.active && chat.has_customer && !chat.continuous;
+        let chats = self.tables.chats().filter(|(_, chat)| awaits(chat)).map(|(_, chat)| chat.id.clone());
+        (!self.is_rebuilding).then(|| chats.collect())
     }
 
     /// An agent's chats that count against their limit.

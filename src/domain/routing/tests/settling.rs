@@ -239,3 +239,22 @@ fn who_signed_out_during_a_rebuild_is_replaced_when_it_ends() {
     office.carry_out(effects);
     assert_eq!(office.serving("a"), Some("bob"));
 }
+
+#[test]
+fn chats_that_wait_for_their_customers_are_known_once_all_were_reported() {
+    let mut office = Office::new(RouterSettings::default());
+    let with_customer = |chat| ChatRequest { has_customer: true, ..ChatRequest::new(chat_id(chat)) };
+    office.start_as(with_customer("queued"));
+    office.hire("ann", 5);
+    office.start_as(with_customer("served"));
+    office.start_as(with_customer("closed"));
+    office.close("closed");
+    office.start_as(ChatRequest { has_customer: false, ..ChatRequest::new(chat_id("agents'")) });
+    office.start_as(ChatRequest { continuous: true, ..with_customer("continuous") });
+    let mut chats = office.router.chats_awaiting_customers().expect("all are known");
+    chats.sort_unstable();
+    assert_eq!(chats, [chat_id("queued"), chat_id("served")]);
+
+    let next = Router::rebuilding(2, RouterSettings::default());
+    assert_eq!(next.chats_awaiting_customers(), None);
+}
