@@ -98,8 +98,10 @@ const UPLOADS_AT_ONCE: usize = 16;
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// Connections of one worker.
 const MAX_CONNECTIONS: usize = 1_000_000;
-/// Threads for the talk between nodes.
+/// Threads for the talk between nodes, at least.
 const CLUSTER_THREADS: usize = 2;
+/// Processors for each of them where there are many: what the chats of other nodes tell is delivered on these threads.
+const PROCESSORS_PER_CLUSTER_THREAD: usize = 4;
 /// How often rate limits let go of what is full again.
 const SHRINK_EVERY: Duration = Duration::from_secs(60);
 
@@ -110,7 +112,7 @@ const SHRINK_EVERY: Duration = Duration::from_secs(60);
 pub fn run(config: Config) -> Result<(), NodeError> {
     // Talk between nodes, and what decides ownership, must not wait behind work for clients.
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(CLUSTER_THREADS)
+        .worker_threads(CLUSTER_THREADS.max(processors() / PROCESSORS_PER_CLUSTER_THREAD))
         .thread_name("cluster")
         .enable_all()
         .build()?;
@@ -272,15 +274,18 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
     stop::wait_and_stop(signals, &config, server, &context, &member).await
 }
 
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get)
+}
+
 fn edge_settings(config: &Config) -> EdgeSettings {
-    let cores = || std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
     EdgeSettings {
         max_body: MAX_BODY,
         request_timeout: config.rtm.request_timeout,
         head_timeout: HEAD_TIMEOUT,
         keep_alive: config.server.keep_alive,
         upload_timeout: UPLOAD_TIMEOUT,
-        workers: config.server.workers.unwrap_or_else(cores),
+        workers: config.server.workers.unwrap_or_else(processors),
         max_connections: MAX_CONNECTIONS,
         drain_timeout: config.server.drain_timeout,
     }
