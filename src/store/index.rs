@@ -17,9 +17,10 @@ use super::StoreError;
 pub enum IndexTable {
     /// Owner license, bucket chat, position thread number, id thread.
     ThreadsByChat,
-    /// Owner license, bucket a period of time, position creation of the last thread (µs), id chat.
+    /// Owner license, bucket a period of time, position creation of a thread (µs), id chat: where it stands by its last
+    /// thread, and where it stood by each before.
     ChatsByLicense,
-    /// Owner license, bucket customer, position creation of the last thread (µs), id chat.
+    /// Owner license, bucket customer, position creation of a thread (µs), id chat: where it stands and where it stood.
     ChatsByCustomer,
     /// Owner shard, bucket day, position license, id chat: what a takeover loads.
     OpenChats,
@@ -80,6 +81,9 @@ pub struct IndexWrite {
     pub version: Version,
     /// What the list shows; empty says that the row is gone.
     pub body: Bytes,
+    /// What stood here has gone, whether the row tells of it or is gone as well: on CQL it is written after the log that it
+    /// follows from, not before.
+    pub ends: bool,
 }
 
 /// The order of a scan.

@@ -32,8 +32,8 @@ pub struct Append {
     pub rows: Vec<Bytes>,
     /// Index rows that follow from these rows. The embedded store writes them in the same transaction. On CQL those that
     /// say that something is there are written before the rows, and a failure there fails the append; those that say that
-    /// something is gone are written after, and are tried again by themselves. So after a crash there may be index rows too
-    /// many, never too few.
+    /// something has gone ([`IndexWrite::ends`]) are written after, and are tried again by themselves. So after a crash there
+    /// may be index rows too many, never too few.
     pub index: Vec<IndexWrite>,
 }
 

@@ -7,6 +7,8 @@
 mod archive_scenes;
 #[path = "../cassandra/mod.rs"]
 mod cassandra;
+#[path = "../it/chats/paging_scenes.rs"]
+mod paging_scenes;
 #[path = "../it/support/mod.rs"]
 mod support;
 #[path = "../support/tables.rs"]
@@ -20,6 +22,7 @@ mod crash;
 mod customer;
 mod database;
 mod explain;
+mod lists;
 mod ownership;
 mod ready;
 #[allow(dead_code, reason = "other test binaries use the rest of it")]

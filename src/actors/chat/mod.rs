@@ -19,4 +19,4 @@ mod turn;
 pub use actor::{Answer, Answering, ChatActor, Head, Job, Refused, Snapshot, Work};
 pub(super) use actor::{AskHead, Retire};
 pub(super) use prefix::Prefix;
-pub use projections::{OPEN_CHATS_DAYS, ThreadEntry};
+pub use projections::{ChatEntry, OPEN_CHATS_DAYS, ThreadEntry};

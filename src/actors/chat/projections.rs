@@ -21,6 +21,28 @@ pub struct ThreadEntry {
     pub created_at: Timestamp,
 }
 
+/// What lists of chats say of a place where a chat stands or stood. Rows of earlier builds say neither.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatEntry {
+    /// Number of the thread that stands for the chat here.
+    pub number: Option<u32>,
+    /// When the chat's next thread was opened, which stands for it elsewhere; none while this one is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<Timestamp>,
+}
+
+impl ChatEntry {
+    /// From the body of an index row.
+    pub fn read(body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_default()
+    }
+
+    /// The body of an index row.
+    pub fn body(&self) -> Bytes {
+        Bytes::from(serde_json::to_vec(self).expect("a chat entry has a JSON form"))
+    }
+}
+
 /// A body that says "it is there".
 const PRESENT: &[u8] = b"1";
 
@@ -29,7 +51,9 @@ fn row(table: IndexTable, owner: i64, bucket: String, position: i64, id: &str) -
 }
 
 fn write(key: IndexKey, version: Version, body: impl Into<Bytes>) -> IndexWrite {
-    IndexWrite { key, version, body: body.into() }
+    let body = body.into();
+    let ends = body.is_empty();
+    IndexWrite { key, version, body, ends }
 }
 
 /// The state that index rows of the chat show.
@@ -56,11 +80,12 @@ pub(super) fn opened(key: &ChatKey, shard: Shard, before: &Chat, after: &Chat, s
     let by_day = row(IndexTable::ThreadsByDay, license, period::day(at), at.0, thread.id.as_str());
     let mut writes = vec![write(by_chat, version, entry), write(by_day, version, PRESENT)];
     if let Some(previous) = &before.thread {
-        let gone = lists(key, before, previous).into_iter().map(|key| write(key, version, Bytes::new()));
-        writes.extend(gone);
+        // Whoever walks through a list goes on to find the chat where it stood when they began.
+        let left = ChatEntry { number: Some(previous.number), next_at: Some(at) }.body();
+        let left = |key| IndexWrite { ends: true, ..write(key, version, left.clone()) };
+        writes.extend(lists(key, before, previous).into_iter().map(left));
     }
-    let now = lists(key, after, thread).into_iter().map(|key| write(key, version, PRESENT));
-    writes.extend(now);
+    writes.extend(stands(key, after, thread, version));
     if thread.active {
         writes.push(open_chat(key, shard, thread.created_at, version, true));
     }
@@ -70,8 +95,18 @@ pub(super) fn opened(key: &ChatKey, shard: Shard, before: &Chat, after: &Chat, s
 /// A customer came into the chat: their list shows it, too.
 pub(super) fn customer_came(key: &ChatKey, chat: &Chat, seq: u64) -> Vec<IndexWrite> {
     let Some(thread) = &chat.thread else { return Vec::new() };
-    let version = version(chat, seq);
-    lists(key, chat, thread).into_iter().map(|key| write(key, version, PRESENT)).collect()
+    stands(key, chat, thread, version(chat, seq)).collect()
+}
+
+/// The chat stands in its lists by this thread, its last one.
+fn stands(
+    key: &ChatKey,
+    chat: &Chat,
+    thread: &Thread,
+    version: Version,
+) -> impl Iterator<Item = IndexWrite> + use<> {
+    let entry = ChatEntry { number: Some(thread.number), next_at: None }.body();
+    lists(key, chat, thread).into_iter().map(move |key| write(key, version, entry.clone()))
 }
 
 /// The rows by which lists of chats find a chat whose last thread is `thread`.

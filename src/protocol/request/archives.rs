@@ -21,8 +21,6 @@ const MAX_THREADS: usize = 20;
 const MAX_VALUES: usize = 100;
 /// Bytes of one value: longer than any tag, name or id.
 const MAX_VALUE: usize = 255;
-/// Bytes of a page id: room for filters at their limits.
-const MAX_PAGE_ID: usize = 64 * 1024;
 
 /// What `list_archives` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -365,7 +363,7 @@ pub(super) fn list_archives(payload: Payload<'_>) -> Result<Request, WireError> 
         ("limit", wire.limit.is_some()),
         ("sort_order", wire.sort_order.is_some()),
     ];
-    check_page_id(wire.page_id.as_deref(), MAX_PAGE_ID, &given)?;
+    check_page_id(wire.page_id.as_deref(), &given)?;
     if let Some(Object(tags)) = &wire.highlights
         && tags.pre_tag.is_some() != tags.post_tag.is_some()
     {
@@ -387,7 +385,7 @@ fn filters(wire: WireFilters<'_>) -> Result<ArchiveFilters, WireError> {
     let groups = wire.group_ids.as_deref().unwrap_or_default();
     check_groups("filters.group_ids", groups)?;
     if let Some(text) = wire.query.as_ref().or(wire.customer_email.as_ref())
-        && text.len() > MAX_PAGE_ID / 8
+        && text.len() > super::listing::MAX_PAGE_ID / 8
     {
         return Err(WireError::validation("`filters` has a text that is too long"));
     }

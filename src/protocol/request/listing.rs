@@ -12,8 +12,8 @@ use crate::domain::properties::PropertyValue;
 use crate::domain::time::Timestamp;
 use crate::protocol::error::WireError;
 
-/// Page ids that this server made are far shorter, bytes.
-const MAX_PAGE_ID: usize = 4_096;
+/// Bytes of a page id: room for filters at their limits.
+pub(super) const MAX_PAGE_ID: usize = 64 * 1024;
 /// Values that one property filter may list.
 const MAX_FILTER_VALUES: usize = 100;
 
@@ -160,7 +160,7 @@ pub(super) fn list_chats(payload: Payload<'_>) -> Result<Request, WireError> {
         ("limit", wire.limit.is_some()),
         ("sort_order", wire.sort_order.is_some()),
     ];
-    check_page_id(wire.page_id.as_deref(), MAX_PAGE_ID, &given)?;
+    check_page_id(wire.page_id.as_deref(), &given)?;
     Ok(Request::ListChats(ListChats {
         filters: wire.filters.map(|Object(filters)| chat_filters(filters)).transpose()?.unwrap_or_default(),
         limit: count("limit", wire.limit.unwrap_or(10), max)?,
@@ -206,7 +206,7 @@ pub(super) fn list_threads(payload: Payload<'_>) -> Result<Request, WireError> {
     let (has_filters, has_limit) = (wire.filters.is_some(), wire.limit.is_some());
     let has_order = wire.sort_order.is_some();
     let given = [("filters", has_filters), ("limit", has_limit), ("sort_order", has_order)];
-    check_page_id(wire.page_id.as_deref(), MAX_PAGE_ID, &given)?;
+    check_page_id(wire.page_id.as_deref(), &given)?;
     let size = match wire.min_events_count {
         None => PageSize::Threads(count("limit", wire.limit.unwrap_or(3), 100)?),
         Some(_) if has_limit => return Err(excludes("min_events_count", "limit")),
@@ -274,13 +274,9 @@ fn property_test(path: &str, filter: WirePropertyFilter) -> Result<PropertyTest,
 }
 
 /// A further page repeats nothing of what made the first one.
-pub(super) fn check_page_id(
-    page_id: Option<&str>,
-    max: usize,
-    given: &[(&str, bool)],
-) -> Result<(), WireError> {
+pub(super) fn check_page_id(page_id: Option<&str>, given: &[(&str, bool)]) -> Result<(), WireError> {
     let Some(page_id) = page_id else { return Ok(()) };
-    if page_id.is_empty() || page_id.len() > max {
+    if page_id.is_empty() || page_id.len() > MAX_PAGE_ID {
         return Err(WireError::validation("`page_id` is not a page id"));
     }
     match given.iter().find(|(_, is_given)| *is_given) {

@@ -13,7 +13,7 @@ use crate::requests::error::of_store;
 use crate::requests::pipeline::{Call, Requests};
 use crate::store::{IndexRow, IndexScan, IndexTable, Order};
 
-use super::{check_sees, check_sees_thread, sees_every_thread};
+use super::{check_sees, check_sees_thread, pages_beside, sees_every_thread};
 
 use serde::{Deserialize, Serialize};
 
@@ -61,19 +61,13 @@ impl Requests {
         self.write_threads(call, &snapshot, &page, &mut json).await?;
         json.push_str("],\"found_threads\":");
         json.push_str(&found.to_string());
-        let seal = |cursor: Cursor| self.parts.pages.seal(&scope, &cursor, now);
         let number =
             |history: &History| history.chat.thread.as_ref().map_or(0, |thread| i64::from(thread.number));
-        let (first, last) = (page.first().map(number), page.last().map(number));
-        let (next, previous) = match cursor.backwards {
-            true => (last, edge),
-            false => (edge, first.filter(|_| list.page_id.is_some())),
-        };
-        for (name, after, backwards) in [("next", next, false), ("previous", previous, true)] {
-            if let Some(after) = after {
-                let page = seal(Cursor { after, backwards, ..cursor.clone() });
-                json.push_str(&format!(",\"{name}_page_id\":\"{page}\""));
-            }
+        let ends = (page.first().map(number), page.last().map(number));
+        for (name, after, backwards) in pages_beside(list.page_id.is_none(), cursor.backwards, ends, edge) {
+            let after = after.unwrap_or(beginning(cursor.descending != backwards));
+            let page = self.parts.pages.seal(&scope, &Cursor { after, backwards, ..cursor.clone() }, now);
+            json.push_str(&format!(",\"{name}_page_id\":\"{page}\""));
         }
         json.push('}');
         Ok(json)
@@ -208,6 +202,11 @@ impl Requests {
     }
 }
 
+/// The number behind which all threads lie.
+fn beginning(descending: bool) -> i64 {
+    if descending { i64::MAX } else { 0 }
+}
+
 fn first_page(list: &ListThreads) -> Cursor {
     let descending = list.sort_order == SortOrder::Desc;
     let (limit, min_events) = match list.size {
@@ -215,7 +214,7 @@ fn first_page(list: &ListThreads) -> Cursor {
         PageSize::MinEvents(events) => (MAX_THREADS, Some(u64::from(events))),
     };
     Cursor {
-        after: if descending { i64::MAX } else { 0 },
+        after: beginning(descending),
         descending,
         limit,
         min_events,

@@ -39,7 +39,7 @@ impl EventLog for CqlStore {
         let began = Instant::now();
         // A log without its index rows would be found by nobody after a crash between the two: its timers would not fire.
         // Index rows without their log are looked at and passed over. So what comes is entered before, what goes after.
-        let (gone, come): (Vec<_>, Vec<_>) = append.index.iter().partition(|write| write.body.is_empty());
+        let (gone, come): (Vec<_>, Vec<_>) = append.index.iter().partition(|write| write.ends);
         inner.write_rows(append.epoch, &come).await?;
         inner.send_rows(&append).await.map_err(write_error)?;
         inner.note_write(began.elapsed(), 1, append.rows.len() as u64);

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::texts;
-use crate::support::{Session, TestLicense, message, shared};
+use super::{paging_scenes, texts};
+use crate::support::{Plan, Session, TestLicense, TestNode, message, shared};
 
 fn ids(page: &Value, list: &str) -> Vec<String> {
     let items = page[list].as_array().unwrap_or_else(|| panic!("no {list} in {page}"));
@@ -75,6 +75,28 @@ async fn pages_of_chats_oldest_first_end_with_those_that_came_meanwhile() {
     all.extend(chats(&license, 2).await);
     let pages = walk(&agent, "list_chats", "chats_summary", &json!({}), first, "next_page_id").await;
     assert_eq!(pages.concat(), all);
+}
+
+#[tokio::test]
+async fn no_chat_is_skipped_or_seen_again_newest_first_whatever_becomes_of_it() {
+    paging_scenes::newest_first(&shared().await.license()).await;
+}
+
+#[tokio::test]
+async fn no_chat_is_skipped_or_seen_again_oldest_first_whatever_becomes_of_it() {
+    paging_scenes::oldest_first(&shared().await.license()).await;
+}
+
+#[tokio::test]
+async fn filters_let_through_what_chats_are_now_wherever_they_stand() {
+    paging_scenes::filtered(&shared().await.license()).await;
+}
+
+#[tokio::test]
+async fn a_customer_skips_and_repeats_none_of_their_chats_either() {
+    let plan = Plan { licenses: 1, ..Plan::default() };
+    let node = TestNode::with(&[("routing.max_customer_chats_count", "9")], plan).await;
+    paging_scenes::of_a_customer(&node.license()).await;
 }
 
 #[tokio::test]

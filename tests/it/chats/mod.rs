@@ -14,6 +14,7 @@ mod greetings;
 mod heirs;
 mod lists;
 mod members;
+mod paging_scenes;
 mod properties;
 mod returning;
 mod secrets;

@@ -20,6 +20,7 @@ fn write(s: &Setting, bucket: &str, position: i64, id: &str, seq: u64, body: &st
         },
         version: Version { thread_no: 1, seq },
         body: Bytes::copy_from_slice(body.as_bytes()),
+        ends: body.is_empty(),
     }
 }
 
@@ -55,7 +56,7 @@ async fn fill(s: &Setting) {
 
 pub(super) async fn several_buckets_are_read_at_once(s: Setting) {
     fill(&s).await;
-    let gone = IndexWrite { body: Bytes::new(), ..write(&s, "c", 2, "gone", 2, "") };
+    let gone = write(&s, "c", 2, "gone", 2, "");
     put(&s, EPOCH, vec![write(&s, "c", 1, "a", 1, "x"), gone, write(&s, "d", 1, "a", 1, "x")]).await;
     let buckets = ["b", "c", "empty"].map(str::to_owned);
     let rows = s.store.scan_buckets(TABLE, s.license.0, &buckets).await.expect("a scan");

@@ -201,6 +201,7 @@ pub(super) async fn index_rows_of_an_append_are_written(s: Setting) {
         key: key.clone(),
         version: Version { thread_no: 1, seq },
         body: Bytes::from_static(body.as_bytes()),
+        ends: false,
     };
     append(&s, Append { index: vec![write(1, "open")], ..s.rows(FIRST, "T", 1, &["a"]) }).await;
     append(&s, Append { index: vec![write(2, "closed")], ..s.rows(FIRST, "T", 2, &["b"]) }).await;
@@ -208,6 +209,41 @@ pub(super) async fn index_rows_of_an_append_are_written(s: Setting) {
     let rows = s.store.scan_index(scan).await.expect("a scan");
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].position, &*rows[0].id, &rows[0].body[..]), (1, "T", &b"closed"[..]));
+}
+
+pub(super) async fn a_row_that_has_ended_can_say_so_and_be_found(s: Setting) {
+    owned(&s).await;
+    let row = |position, thread_no, body: &'static str, ends| IndexWrite {
+        key: IndexKey {
+            table: IndexTable::ChatsByLicense,
+            owner: s.license.0,
+            bucket: "2026-11".to_owned(),
+            position,
+            id: "C".to_owned(),
+        },
+        version: Version { thread_no, seq: 1 },
+        body: Bytes::from_static(body.as_bytes()),
+        ends,
+    };
+    let found = async || {
+        let scan =
+            IndexScan::bucket(IndexTable::ChatsByLicense, s.license.0, "2026-11", Order::Descending, 10);
+        let rows = s.store.scan_index(scan).await.expect("a scan");
+        let text = |body: &Bytes| String::from_utf8_lossy(body).into_owned();
+        rows.iter().map(|row| (row.position, text(&row.body))).collect::<Vec<_>>()
+    };
+    let wanted = |rows: &[(i64, &str)]| {
+        rows.iter().map(|(position, body)| (*position, (*body).to_owned())).collect::<Vec<_>>()
+    };
+    append(&s, Append { index: vec![row(10, 1, "here", false)], ..s.rows(FIRST, "T1", 1, &["a"]) }).await;
+    let moved = vec![row(10, 2, "until 20", true), row(20, 2, "here", false)];
+    append(&s, Append { index: moved, ..s.rows(FIRST, "T2", 1, &["a"]) }).await;
+    assert_eq!(found().await, wanted(&[(20, "here"), (10, "until 20")]));
+    // What comes late of the time before changes nothing.
+    append(&s, Append { index: vec![row(10, 1, "here", false)], ..s.rows(FIRST, "T1", 1, &["a"]) }).await;
+    assert_eq!(found().await, wanted(&[(20, "here"), (10, "until 20")]));
+    append(&s, Append { index: vec![row(10, 3, "", true)], ..s.rows(FIRST, "T2", 2, &["b"]) }).await;
+    assert_eq!(found().await, wanted(&[(20, "here")]), "gone at last");
 }
 
 pub(super) async fn many_logs_are_written_at_once(s: Setting) {

@@ -51,6 +51,7 @@ cases! {
     logs::appends_past_the_bounds_are_refused,
     logs::bodies_come_back_byte_by_byte,
     logs::index_rows_of_an_append_are_written,
+    logs::a_row_that_has_ended_can_say_so_and_be_found,
     logs::many_logs_are_written_at_once,
     cells::a_cell_that_is_not_there_reads_as_none,
     cells::a_cell_is_made_changed_and_removed,

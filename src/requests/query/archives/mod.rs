@@ -26,7 +26,7 @@ use crate::protocol::view::ThreadParts;
 use crate::requests::error::of_store;
 use crate::requests::pipeline::{Call, Requests};
 
-use super::{check_sees_thread, sees_every_thread};
+use super::{check_sees_thread, pages_beside, sees_every_thread};
 
 /// Logs that one call reads, those of its answer apart.
 const MAX_READ: usize = 500;
@@ -104,21 +104,14 @@ impl Requests {
             None => self.count_archives(call, &cursor).await?,
         };
         cursor.found = Some(found);
-        let seal = |after: &Place, backwards| {
-            let cursor = Cursor { after: Some(after.clone()), backwards, ..cursor.clone() };
-            self.parts.pages.seal(&scope, &cursor, now)
-        };
-        let first = page.items.first().map(|item| &item.place);
-        let last = page.items.last().map(|item| &item.place);
-        let (next, previous) = match cursor.backwards {
-            true => (last, page.next.as_ref()),
-            false => (page.next.as_ref(), first.or(cursor.after.as_ref()).filter(|_| cursor.after.is_some())),
-        };
         let mut json = answer(&page.items, found);
-        for (name, after, backwards) in [("next", next, false), ("previous", previous, true)] {
-            if let Some(after) = after {
-                json.push_str(&format!(",\"{name}_page_id\":\"{}\"", seal(after, backwards)));
-            }
+        let place = |item: Option<&Item>| item.map(|item| item.place.clone());
+        let ends = (place(page.items.first()), place(page.items.last()));
+        for (name, after, backwards) in
+            pages_beside(list.page_id.is_none(), cursor.backwards, ends, page.next)
+        {
+            let page = self.parts.pages.seal(&scope, &Cursor { after, backwards, ..cursor.clone() }, now);
+            json.push_str(&format!(",\"{name}_page_id\":\"{page}\""));
         }
         json.push('}');
         Ok(json)

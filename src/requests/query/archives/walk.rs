@@ -1,6 +1,6 @@
 //! The walk through the threads of a license, by the time of their opening.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -181,7 +181,8 @@ async fn chats(
         MAX_OF_CHATS,
     );
     let rows = requests.parts.actors.store().scan_index(scan).await.map_err(|error| of_store(&error))?;
-    let mut chats: Vec<ChatId> = rows.into_iter().map(|row| ChatId::new(row.id)).collect();
-    chats.retain(|chat| named.is_none_or(|named| named.contains(chat)));
-    Ok(Some(chats))
+    // A chat has a row for each place where it stood.
+    let chats: BTreeSet<ChatId> = rows.into_iter().map(|row| ChatId::new(row.id)).collect();
+    let counts = |chat: &ChatId| named.is_none_or(|named| named.contains(chat));
+    Ok(Some(chats.into_iter().filter(counts).collect()))
 }

@@ -1,14 +1,23 @@
 //! `list_chats` (agents and customers, 3.6), and the chats that a login answers with.
 //!
 //! Ordered by the creation of the last thread. Agents' lists are walked month by month through the license's
-//! index; each candidate is asked what it is now, so that filters and access never see something stale.
+//! index; each candidate is asked what it is now, so that filters and access never see something stale. What is walked, and
+//! in which order, does not change while somebody walks it: see [`standing`].
+
+mod earlier;
+mod standing;
+mod walk;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actors::chat::Snapshot;
-use crate::actors::{ChatKey, period};
+use self::standing::{MAX_MOVED, Standing};
+use self::walk::{Place, Route, Walk};
+use super::pages_beside;
+use crate::actors::ChatKey;
+use crate::actors::catching_up::SKEW;
+use crate::actors::chat::{ChatEntry, Snapshot};
 use crate::domain::access::Access;
 use crate::domain::chat::Chat;
 use crate::domain::command::{can_see, can_see_earlier};
@@ -19,33 +28,42 @@ use crate::protocol::error::WireError;
 use crate::protocol::request::{ChatFilters, ListChats, PropertyFilter, PropertyTest, SortOrder};
 use crate::protocol::version::Surface;
 use crate::requests::error::{of_ask, of_store};
-use crate::requests::pipeline::{Call, Requests, customer_id};
-use crate::store::{IndexRow, IndexScan, IndexTable, Order};
+use crate::requests::pipeline::{Call, Requests};
+use crate::store::IndexRow;
 
 /// Where a page begins and what it shows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Cursor {
-    /// Position and id of the last item before the page; none at the beginning.
-    after: Option<(i64, String)>,
+    /// The row before the page; none at the beginning.
+    after: Option<Place>,
     descending: bool,
     limit: usize,
     filters: ChatFilters,
     /// The page lies before `after`: the list is walked the other way round.
     backwards: bool,
+    /// Where the chats stand. Page ids of earlier builds do not say.
+    #[serde(default = "Standing::by_last_thread")]
+    standing: Standing,
 }
 
-/// A page of chats, and whether the list goes on.
+/// A page of chats.
+#[derive(Default)]
 struct Page {
     chats: Vec<(IndexRow, Arc<Snapshot>)>,
-    more: bool,
+    /// The last row that was looked at, if the list goes on behind it.
+    edge: Option<Place>,
 }
 
 /// Chats in an agent's login answer, their own active ones apart.
 const CHATS_AT_LOGIN: usize = 10;
-/// Index rows fetched at once.
+/// Index rows fetched at once for a page.
 const BATCH: usize = 100;
+/// Index rows fetched at once to be counted.
+const COUNT_BATCH: usize = 1_000;
 /// Chats that one call looks at: bounds the work of a filter that matches little. The next page goes on from there.
 const MAX_LOOKED_AT: usize = 2_000;
+/// Index rows that one call reads for its page, and as many to count: most of them may be places where chats stood once.
+const MAX_ROWS: usize = 20_000;
 /// Found chats are counted up to here; the number is an estimate by the protocol.
 const MAX_COUNTED: usize = 1_000;
 
@@ -70,6 +88,7 @@ impl Requests {
                 limit: list.limit as usize,
                 filters: list.filters,
                 backwards: false,
+                standing: self.standing(call, now).await?,
             },
         };
         let page = self.chats_page(call, &cursor).await?;
@@ -78,18 +97,12 @@ impl Requests {
         let total = self.count(call, &cursor).await?;
         let key = if who.surface() == Surface::Agent { "found_chats" } else { "total_chats" };
         json.push_str(&format!("],\"{key}\":{total}"));
-        let has_next = cursor.backwards || page.more;
-        let has_previous = if cursor.backwards { page.more } else { list.page_id.is_some() };
-        let edge =
-            |item: Option<&(IndexRow, Arc<Snapshot>)>| item.map(|(row, _)| (row.position, row.id.clone()));
-        let seal = |after, backwards| {
-            self.parts.pages.seal(&scope, &Cursor { after, backwards, ..cursor.clone() }, now)
-        };
-        if let (true, after @ Some(_)) = (has_next, edge(page.chats.last())) {
-            json.push_str(&format!(",\"next_page_id\":\"{}\"", seal(after, false)));
-        }
-        if let (true, after @ Some(_)) = (has_previous, edge(page.chats.first())) {
-            json.push_str(&format!(",\"previous_page_id\":\"{}\"", seal(after, true)));
+        let place = |item: Option<&(IndexRow, Arc<Snapshot>)>| item.map(|(row, _)| walk::place(row));
+        let ends = (place(page.chats.first()), place(page.chats.last()));
+        let beside = pages_beside(list.page_id.is_none(), cursor.backwards, ends, page.edge);
+        for (name, after, backwards) in beside {
+            let page = self.parts.pages.seal(&scope, &Cursor { after, backwards, ..cursor.clone() }, now);
+            json.push_str(&format!(",\"{name}_page_id\":\"{page}\""));
         }
         json.push('}');
         Ok(json)
@@ -104,6 +117,7 @@ impl Requests {
             limit: CHATS_AT_LOGIN,
             filters: ChatFilters::default(),
             backwards: false,
+            standing: Standing::by_last_thread(),
         };
         let page = self.chats_page(&call, &cursor).await?;
         let mut chats: Vec<Chat> = page.chats.iter().map(|(_, snapshot)| snapshot.chat.clone()).collect();
@@ -148,21 +162,57 @@ impl Requests {
         }
     }
 
+    /// The order of a walk that begins now.
+    async fn standing(&self, call: &Call<'_>, now: Timestamp) -> Result<Standing, WireError> {
+        let settled = now.before(SKEW);
+        let route = Route { after: None, not_before: settled, descending: true, batch: BATCH };
+        let mut walk = Walk::new(self, call, route)?;
+        let mut moved = Vec::new();
+        while moved.len() <= MAX_MOVED
+            && let Some(row) = walk.next(self).await?
+        {
+            let entry = ChatEntry::read(&row.body);
+            if entry.number == Some(1) || entry.next_at.is_some() {
+                continue;
+            }
+            let chat = ChatId::new(&row.id);
+            let Some(snapshot) = self.look_at(call, &chat).await? else { continue };
+            let thread = snapshot.chat.thread.as_ref();
+            if thread.is_some_and(|thread| thread.number > 1 && thread.created_at.0 == row.position) {
+                moved.push((chat, row.position));
+            }
+        }
+        Ok(Standing::since(settled.0, moved))
+    }
+
     async fn chats_page(&self, call: &Call<'_>, cursor: &Cursor) -> Result<Page, WireError> {
         let descending = cursor.descending != cursor.backwards;
-        let mut walk = Walk::new(self, call, descending, cursor.after.clone())?;
-        let mut page = Page { chats: Vec::new(), more: false };
-        let mut looked_at = 0;
+        let after = cursor.after.clone();
+        let mut walk = Walk::new(
+            self,
+            call,
+            Route { after, not_before: Timestamp(i64::MIN), descending, batch: BATCH },
+        )?;
+        let mut page = Page::default();
+        let (mut rows, mut looked_at, mut last) = (0, 0, None);
         while let Some(row) = walk.next(self).await? {
-            if page.chats.len() == cursor.limit || looked_at == MAX_LOOKED_AT {
-                page.more = true;
+            let chat = ChatId::new(&row.id);
+            let counts = cursor.standing.may_stand(&chat, row.position, ChatEntry::read(&row.body));
+            let is_done = page.chats.len() == cursor.limit || looked_at == MAX_LOOKED_AT;
+            if rows == MAX_ROWS || (counts && is_done) {
+                page.edge = last;
                 break;
             }
+            rows += 1;
+            last = Some(walk::place(&row));
+            if !counts {
+                continue;
+            }
             looked_at += 1;
-            let Some(snapshot) = self.look_at(call, &ChatId::new(&row.id)).await? else { continue };
-            // A chat that got another thread meanwhile stands elsewhere in the list now.
-            let created = snapshot.chat.thread.as_ref().map(|thread| thread.created_at.0);
-            if created == Some(row.position) && matches(&cursor.filters, &snapshot.chat) {
+            let Some(snapshot) = self.look_at(call, &chat).await? else { continue };
+            if matches(&cursor.filters, &snapshot.chat)
+                && self.place(call, &cursor.standing, &snapshot).await? == Some(row.position)
+            {
                 page.chats.push((row, snapshot));
             }
         }
@@ -170,6 +220,24 @@ impl Requests {
             page.chats.reverse();
         }
         Ok(page)
+    }
+
+    /// Where the chat stands in a walk.
+    async fn place(
+        &self,
+        call: &Call<'_>,
+        standing: &Standing,
+        snapshot: &Snapshot,
+    ) -> Result<Option<i64>, WireError> {
+        let Some(last) = &snapshot.chat.thread else { return Ok(None) };
+        let (chat, begun) = (&snapshot.chat.id, last.created_at.0);
+        let mut all = vec![begun];
+        if standing.asks_before(chat, last.number, begun) {
+            let store = self.parts.actors.store();
+            let earlier = earlier::threads(&**store, call.who.license_id(), chat, last.number, standing);
+            all.extend(earlier.await.map_err(|error| of_store(&error))?);
+        }
+        Ok(standing.place(chat, all))
     }
 
     /// A chat as it is now, if it was started and the requester may see it.
@@ -189,107 +257,19 @@ impl Requests {
 
     /// How many chats there are, up to a bound; what filters and access take away is not counted out.
     async fn count(&self, call: &Call<'_>, cursor: &Cursor) -> Result<usize, WireError> {
-        let mut walk = Walk::new(self, call, cursor.descending, None)?;
-        let mut count = 0;
-        while count < MAX_COUNTED && walk.next(self).await?.is_some() {
-            count += 1;
+        let descending = cursor.descending;
+        let route = Route { after: None, not_before: Timestamp(i64::MIN), descending, batch: COUNT_BATCH };
+        let mut walk = Walk::new(self, call, route)?;
+        let (mut count, mut rows) = (0, 0);
+        while count < MAX_COUNTED
+            && rows < MAX_ROWS
+            && let Some(row) = walk.next(self).await?
+        {
+            rows += 1;
+            let entry = ChatEntry::read(&row.body);
+            count += usize::from(cursor.standing.may_stand(&ChatId::new(&row.id), row.position, entry));
         }
         Ok(count)
-    }
-}
-
-/// A walk through the requester's list of chats, bucket by bucket.
-struct Walk {
-    table: IndexTable,
-    owner: i64,
-    order: Order,
-    after: Option<(i64, String)>,
-    /// Buckets still to come, the next one last.
-    buckets: Vec<String>,
-    /// Rows that were read, and how many of them were given.
-    rows: Arc<Vec<IndexRow>>,
-    given: usize,
-    exhausted: bool,
-}
-
-impl Walk {
-    fn new(
-        requests: &Requests,
-        call: &Call<'_>,
-        descending: bool,
-        after: Option<(i64, String)>,
-    ) -> Result<Self, WireError> {
-        let (table, mut buckets) = match call.who.surface() {
-            Surface::Customer => (IndexTable::ChatsByCustomer, vec![customer_id(call.who)?.to_string()]),
-            Surface::Agent => {
-                let now = requests.parts.actors.clock().now();
-                (IndexTable::ChatsByLicense, months(call.who.license.created_at, now))
-            }
-        };
-        if descending {
-            buckets.reverse();
-        }
-        if let Some((position, _)) = &after
-            && table == IndexTable::ChatsByLicense
-        {
-            let month = period::month(Timestamp(*position));
-            let skip = |bucket: &String| if descending { *bucket > month } else { *bucket < month };
-            buckets.retain(|bucket| !skip(bucket));
-        }
-        buckets.reverse();
-        Ok(Self {
-            table,
-            owner: call.who.license_id().0,
-            order: if descending { Order::Descending } else { Order::Ascending },
-            after,
-            buckets,
-            rows: Arc::default(),
-            given: 0,
-            exhausted: false,
-        })
-    }
-
-    async fn next(&mut self, requests: &Requests) -> Result<Option<IndexRow>, WireError> {
-        loop {
-            if let Some(row) = self.rows.get(self.given) {
-                self.given += 1;
-                self.after = Some((row.position, row.id.clone()));
-                return Ok(Some(row.clone()));
-            }
-            if self.exhausted {
-                self.buckets.pop();
-                self.exhausted = false;
-            }
-            let Some(bucket) = self.buckets.last() else { return Ok(None) };
-            let mut scan = IndexScan::bucket(self.table, self.owner, bucket.clone(), self.order, BATCH);
-            scan.after.clone_from(&self.after);
-            let store = requests.parts.actors.store();
-            let read = async || store.scan_index(scan.clone()).await.map(Arc::new);
-            let rows = match self.table {
-                IndexTable::ChatsByLicense => requests.scans.see(&scan, read).await,
-                _ => read().await,
-            };
-            self.rows = rows.map_err(|error| of_store(&error))?;
-            self.given = 0;
-            self.exhausted = self.rows.len() < BATCH;
-        }
-    }
-}
-
-/// The months from one moment to another, oldest first. A clock that was set back must not hide a chat.
-fn months(from: Timestamp, to: Timestamp) -> Vec<String> {
-    let first = period::month(period::month_before(from));
-    let mut months = Vec::new();
-    let mut at = Timestamp(to.0 + 31 * 24 * 3600 * 1_000_000);
-    loop {
-        let month = period::month(at);
-        let done = month <= first;
-        months.push(month);
-        if done {
-            months.reverse();
-            return months;
-        }
-        at = period::month_before(at);
     }
 }
 
