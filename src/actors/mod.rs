@@ -32,6 +32,7 @@ pub mod router;
 mod settings;
 mod shards;
 pub mod timers;
+pub mod visits;
 
 pub use directory::{Actors, ActorsParts, ChatKey, Origin, SessionId};
 pub use error::AskError;

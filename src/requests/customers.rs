@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::actors::visits;
 use crate::domain::customer::{CustomerProfile, CustomerUpdate, has_room};
 use crate::domain::email_verification::{EmailVerification, Mails};
 use crate::domain::id::{ChatId, CustomerId, LicenseId};
@@ -141,9 +142,7 @@ impl Customers {
         license: LicenseId,
         customer: &CustomerId,
     ) -> Result<CustomerVisits, StoreError> {
-        let key = CellKey::new(CellTable::CustomerVisits, license, customer.as_str());
-        let cell = self.store.read_cell(&key).await?;
-        cell.map_or_else(|| Ok(CustomerVisits::default()), |cell| decode(&cell))
+        visits::read(&*self.store, license, customer).await
     }
 
     /// Changes a customer's visits; says what they are now, and what the change said.
@@ -156,8 +155,7 @@ impl Customers {
         customer: &CustomerId,
         change: impl Fn(&mut CustomerVisits) -> T,
     ) -> Result<(CustomerVisits, Option<T>), StoreError> {
-        let key = CellKey::new(CellTable::CustomerVisits, license, customer.as_str());
-        self.change_and_say(&key, change).await
+        self.change_and_say(&visits::key(license, customer), change).await
     }
 
     /// The address is the customer's, if it still is the one that is known of them. Says what is known now.

@@ -15,7 +15,7 @@ use tokio::sync::OwnedRwLockReadGuard;
 
 use super::super::delivery::{Mark, Place};
 use super::super::elsewhere::ChatCall;
-use super::super::{Actors, AskError, Origin};
+use super::super::{Actors, AskError, Origin, visits};
 use super::actor::{Answer, Answering, Job, Snapshot, Work};
 use super::before::Before;
 use super::history::History;
@@ -279,6 +279,11 @@ impl Turn {
         command: Box<Command>,
         caller: &Caller,
     ) -> Result<Result<Decision, Rejection>, AskError> {
+        // Before the router is asked: what it says is not to be in vain because something cannot be read.
+        let subject = match command.subject_request(&state.chat) {
+            Some(request) => Box::pin(self.subject(state, request)).await?,
+            None => None,
+        };
         let (license, _) = self.tenant.as_ref().ok_or(AskError::NoLicense)?;
         let route = match command.route_request(&state.chat, caller, license) {
             Some(request) => {
@@ -286,10 +291,6 @@ impl Turn {
                 state.settled = state.settled.max(decision);
                 Some(route)
             }
-            None => None,
-        };
-        let subject = match command.subject_request(&state.chat) {
-            Some(request) => Box::pin(self.subject(state, request)).await?,
             None => None,
         };
         let (license, rules) = self.tenant.as_ref().ok_or(AskError::NoLicense)?;
@@ -333,7 +334,7 @@ impl Turn {
         self.actors.router_counts(license, &book, decision.epoch)
     }
 
-    /// Reads what a command names and the state does not hold. Earlier commands of the turn are stored first, since
+    /// Reads what a command names, or needs, and the state does not hold. Earlier commands of the turn are stored first, since
     /// they may have made it.
     async fn subject(
         &mut self,
@@ -344,6 +345,12 @@ impl Turn {
         let (thread, event) = match request {
             SubjectRequest::Thread(thread) => (thread, None),
             SubjectRequest::Event(event) => (event.thread.clone(), Some(event.number)),
+            SubjectRequest::Visit(customer) => {
+                let (store, license) = (&*self.actors.parts.store, self.writer.key.license);
+                let visit = visits::read(store, license, &customer).await?.visit;
+                let origin = visit.and_then(|visit| visit.origin());
+                return Ok(origin.map(|origin| Subject::Visit(Box::new(origin))));
+            }
         };
         let history = History::read(&self.actors, self.writer.key.license, &thread, None).await?;
         let Some(history) = history.filter(|history| history.chat.id == self.writer.key.chat) else {

@@ -68,6 +68,7 @@ use super::push::{Audience, Push, QueuePlace};
 use super::rejection::Rejection;
 use super::thread::Thread;
 use super::time::Timestamp;
+use super::visit::CustomerVisit;
 
 /// Everything that alters a chat or tells its members something.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -218,26 +219,30 @@ pub struct Context<'a> {
     pub operations: &'a RecentOperations,
     /// The router's word, where the command asked for it.
     pub route: Option<Route>,
-    /// What was read from the log, where the command names something older.
+    /// What was read before, where the command asked for it.
     pub subject: Option<Subject>,
 }
 
-/// Something of the chat that its state does not hold and a command names.
+/// Something that the chat's state does not hold and a command names, or needs.
 #[derive(Clone, Debug)]
 pub enum Subject {
     /// An event, and the thread that it stands in.
     Event(Box<Event>, Box<Thread>),
     /// An earlier thread.
     Thread(Box<Thread>),
+    /// From where the customer came.
+    Visit(Box<CustomerVisit>),
 }
 
-/// What has to be read from the log before a command can be decided.
+/// What has to be read before a command can be decided: from the log, or of the customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SubjectRequest {
     /// An event.
     Event(EventId),
     /// A thread other than the last.
     Thread(ThreadId),
+    /// From where this customer came.
+    Visit(CustomerId),
 }
 
 /// What a command leads to.
@@ -287,9 +292,11 @@ impl Command {
         }
     }
 
-    /// What must be read from the log first.
+    /// What must be read first.
     pub fn subject_request(&self, chat: &Chat) -> Option<SubjectRequest> {
         match self {
+            Self::ResumeChat(command) => command.thread.subject_request(chat),
+            Self::SendEvent(command) => command.subject_request(chat),
             Self::UpdateProperties(command) => properties::subject_request(&command.target, chat),
             Self::DeleteProperties(command) => properties::subject_request(&command.target, chat),
             Self::TagThread(command) => tags::subject_request(&command.thread, chat),

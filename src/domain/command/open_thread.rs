@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::draft::{Draft, server_event};
-use super::{Caller, Context, Reach, Route, RouteRequest, standing};
+use super::{Caller, Context, Reach, Route, RouteRequest, Subject, SubjectRequest, standing};
 use crate::domain::access::Access;
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
@@ -79,6 +79,11 @@ impl NewThread {
         })
     }
 
+    /// From where the customer came is asked of whoever knows, unless the opener said it.
+    pub(super) fn subject_request(&self, chat: &Chat) -> Option<SubjectRequest> {
+        if self.customer_visit.is_some() { None } else { visit_of_customer(chat) }
+    }
+
     fn check(&self, chat: &Chat, context: &Context<'_>) -> Result<(), Rejection> {
         let caller = context.caller.user();
         let extra: BTreeSet<&AgentId> = self.agents().filter(|id| caller_is_not(&caller, id)).collect();
@@ -140,6 +145,11 @@ impl NewThread {
         }
         Ok(())
     }
+}
+
+/// From where the customer of a chat came.
+pub(super) fn visit_of_customer(chat: &Chat) -> Option<SubjectRequest> {
+    chat.customer().map(|(id, _)| SubjectRequest::Visit(id.clone()))
 }
 
 fn caller_is_not(caller: &Option<UserId>, agent: &AgentId) -> bool {
@@ -301,6 +311,10 @@ fn users_of_new_thread(chat: &Chat, new: &NewThread, context: &Context<'_>) -> V
 fn head_of_new_thread(draft: &Draft<'_>, chat: &Chat, new: &NewThread) -> Thread {
     let created_at = draft.time();
     let previous = draft.chat.thread.as_ref();
+    let found = match &draft.context.subject {
+        Some(Subject::Visit(visit)) => Some(visit),
+        _ => None,
+    };
     Thread {
         id: draft.context.ids.thread(),
         number: previous.map_or(1, |thread| thread.number + 1),
@@ -319,7 +333,7 @@ fn head_of_new_thread(draft: &Draft<'_>, chat: &Chat, new: &NewThread) -> Thread
         customer_left_at: None,
         assigned: Vec::new(),
         closed_at: None,
-        customer_visit: new.customer_visit.clone(),
+        customer_visit: new.customer_visit.as_ref().or(found).cloned(),
     }
 }
 

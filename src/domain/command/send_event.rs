@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
-use super::open_thread::{NewThread, open_thread};
+use super::open_thread::{NewThread, open_thread, visit_of_customer};
 use super::properties::set_by_server;
-use super::{Caller, Context, Decision, Reply, RouteRequest, standing};
+use super::{Caller, Context, Decision, Reply, RouteRequest, SubjectRequest, standing};
 use crate::domain::access::Access;
 use crate::domain::change::{Change, Target};
 use crate::domain::chat::Chat;
@@ -42,8 +42,16 @@ impl SendEvent {
         caller: &Caller,
         license: &License,
     ) -> Option<RouteRequest> {
-        let opens = chat.thread.is_some() && chat.active_thread().is_none() && !self.stays_in_last_thread();
-        opens.then(|| self.new_thread(chat, license).route_request(chat, caller)).flatten()
+        self.opens(chat).then(|| self.new_thread(chat, license).route_request(chat, caller)).flatten()
+    }
+
+    pub(super) fn subject_request(&self, chat: &Chat) -> Option<SubjectRequest> {
+        if self.opens(chat) { visit_of_customer(chat) } else { None }
+    }
+
+    /// Whether it opens the next thread, where that is allowed.
+    fn opens(&self, chat: &Chat) -> bool {
+        chat.thread.is_some() && chat.active_thread().is_none() && !self.stays_in_last_thread()
     }
 
     fn stays_in_last_thread(&self) -> bool {

@@ -61,6 +61,20 @@ async fn agents_see_from_where_the_customer_of_a_thread_came() {
     let own = customer.call("list_threads", json!({ "chat_id": chat.id })).await;
     assert!(!own.to_string().contains("customer_visit"), "{own}");
 
+    // A thread that an event opens, or an agent who names nobody, is of the same customer.
+    customer.deactivates(&chat).await;
+    customer.says(&chat, "one more thing").await;
+    let opened = agent.reads(&chat).await["thread"].clone();
+    assert_eq!((texts(&opened), &opened["customer_visit"]), (vec!["one more thing"], &visit));
+    agent.deactivates(&chat).await;
+    agent.says(&chat, "of course").await;
+    let opened = agent.reads(&chat).await["thread"].clone();
+    assert_eq!((texts(&opened), &opened["customer_visit"]), (vec!["of course"], &visit));
+    agent.deactivates(&chat).await;
+    agent.call("resume_chat", json!({ "chat": { "id": chat.id }, "active": true })).await;
+    let opened = agent.reads(&chat).await["thread"].clone();
+    assert_eq!((texts(&opened), &opened["customer_visit"]), (vec![], &visit));
+
     // Whom an agent writes to was here before; who was never connected came from nowhere.
     let never_here = license.customer().await;
     never_here.web().call("update_customer", json!({ "name": "Ann" })).await;

@@ -12,6 +12,8 @@ pub(crate) struct Story {
     pub(crate) rows: Vec<(ThreadId, Vec<Change>)>,
     /// Every event so far, in order.
     pub(crate) events: Vec<Arc<Event>>,
+    /// From where which customer came.
+    pub(crate) visit: Option<(CustomerId, CustomerVisit)>,
     route: Option<Route>,
     ids: SeededIds,
     operations: RecentOperations,
@@ -37,6 +39,7 @@ impl Story {
             now: Timestamp(1_700_000_000_000_000),
             rows: Vec::new(),
             events: Vec::new(),
+            visit: None,
             route: None,
             ids,
             operations: RecentOperations::default(),
@@ -188,7 +191,7 @@ impl Story {
         }
     }
 
-    /// What the actor would read from the log for the command.
+    /// What the actor would read for the command.
     fn subject(&self, request: SubjectRequest) -> Option<Subject> {
         match request {
             SubjectRequest::Event(id) => {
@@ -197,6 +200,10 @@ impl Story {
                 Some(Subject::Event(Box::new((**found).clone()), Box::new(thread)))
             }
             SubjectRequest::Thread(id) => Some(Subject::Thread(Box::new(self.thread_in_log(&id)?))),
+            SubjectRequest::Visit(id) => {
+                let (customer, visit) = self.visit.as_ref()?;
+                (*customer == id).then(|| Subject::Visit(Box::new(visit.clone())))
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use crate::domain::change::Change;
 use crate::domain::event::{EventBody, EventKind, NewEvent, SystemMessage, Visibility};
 use crate::domain::license::InactiveSend;
 use crate::domain::push::{PushBody, ThreadEvents};
+use crate::domain::visit::CustomerVisit;
 
 fn system(text: &str) -> NewEvent {
     event(EventBody::SystemMessage(SystemMessage {
@@ -61,6 +62,27 @@ fn an_event_without_an_active_thread_opens_the_next_thread_of_the_same_chat() {
     };
     assert_eq!(events[0].body, message("me again").body);
     assert_eq!(story.serving(), [agent_id("brown")], "routed like a resumed chat");
+}
+
+#[test]
+fn a_thread_that_an_event_opens_keeps_from_where_its_customer_came() {
+    let visit = CustomerVisit { ip: "203.0.113.7".to_owned(), user_agent: "a browser".to_owned() };
+    let came = Some((customer_id("kate"), visit.clone()));
+    let mut story = Story::closed();
+    story.visit.clone_from(&came);
+    story.customer().sends("me again").done();
+    assert_eq!(story.thread().customer_visit.as_deref(), Some(&visit));
+    let mut story = Story::closed();
+    story.visit.clone_from(&came);
+    story.agent("brown").sends("one more thing").done();
+    assert_eq!(story.thread().customer_visit.as_deref(), Some(&visit), "whoever sends it");
+    // An event that opens no thread changes nothing of it.
+    story.visit = None;
+    story.customer().sends("yes?").done();
+    assert_eq!(story.thread().customer_visit.as_deref(), Some(&visit));
+    let mut story = Story::closed();
+    story.customer().sends("from nowhere").done();
+    assert_eq!(story.thread().customer_visit, None);
 }
 
 #[test]
