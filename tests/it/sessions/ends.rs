@@ -1,5 +1,7 @@
 //! Why connections end: `agent_disconnected`, `customer_disconnected`.
 
+use std::time::{Duration, Instant};
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -149,6 +151,55 @@ async fn a_customer_who_neither_chats_nor_opens_a_page_is_told_that_their_time_i
     chatting.closed().await;
     agent.call("list_chats", json!({})).await;
     idle.who.logs_in().await;
+}
+
+#[tokio::test]
+async fn a_customer_who_opens_pages_stays_on_all_connections_until_the_whole_time_has_passed_since_the_last()
+{
+    const TIMEOUT: Duration = Duration::from_secs(3);
+    let node = TestNode::start(&[("rtm.customer_inactivity_timeout", "3s")]).await;
+    let license = node.license();
+    let is_over = |push: &Value| push["reason"] == "inactivity_timeout";
+    eventually("nobody was kept from opening pages for too long", async || {
+        let reader = license.customer().await.logs_in().await;
+        let elsewhere = reader.who.logs_in().await;
+        let (mut opened, mut number) = (Instant::now(), 0);
+        // Each of them does nothing for the whole time, one after the other.
+        for _ in 0..2 {
+            let idle = license.customer().await.logs_in().await;
+            while idle.is_open() {
+                let before = std::mem::replace(&mut opened, Instant::now());
+                number += 1;
+                // Every other time it is the page that they are on already.
+                let page =
+                    json!({ "url": format!("https://shop.example/{}", number / 2), "title": "A page" });
+                let answer = reader.ask_if_open("update_customer_page", page).await;
+                // On a starved machine they really were idle, and this try says nothing.
+                if before.elapsed() > TIMEOUT / 2 {
+                    return Err("a pause of half the time".to_owned());
+                }
+                assert!(
+                    answer.is_some_and(|answer| answer.is_ok()),
+                    "after {number} pages: {}",
+                    reader.status()
+                );
+                tokio::time::sleep(TIMEOUT / 30).await;
+            }
+            idle.expect_push("customer_disconnected", is_over).await;
+        }
+        let is_elsewhere = elsewhere.is_open();
+        if opened.elapsed() > TIMEOUT / 2 {
+            return Err("the last page was long ago".to_owned());
+        }
+        assert!(is_elsewhere, "they are here, if not on this connection");
+        for session in [&reader, &elsewhere] {
+            session.expect_push("customer_disconnected", is_over).await;
+            assert!(opened.elapsed() >= TIMEOUT, "before the time since the last page had passed");
+            session.closed().await;
+        }
+        Ok(())
+    })
+    .await;
 }
 
 #[tokio::test]
