@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::ahead::Ahead;
 use super::changed::Changed;
-use super::chat::{Answer, ChatActor, Job, Refused, Retire, Snapshot, Work};
+use super::chat::{Answer, ChatActor, Job, Posted, Refused, Retire, Snapshot, Work};
 use super::decisions::Decisions;
 use super::delivery::Delivery;
 use super::elsewhere::{ChatCall, Elsewhere};
@@ -201,7 +201,8 @@ impl Actors {
     }
 
     /// Gives work to a chat that is ours, and waits for its answer until a moment, or for as long as it takes if none is given.
-    /// Gives it back if the chat is not ours, or not any more: then nothing was done.
+    /// Gives it back if the chat is not ours, or not any more, or if its actor ended before it took the work: then nothing was
+    /// done, and whoever gets it back looks again who has the chat.
     pub(super) async fn give_here(
         self: &Arc<Self>,
         call: ChatCall,
@@ -241,7 +242,7 @@ impl Actors {
                 retire(address);
                 return Err(Refused::Moved(Box::new(job.call)));
             }
-            match address.try_send(job) {
+            match address.try_send(Posted::new(job)) {
                 Ok(()) => return Ok(()),
                 Err(actix::prelude::SendError::Full(_)) => {
                     on_the_way.fetch_sub(1, Ordering::SeqCst);
@@ -250,6 +251,7 @@ impl Actors {
                 Err(actix::prelude::SendError::Closed(back)) => {
                     on_the_way.fetch_sub(1, Ordering::SeqCst);
                     self.chats.forget(&key, shard, address);
+                    let Some(back) = back.take() else { break };
                     job = back;
                 }
             }

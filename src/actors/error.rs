@@ -29,7 +29,7 @@ pub enum AskError {
     /// No answer in time. The command may have been carried out; repeating it with its `custom_id` is safe.
     #[error("not answered in time")]
     Deadline,
-    /// The actor stopped before it answered. As for a deadline.
+    /// The actor stopped after it took the command and before it answered, or cannot be started. As for a deadline.
     #[error("the chat was restarted, try again")]
     Stopped,
     /// The tenant is gone.

@@ -4,15 +4,17 @@
 mod reluctant;
 mod world;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::json;
 use switchboard::actors::AskError;
 use switchboard::actors::catching_up::Known;
 use switchboard::actors::chat::Head;
 use switchboard::clock::SystemClock;
+use switchboard::domain::command::Reply;
 use switchboard::domain::id::{ChatId, EventId};
 use switchboard::domain::time::Clock as _;
 use switchboard::store::{CellTable, StoreError};
@@ -20,6 +22,8 @@ use world::World;
 
 /// Who talk in one chat at the same time.
 const SENDERS: usize = 8;
+/// How often a chat tries to store something of which nobody knows whether it was stored.
+const ATTEMPTS: usize = 4;
 
 #[actix_rt::test]
 async fn what_a_chat_tells_reaches_the_sessions_of_another_node_in_order() {
@@ -225,9 +229,58 @@ async fn what_may_have_been_stored_is_stored_before_anything_else() {
     world.store.lose_appends(5);
     let unknown = world.try_send(&chat, 2).await;
     assert!(matches!(unknown, Err(AskError::Store(StoreError::OutcomeUnknown(_)))), "{unknown:?}");
-    let third = world.send_to_restarted(&chat, 3).await;
+    let third = world.send(&chat, 3..=3).await.remove(0);
     assert_eq!(world.rows(&first.thread).await, before + 2);
     assert_eq!(third.number, first.number + 2, "no other event was stored in its place");
+}
+
+#[actix_rt::test]
+async fn what_reaches_a_chat_that_is_just_ending_is_done_once() {
+    let world = World::new().await;
+    let chat = world.start_chat().await;
+    let thread = world.send(&chat, 0..=0).await.remove(0).thread;
+    let (is_over, failed) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let undone = Mutex::new(Vec::new());
+    let talk = async |sender: u64| {
+        let mut sent = Vec::new();
+        for number in 100_000 * sender.. {
+            if is_over.load(Ordering::Relaxed) {
+                break;
+            }
+            match world.try_send(&chat, number).await {
+                Ok(Reply::Event(id)) => sent.push((id, format!("message {number}"))),
+                // It was begun, in a turn that failed.
+                Err(AskError::Store(StoreError::OutcomeUnknown(_))) => {
+                    failed.fetch_add(1, Ordering::Relaxed);
+                }
+                // Turns failed for longer than work is put to the chat again: it was never begun.
+                Err(AskError::NotOwner) => undone.lock().push(format!("message {number}")),
+                answered => panic!("{answered:?}"),
+            }
+        }
+        sent
+    };
+    // Time and again a turn fails, since every attempt to store it is lost, while others are on their way to the chat.
+    let disturb = async {
+        for _ in 0..8 {
+            let before = failed.load(Ordering::Relaxed);
+            world.store.lose_appends(ATTEMPTS);
+            while failed.load(Ordering::Relaxed) == before {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+    };
+    let talks = futures_util::future::join_all((1..=SENDERS as u64).map(talk));
+    let (sent, ()) = tokio::join!(talks, disturb);
+    world.send(&chat, 1..=1).await;
+    let said = world.said(&thread).await;
+    let texts: BTreeSet<&String> = said.iter().map(|(_, text)| text).collect();
+    assert_eq!(texts.len(), said.len(), "nothing was done twice");
+    for sent in sent.iter().flatten() {
+        assert!(said.contains(sent), "{sent:?} was acknowledged");
+    }
+    assert!(undone.lock().iter().all(|text| !texts.contains(text)), "what was given back was done");
 }
 
 #[actix_rt::test]
@@ -243,7 +296,7 @@ async fn a_change_of_an_earlier_thread_that_was_cut_short_is_finished_by_who_loa
     assert!(!world.is_deleted(&event).await);
     world.store.close_log(None);
     for _ in 0..2 {
-        world.send_to_restarted(&chat, 2).await;
+        world.send(&chat, 2..=2).await;
         assert!(world.is_deleted(&event).await);
         assert_eq!(world.rows(&event.thread).await, before + 1, "once");
     }

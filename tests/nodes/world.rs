@@ -18,7 +18,7 @@ use switchboard::domain::command::{
     Caller, Command, DeactivateChat, DeleteEvent, NewThread, Reply, ResumeChat, SendEvent, StartChat,
 };
 use switchboard::domain::customer::{CustomerProfile, CustomerUpdate};
-use switchboard::domain::event::{EventBody, NewEvent, Visibility};
+use switchboard::domain::event::{Event, EventBody, NewEvent, Visibility};
 use switchboard::domain::id::{AgentId, ChatId, CustomerId, EventId, IdSource as _, LicenseId, ThreadId};
 use switchboard::domain::license::{Client, License, Role, Settings};
 use switchboard::domain::push::{Push, PushBody};
@@ -201,17 +201,6 @@ impl World {
         sent
     }
 
-    /// Sends the message of a number to a chat whose actor may be about to end, as often as that takes.
-    pub(crate) async fn send_to_restarted(&self, chat: &ChatId, number: u64) -> EventId {
-        loop {
-            match self.try_send(chat, number).await {
-                Err(AskError::Stopped) => tokio::task::yield_now().await,
-                Ok(Reply::Event(id)) => return id,
-                answered => panic!("not an event: {answered:?}"),
-            }
-        }
-    }
-
     /// Sends the message of a number.
     pub(crate) async fn try_send(&self, chat: &ChatId, number: u64) -> Result<Reply, AskError> {
         let event = NewEvent {
@@ -247,6 +236,17 @@ impl World {
         let history = History::read(&self.here.actors, self.license, &event.thread, None).await;
         let events = history.expect("the log is read").expect("there is a log").events;
         events.iter().any(|known| known.id == *event && known.deleted)
+    }
+
+    /// The messages of a thread, with their ids.
+    pub(crate) async fn said(&self, thread: &ThreadId) -> Vec<(EventId, String)> {
+        let history = History::read(&self.here.actors, self.license, thread, None).await;
+        let events = history.expect("the log is read").expect("there is a log").events;
+        let message = |event: &Arc<Event>| match &event.body {
+            EventBody::Message { text, .. } => Some((event.id.clone(), text.clone())),
+            _ => None,
+        };
+        events.iter().filter_map(message).collect()
     }
 
     /// The rows of a thread's log.

@@ -63,7 +63,7 @@ pub type Answering = oneshot::Sender<Result<Answer, Refused>>;
 pub enum Refused {
     /// For this reason.
     Error(AskError),
-    /// The chat is not this node's any more. Nothing was done, and the work is given back.
+    /// The chat is not this node's any more, or its actor ended before it began. Nothing was done, and the work is given back.
     Moved(Box<ChatCall>),
 }
 
@@ -90,7 +90,30 @@ pub(in crate::actors) struct Retire {
     pub(in crate::actors) until_gone: Option<mpsc::Sender<Infallible>>,
 }
 
-impl Message for Job {
+/// A job on its way to a chat's actor. If the actor ends before it takes it, it is given back: nobody has seen it.
+pub(in crate::actors) struct Posted(Option<Job>);
+
+impl Posted {
+    /// A job that nobody has taken.
+    pub(in crate::actors) fn new(job: Job) -> Self {
+        Self(Some(job))
+    }
+
+    /// Takes it. From now on whoever has it answers for it.
+    pub(in crate::actors) fn take(mut self) -> Option<Job> {
+        self.0.take()
+    }
+}
+
+impl Drop for Posted {
+    fn drop(&mut self) {
+        if let Some(job) = self.0.take() {
+            job.give_back();
+        }
+    }
+}
+
+impl Message for Posted {
     type Result = ();
 }
 
@@ -366,11 +389,12 @@ impl Handler<Retire> for ChatActor {
     }
 }
 
-impl Handler<Job> for ChatActor {
+impl Handler<Posted> for ChatActor {
     type Result = ();
 
-    fn handle(&mut self, job: Job, ctx: &mut Self::Context) {
+    fn handle(&mut self, posted: Posted, ctx: &mut Self::Context) {
         self.on_the_way.fetch_sub(1, Ordering::SeqCst);
+        let Some(job) = posted.take() else { return };
         if self.is_retired {
             job.give_back();
             return;
@@ -381,5 +405,61 @@ impl Handler<Job> for ChatActor {
         }
         self.queue.push_back(job);
         self.turn(ctx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{ChatId, LicenseId};
+
+    /// Ends at the first message, as a chat does whose turn failed.
+    struct Ends;
+
+    impl Actor for Ends {
+        type Context = Context<Self>;
+    }
+
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct End;
+
+    impl Handler<End> for Ends {
+        type Result = ();
+
+        fn handle(&mut self, _: End, ctx: &mut Self::Context) {
+            actix::ActorContext::stop(ctx);
+        }
+    }
+
+    impl Handler<Posted> for Ends {
+        type Result = ();
+
+        fn handle(&mut self, posted: Posted, _: &mut Self::Context) {
+            // Begun, and never answered.
+            drop(posted.take());
+        }
+    }
+
+    fn inspection() -> (Job, oneshot::Receiver<Result<Answer, Refused>>) {
+        let key = ChatKey { license: LicenseId(1), chat: ChatId::new("C") };
+        let call = ChatCall { key, work: Work::Inspect, caller: Caller::Server, origin: None };
+        let (reply, answer) = oneshot::channel();
+        (Job { call, reply }, answer)
+    }
+
+    #[actix_rt::test]
+    async fn what_an_actor_never_took_is_given_back_and_what_it_began_is_not() {
+        let actor = Ends.start();
+        let (begun, no_answer) = inspection();
+        let (late, given_back) = inspection();
+        // All three are in the mailbox before the actor runs.
+        actor.do_send(Posted::new(begun));
+        actor.do_send(End);
+        actor.do_send(Posted::new(late));
+        assert!(no_answer.await.is_err(), "nobody knows what became of it");
+        let returned = given_back.await.expect("an answer");
+        let Err(Refused::Moved(call)) = returned else { panic!("{returned:?}") };
+        assert_eq!(call.key.chat, ChatId::new("C"));
     }
 }

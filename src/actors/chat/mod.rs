@@ -17,6 +17,6 @@ mod record;
 mod turn;
 
 pub use actor::{Answer, Answering, ChatActor, Head, Job, Refused, Snapshot, Work};
-pub(super) use actor::{AskHead, Retire};
+pub(super) use actor::{AskHead, Posted, Retire};
 pub(super) use prefix::Prefix;
 pub use projections::{ChatEntry, OPEN_CHATS_DAYS, ThreadEntry};
