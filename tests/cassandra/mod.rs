@@ -1,8 +1,8 @@
 //! A real CQL server for tests: that of `SWITCHBOARD_TEST_CQL=host:port` if given, else an Apache Cassandra of our own.
 //!
 //! Our own is started once for each test binary, on free ports and a scratch folder, from jars that Maven brings once (see
-//! `pom.xml`). It is stopped by its process id when the test binary ends, in whatever way: a shell between the two waits for
-//! the end of its stdin, which only the test binary holds open. Needs Java 17 and Maven; where they are missing the test fails
+//! `pom.xml`). It is stopped by its process id when the test binary ends, in whatever way, and its folder removed: a shell between
+//! the two waits for the end of its stdin, which only the test binary holds open. Needs Java 17 and Maven; where they are missing the test fails
 //! and says what to install.
 
 #![allow(dead_code, unused_imports, reason = "each test binary that includes this file uses a part of it")]

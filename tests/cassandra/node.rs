@@ -128,7 +128,8 @@ impl Node {
             seed: format!("127.0.0.1:{storage_port}"),
             cluster_size: 1,
         };
-        let folder = scratch.path().to_owned();
+        let folder = scratch.path().join("node");
+        fs::create_dir_all(&folder).expect("a folder");
         let mut node = Self { place, folder, running: None, _scratch: Some(scratch), secured };
         if secured {
             node.make_key();
@@ -190,7 +191,9 @@ impl Node {
     /// SIGKILL, and waits for the end.
     pub(crate) fn kill(&mut self) {
         self.signal(libc::SIGKILL);
-        let Running { mut shell, stdin, .. } = self.running.take().expect("a running node");
+        let Running { mut shell, mut stdin, .. } = self.running.take().expect("a running node");
+        // What it has stored is for its next start, or goes with its scratch folder.
+        stdin.write_all(b"keep\n").expect("a shell that waits");
         drop(stdin);
         shell.wait().expect("the end of the node");
     }
@@ -231,9 +234,17 @@ impl Node {
         self.folder.join("log")
     }
 
+    /// Where Java and its libraries put what they need for a while. They unpack native code there at each start, and who is
+    /// killed removes nothing.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.folder.join("tmp")
+    }
+
     fn write_settings(&self) {
         let conf = self.folder.join("conf");
-        fs::create_dir_all(&conf).expect("a folder");
+        for folder in [&conf, &self.temporary()] {
+            fs::create_dir_all(folder).expect("a folder");
+        }
         fs::write(conf.join("cassandra.yaml"), self.settings()).expect("the settings");
         fs::write(conf.join("logback.xml"), LOGBACK).expect("the settings of the log");
     }
@@ -289,16 +300,19 @@ auto_snapshot: false
     fn spawn(&self) -> Running {
         let conf = self.folder.join("conf");
         let jars = jars::folder();
+        let temporary = self.temporary().display().to_string();
         let property = |name: &str, value: &str| format!("-D{name}={value}");
         let mut java = Command::new("sh");
-        // The process id goes out first. Then the shell waits for the end of its stdin and ends the node, if that is still
-        // what has the id.
+        // The process id goes out first. Then the shell waits for a word, or for the end of its stdin, and ends the node, if that
+        // is still what has the id. Without the word nobody is left who would remove the node's folder, and the one around it. A
+        // signal to all of them at once is for the tests, not for the two.
         java.arg("-c")
             .arg(
-                "\"$@\" </dev/null >\"$0\" 2>&1 & node=$!; echo $node; cat >/dev/null; \
-                 grep -q CassandraDaemon /proc/$node/cmdline && kill -9 $node; wait $node",
+                "trap '' INT TERM HUP; folder=$0; \"$@\" </dev/null >\"$folder/log\" 2>&1 & node=$!; echo $node; read -r word; \
+                 grep -q CassandraDaemon /proc/$node/cmdline && kill -9 $node; wait $node; \
+                 [ \"$word\" = keep ] || { rm -rf \"$folder\"; rmdir \"${folder%/*}\"; }",
             )
-            .arg(self.log())
+            .arg(&self.folder)
             .arg(jars::java())
             .args(["-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=256m"])
             .args(EXPORTS.map(|name| format!("--add-exports={name}=ALL-UNNAMED")))
@@ -308,6 +322,8 @@ auto_snapshot: false
             .arg(property("cassandra.config", &format!("file://{}", conf.join("cassandra.yaml").display())))
             .arg(property("cassandra.storagedir", &self.folder.display().to_string()))
             .arg(property("logback.configurationFile", &conf.join("logback.xml").display().to_string()))
+            .args(["java.io.tmpdir", "jna.tmpdir"].map(|name| property(name, &temporary)))
+            .arg("-XX:-UsePerfData")
             .arg(property("jdk.attach.allowAttachSelf", "true"))
             .arg(property("cassandra.skip_wait_for_gossip_to_settle", "0"))
             .arg(property("cassandra.ring_delay_ms", if self.place.cluster_size > 1 { "2000" } else { "0" }))

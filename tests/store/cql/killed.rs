@@ -42,6 +42,11 @@ fn what_was_acknowledged_survives_the_server_killed_and_both_killed() {
     // Every restart of the server took every shard over, which is all the conditional writes there were.
     let shards = runtime.block_on(async { (&store as &dyn Store).shards().await }).expect("shards");
     assert_eq!(shards.len(), 256);
+    // Nothing is left of the server anywhere: what it unpacked lies in its own folder, and that goes.
+    let unpacked = node.temporary();
+    assert!(std::fs::read_dir(&unpacked).expect("a folder").next().is_some(), "Java uses another folder");
+    drop(node);
+    assert!(!unpacked.exists());
 }
 
 async fn recovery(store: &CqlStore) {
