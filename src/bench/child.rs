@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
+use uuid::Uuid;
 
 use super::error::BenchError;
 use super::target::{Credentials, Target};
@@ -17,6 +19,8 @@ const START: Duration = Duration::from_secs(60);
 /// And this long to be gone once it was killed.
 const END: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Connections have ports from 32768 on, as Linux comes (`net.ipv4.ip_local_port_range`).
+const PORTS: Range<u16> = 10_000..32_768;
 
 /// How to start a server for oneself.
 #[derive(Clone, Debug)]
@@ -173,8 +177,13 @@ pub(super) fn is_in_memory(folder: &Path) -> bool {
     rustix::fs::statfs(folder).is_ok_and(|system| system.f_type as u64 == TMPFS)
 }
 
+/// A port of the loopback address that nobody listens on now, and that no connection is given by the system: a server that dies and
+/// is started again has to find it free.
 pub(super) fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    let chosen = || PORTS.start + (Uuid::new_v4().as_u128() % PORTS.len() as u128) as u16;
+    let mut tries = (0..1_000).map(|_| TcpListener::bind(("127.0.0.1", chosen())));
+    let listener = tries.find_map(Result::ok).ok_or(std::io::ErrorKind::AddrInUse)?;
+    Ok(listener.local_addr()?.port())
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use super::jars;
 
@@ -41,6 +43,9 @@ const OPENS: [&str; 17] = [
     "java.base/java.lang.reflect",
     "java.base/java.net",
 ];
+
+/// Connections have ports from 32768 on, as Linux comes (`net.ipv4.ip_local_port_range`).
+const PORTS: Range<u16> = 10_000..32_768;
 
 /// How long a node may take to its first answer. Slow machines that build at the same time need most of it.
 const START: Duration = Duration::from_secs(240);
@@ -388,9 +393,14 @@ fn tail(path: &Path, lines: usize) -> String {
     all[all.len().saturating_sub(lines)..].join("\n")
 }
 
-/// Ports that nobody listens on now. All are held open until all are found, so that they differ.
+/// Ports that nobody listens on now, below those that the system gives out by itself: a node opens them seconds later, and by then
+/// a connection of somebody else must not have one. All are held open until all are found, so that they differ.
 fn free_ports<const N: usize>(address: &str) -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind((address, 0)).expect("a free port"));
+    let listeners = [(); N].map(|()| {
+        let chosen = || PORTS.start + (Uuid::new_v4().as_u128() % PORTS.len() as u128) as u16;
+        let mut tries = (0..1_000).map(|_| TcpListener::bind((address, chosen())));
+        tries.find_map(Result::ok).expect("a free port")
+    });
     listeners.map(|listener| listener.local_addr().expect("an address").port())
 }
 
