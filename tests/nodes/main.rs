@@ -269,6 +269,8 @@ async fn what_reaches_a_chat_that_is_just_ending_is_done_once() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
+        // Several of one turn are told one after the other, so the last round may have been over before its turn failed.
+        world.store.lose_appends(0);
         is_over.store(true, Ordering::Relaxed);
     };
     let talks = futures_util::future::join_all((1..=SENDERS as u64).map(talk));
