@@ -1,6 +1,7 @@
 //! Two nodes in one process over one store: what one node's chats tell reaches the sessions of the other, once and in
 //! order, whatever happens to the link between them.
 
+mod lists;
 mod reluctant;
 mod world;
 
@@ -367,7 +368,7 @@ async fn session_fields_are_of_the_visit_that_began_while_they_were_stored() {
         world.store.let_go();
         second
     };
-    let ((), second) = tokio::join!(gives, comes_back);
+    let (_, second) = tokio::join!(gives, comes_back);
     // A second tab of that visit: fields of an earlier one would lapse now.
     let (profile, visit) = world.customer_comes(true).await;
     assert_eq!(visit, second);

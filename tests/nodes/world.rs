@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use parking_lot::Mutex;
+use serde_json::Value;
 use switchboard::actors::ahead::{ComingCall, ComingChat};
 use switchboard::actors::barrier::RebuildCall;
 use switchboard::actors::catching_up::{Among, Known};
@@ -280,11 +281,7 @@ impl World {
 
     /// So many sessions of an agent log in at the same time, each with what it finds of the chats.
     pub(crate) async fn log_in_at_once(&self, sessions: usize) -> Vec<String> {
-        let requests = self.requests().await;
-        let license = self.known_license().await;
-        let id = license.agents.keys().next().expect("an agent").clone();
-        let identity = Identity::Agent { id, scopes: ScopeSet::of_role(Role::Owner) };
-        let who = Requester { license, identity, session: None };
+        let (requests, who) = (self.requests().await, self.agent().await);
         let logins = (0..sessions).map(|_| requests.first_chats(&who));
         let found = futures_util::future::join_all(logins).await;
         found.into_iter().map(|chats| chats.expect("the chats")).collect()
@@ -307,13 +304,29 @@ impl World {
     }
 
     /// The customer calls a method.
-    pub(crate) async fn customer_calls(&self, action: &str, payload: serde_json::Value) {
+    pub(crate) async fn customer_calls(&self, action: &str, payload: Value) -> Value {
         let identity = Identity::Customer { id: self.customer.clone() };
         let who = Requester { license: self.known_license().await, identity, session: None };
+        self.call(&who, Surface::Customer, action, payload).await
+    }
+
+    /// The agent calls a method.
+    pub(crate) async fn agent_calls(&self, action: &str, payload: Value) -> Value {
+        self.call(&self.agent().await, Surface::Agent, action, payload).await
+    }
+
+    async fn call(&self, who: &Requester, surface: Surface, action: &str, payload: Value) -> Value {
         let payload = serde_json::value::to_raw_value(&payload).expect("JSON");
-        let method = method::find(Surface::Customer, action).expect("a method");
-        let answer = self.requests().await.handle(&who, method, Some(&payload), None).await;
-        answer.expect("it goes well");
+        let method = method::find(surface, action).expect("a method");
+        let answer = self.requests().await.handle(who, method, Some(&payload), None).await;
+        serde_json::from_str(&answer.expect("it goes well")).expect("JSON")
+    }
+
+    async fn agent(&self) -> Requester {
+        let license = self.known_license().await;
+        let id = license.agents.keys().next().expect("an agent").clone();
+        let identity = Identity::Agent { id, scopes: ScopeSet::of_role(Role::Owner) };
+        Requester { license, identity, session: None }
     }
 
     async fn known_license(&self) -> Arc<License> {

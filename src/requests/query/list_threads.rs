@@ -13,21 +13,21 @@ use crate::requests::error::of_store;
 use crate::requests::pipeline::{Call, Requests};
 use crate::store::{IndexRow, IndexScan, IndexTable, Order};
 
-use super::{check_sees, check_sees_thread, pages_beside, sees_every_thread};
+use super::pages::{Edge, Spot, Walked};
+use super::{check_sees, check_sees_thread, sees_every_thread};
 
 use serde::{Deserialize, Serialize};
 
-/// Where a page begins: after this thread number, in this order.
+/// Where a page begins, by threads' numbers, and what it shows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Cursor {
-    after: i64,
+    #[serde(flatten)]
+    spot: Spot<i64>,
     descending: bool,
     limit: usize,
     min_events: Option<u64>,
     from: Option<i64>,
     to: Option<i64>,
-    /// The page lies before `after` instead of behind it.
-    backwards: bool,
 }
 
 /// Thread numbers looked at in one call: bounds the work of a filter that matches nothing.
@@ -63,10 +63,11 @@ impl Requests {
         json.push_str(&found.to_string());
         let number =
             |history: &History| history.chat.thread.as_ref().map_or(0, |thread| i64::from(thread.number));
-        let ends = (page.first().map(number), page.last().map(number));
-        for (name, after, backwards) in pages_beside(list.page_id.is_none(), cursor.backwards, ends, edge) {
-            let after = after.unwrap_or(beginning(cursor.descending != backwards));
-            let page = self.parts.pages.seal(&scope, &Cursor { after, backwards, ..cursor.clone() }, now);
+        // A chat's threads come one after the other: none becomes visible before another.
+        let walked =
+            Walked { shown: page.iter().map(number).collect(), stopped_at: edge, settled: Edge::Youngest };
+        for (name, spot) in cursor.spot.beside(cursor.descending, list.page_id.is_none(), walked) {
+            let page = self.parts.pages.seal(&scope, &Cursor { spot, ..cursor.clone() }, now);
             json.push_str(&format!(",\"{name}_page_id\":\"{page}\""));
         }
         json.push('}');
@@ -109,23 +110,21 @@ impl Requests {
         cursor: &Cursor,
         entries: Vec<IndexRow>,
     ) -> Result<(Vec<History>, Option<i64>), WireError> {
-        let behind = |row: &IndexRow| match (cursor.descending, cursor.backwards) {
-            (true, false) | (false, true) => row.position < cursor.after,
-            (false, false) | (true, true) => row.position > cursor.after,
-        };
-        let mut candidates: Vec<IndexRow> = entries.into_iter().filter(behind).collect();
-        if cursor.backwards {
+        let ahead = cursor.spot.ahead(cursor.descending);
+        let mut candidates: Vec<IndexRow> =
+            entries.into_iter().filter(|row| ahead.has(&row.position)).collect();
+        if cursor.spot.is_backwards() {
             candidates.reverse();
         }
         let sees_all = sees_every_thread(call);
         let mut page = Vec::new();
         let (mut events, mut hidden) = (0, 0);
-        let (mut looked_at, mut edge) = (cursor.after, None);
+        let (mut looked_at, mut edge) = (None, None);
         for row in candidates {
             let is_full =
                 page.len() >= cursor.limit || cursor.min_events.is_some_and(|wanted| events >= wanted);
             if (is_full && sees_all) || hidden == MAX_HIDDEN {
-                edge = Some(looked_at);
+                edge = looked_at;
                 break;
             }
             let history = self.thread(call, snapshot, &ThreadId::new(&row.id)).await?;
@@ -133,15 +132,15 @@ impl Requests {
             if !sees_all && check_sees_thread(call, &snapshot.chat, thread).is_err() {
                 hidden += 1;
             } else if is_full {
-                edge = Some(looked_at);
+                edge = looked_at;
                 break;
             } else {
                 events += history.events.len() as u64;
                 page.push(history);
             }
-            looked_at = row.position;
+            looked_at = Some(row.position);
         }
-        if cursor.backwards {
+        if cursor.spot.is_backwards() {
             page.reverse();
         }
         Ok((page, edge))
@@ -202,11 +201,6 @@ impl Requests {
     }
 }
 
-/// The number behind which all threads lie.
-fn beginning(descending: bool) -> i64 {
-    if descending { i64::MAX } else { 0 }
-}
-
 fn first_page(list: &ListThreads) -> Cursor {
     let descending = list.sort_order == SortOrder::Desc;
     let (limit, min_events) = match list.size {
@@ -214,12 +208,11 @@ fn first_page(list: &ListThreads) -> Cursor {
         PageSize::MinEvents(events) => (MAX_THREADS, Some(u64::from(events))),
     };
     Cursor {
-        after: beginning(descending),
+        spot: Spot::first(),
         descending,
         limit,
         min_events,
         from: list.filters.from.map(|at| at.0),
         to: list.filters.to.map(|at| at.0),
-        backwards: false,
     }
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use self::matches::{Matcher, needs_logs};
 use self::walk::{Place, Walk};
+use crate::actors::catching_up::SKEW;
 use crate::actors::chat::Snapshot;
 use crate::actors::chat::history::History;
 use crate::domain::chat::Chat;
@@ -26,7 +27,8 @@ use crate::protocol::view::ThreadParts;
 use crate::requests::error::of_store;
 use crate::requests::pipeline::{Call, Requests};
 
-use super::{check_sees_thread, pages_beside, sees_every_thread};
+use super::pages::{Edge, Spot, Walked, Way};
+use super::{check_sees_thread, sees_every_thread};
 
 /// Logs that one call reads, those of its answer apart.
 const MAX_READ: usize = 500;
@@ -42,13 +44,11 @@ const MAX_PAGE_BYTES: usize = 256 * 1024;
 /// Where a page begins and what it shows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Cursor {
-    /// The thread before the page; none at the beginning.
-    after: Option<Place>,
+    #[serde(flatten)]
+    spot: Spot<Place>,
     descending: bool,
     limit: usize,
     filters: ArchiveFilters,
-    /// The page lies before `after`: the list is walked the other way round.
-    backwards: bool,
     /// What the first page counted.
     found: Option<usize>,
 }
@@ -89,11 +89,10 @@ impl Requests {
         let mut cursor = match &list.page_id {
             Some(page) => self.parts.pages.open(&scope, page, now)?,
             None => Cursor {
-                after: None,
+                spot: Spot::first(),
                 descending: list.sort_order == SortOrder::Desc,
                 limit: list.limit as usize,
                 filters: list.filters,
-                backwards: false,
                 found: None,
             },
         };
@@ -105,12 +104,14 @@ impl Requests {
         };
         cursor.found = Some(found);
         let mut json = answer(&page.items, found);
-        let place = |item: Option<&Item>| item.map(|item| item.place.clone());
-        let ends = (place(page.items.first()), place(page.items.last()));
-        for (name, after, backwards) in
-            pages_beside(list.page_id.is_none(), cursor.backwards, ends, page.next)
-        {
-            let page = self.parts.pages.seal(&scope, &Cursor { after, backwards, ..cursor.clone() }, now);
+        let settled = Place { created_at: now.before(SKEW).0, thread: ThreadId::new("") };
+        let walked = Walked {
+            shown: page.items.into_iter().map(|item| item.place).collect(),
+            stopped_at: page.next,
+            settled: Edge::At(settled),
+        };
+        for (name, spot) in cursor.spot.beside(cursor.descending, list.page_id.is_none(), walked) {
+            let page = self.parts.pages.seal(&scope, &Cursor { spot, ..cursor.clone() }, now);
             json.push_str(&format!(",\"{name}_page_id\":\"{page}\""));
         }
         json.push('}');
@@ -119,21 +120,22 @@ impl Requests {
 
     /// The threads of a page, in the order asked for.
     async fn archives_page(&self, call: &Call<'_>, cursor: &Cursor) -> Result<Page, WireError> {
-        let descending = cursor.descending != cursor.backwards;
+        let ahead = cursor.spot.ahead(cursor.descending);
         let mut page = Page::default();
         if cursor.filters.wants_unrecorded {
             return Ok(page);
         }
         let counts = cursor.found.is_none() && needs_logs(&cursor.filters);
         let matcher = Matcher { filters: &cursor.filters, license: &call.who.license };
-        let mut walk = Walk::new(self, call, &cursor.filters, descending, cursor.after.clone()).await?;
-        let (mut read, mut bytes, mut last) = (0, 0, cursor.after.clone());
+        let mut walk = Walk::new(self, call, &cursor.filters, ahead.way, ahead.start()).await?;
+        let (mut read, mut bytes, mut last) = (0, 0, None);
         'walk: loop {
             let wanted = if counts { AT_ONCE } else { AT_ONCE.min(cursor.limit + 1 - page.items.len()) };
-            let places = walk.take(self, wanted).await?;
+            let mut places = walk.take(self, wanted).await?;
             if places.is_empty() {
                 break;
             }
+            places.retain(|place| ahead.has(place));
             let threads = places.iter().map(|place| self.archived(call, &place.thread));
             for (place, history) in places.iter().zip(try_join_all(threads).await?) {
                 let is_full = page.items.len() == cursor.limit || bytes >= MAX_PAGE_BYTES;
@@ -159,7 +161,7 @@ impl Requests {
                 }
             }
         }
-        if cursor.backwards {
+        if cursor.spot.is_backwards() {
             page.items.reverse();
         }
         Ok(page)
@@ -167,7 +169,8 @@ impl Requests {
 
     /// How many threads there are, up to a bound, by the index alone; what access takes away is not counted out.
     async fn count_archives(&self, call: &Call<'_>, cursor: &Cursor) -> Result<usize, WireError> {
-        let mut walk = Walk::new(self, call, &cursor.filters, cursor.descending, None).await?;
+        let way = Way::of(cursor.descending, false);
+        let mut walk = Walk::new(self, call, &cursor.filters, way, None).await?;
         let mut count = 0;
         while count < MAX_COUNTED {
             let places = walk.take(self, MAX_COUNTED - count).await?.len();

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
+use super::super::pages::Way;
 use crate::actors::chat::ThreadEntry;
 use crate::actors::period;
 use crate::domain::id::{ChatId, LicenseId, ThreadId};
@@ -49,16 +50,25 @@ impl Walk {
         requests: &Requests,
         call: &Call<'_>,
         filters: &ArchiveFilters,
-        descending: bool,
-        after: Option<Place>,
+        way: Way,
+        start: Option<&Place>,
     ) -> Result<Self, WireError> {
-        let from = filters.from.map_or(i64::MIN, |at| at.0);
-        let to = filters.to.map_or(i64::MAX, |at| at.0);
+        let mut from = filters.from.map_or(i64::MIN, |at| at.0);
+        let mut to = filters.to.map_or(i64::MAX, |at| at.0);
+        let order = match way {
+            Way::Older => Order::Descending,
+            Way::Younger => Order::Ascending,
+        };
+        match (start, way) {
+            (None, _) => {}
+            (Some(start), Way::Older) => to = to.min(start.created_at),
+            (Some(start), Way::Younger) => from = from.max(start.created_at),
+        }
         let mut walk = Self {
             license: call.who.license_id(),
-            order: if descending { Order::Descending } else { Order::Ascending },
+            order,
             positions: (from, to),
-            after,
+            after: None,
             days: Vec::new(),
             ready: VecDeque::new(),
             ahead: 1,
@@ -109,14 +119,8 @@ impl Walk {
     /// The days that count, the first one last. A clock that was set back must not hide a thread.
     fn days_of(&self, call: &Call<'_>, now: Timestamp) -> Vec<String> {
         let (from, to) = self.positions;
-        let mut first = period::days_before(call.who.license.created_at, 1).0.max(from);
-        let mut last = period::days_before(now, -1).0.min(to);
-        if let Some(after) = &self.after {
-            match self.order {
-                Order::Ascending => first = first.max(after.created_at),
-                Order::Descending => last = last.min(after.created_at),
-            }
-        }
+        let first = period::days_before(call.who.license.created_at, 1).0.max(from);
+        let last = period::days_before(now, -1).0.min(to);
         let mut days = period::days(Timestamp(first), Timestamp(last));
         if self.order == Order::Ascending {
             days.reverse();
@@ -148,12 +152,8 @@ impl Walk {
         places.retain(|place| (from..=to).contains(&place.created_at));
         places.sort();
         places.dedup();
-        match self.order {
-            Order::Ascending => places.retain(|place| self.after.as_ref().is_none_or(|after| place > after)),
-            Order::Descending => {
-                places.reverse();
-                places.retain(|place| self.after.as_ref().is_none_or(|after| place < after));
-            }
+        if self.order == Order::Descending {
+            places.reverse();
         }
         self.ready = places.into();
         Ok(())

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use self::standing::{MAX_MOVED, Standing};
 use self::walk::{Place, Route, Walk};
-use super::pages_beside;
+use super::pages::{Edge, Spot, Walked, Way};
 use crate::actors::ChatKey;
 use crate::actors::catching_up::SKEW;
 use crate::actors::chat::{ChatEntry, Snapshot};
@@ -34,13 +34,11 @@ use crate::store::IndexRow;
 /// Where a page begins and what it shows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Cursor {
-    /// The row before the page; none at the beginning.
-    after: Option<Place>,
+    #[serde(flatten)]
+    spot: Spot<Place>,
     descending: bool,
     limit: usize,
     filters: ChatFilters,
-    /// The page lies before `after`: the list is walked the other way round.
-    backwards: bool,
     /// Where the chats stand. Page ids of earlier builds do not say.
     #[serde(default = "Standing::by_last_thread")]
     standing: Standing,
@@ -83,11 +81,10 @@ impl Requests {
         let cursor = match &list.page_id {
             Some(page) => self.parts.pages.open(&scope, page, now)?,
             None => Cursor {
-                after: None,
+                spot: Spot::first(),
                 descending: list.sort_order == SortOrder::Desc,
                 limit: list.limit as usize,
                 filters: list.filters,
-                backwards: false,
                 standing: self.standing(call, now).await?,
             },
         };
@@ -97,11 +94,13 @@ impl Requests {
         let total = self.count(call, &cursor).await?;
         let key = if who.surface() == Surface::Agent { "found_chats" } else { "total_chats" };
         json.push_str(&format!("],\"{key}\":{total}"));
-        let place = |item: Option<&(IndexRow, Arc<Snapshot>)>| item.map(|(row, _)| walk::place(row));
-        let ends = (place(page.chats.first()), place(page.chats.last()));
-        let beside = pages_beside(list.page_id.is_none(), cursor.backwards, ends, page.edge);
-        for (name, after, backwards) in beside {
-            let page = self.parts.pages.seal(&scope, &Cursor { after, backwards, ..cursor.clone() }, now);
+        let walked = Walked {
+            shown: page.chats.iter().map(|(row, _)| walk::place(row)).collect(),
+            stopped_at: page.edge,
+            settled: Edge::At((now.before(SKEW).0, String::new())),
+        };
+        for (name, spot) in cursor.spot.beside(cursor.descending, list.page_id.is_none(), walked) {
+            let page = self.parts.pages.seal(&scope, &Cursor { spot, ..cursor.clone() }, now);
             json.push_str(&format!(",\"{name}_page_id\":\"{page}\""));
         }
         json.push('}');
@@ -112,11 +111,10 @@ impl Requests {
     pub async fn first_chats(&self, who: &crate::requests::Requester) -> Result<String, WireError> {
         let call = Call { who, origin: None };
         let cursor = Cursor {
-            after: None,
+            spot: Spot::first(),
             descending: true,
             limit: CHATS_AT_LOGIN,
             filters: ChatFilters::default(),
-            backwards: false,
             standing: Standing::by_last_thread(),
         };
         let page = self.chats_page(&call, &cursor).await?;
@@ -165,7 +163,7 @@ impl Requests {
     /// The order of a walk that begins now.
     async fn standing(&self, call: &Call<'_>, now: Timestamp) -> Result<Standing, WireError> {
         let settled = now.before(SKEW);
-        let route = Route { after: None, not_before: settled, descending: true, batch: BATCH };
+        let route = Route { positions: settled.0..=i64::MAX, way: Way::Older, batch: BATCH };
         let mut walk = Walk::new(self, call, route)?;
         let mut moved = Vec::new();
         while moved.len() <= MAX_MOVED
@@ -186,16 +184,14 @@ impl Requests {
     }
 
     async fn chats_page(&self, call: &Call<'_>, cursor: &Cursor) -> Result<Page, WireError> {
-        let descending = cursor.descending != cursor.backwards;
-        let after = cursor.after.clone();
-        let mut walk = Walk::new(
-            self,
-            call,
-            Route { after, not_before: Timestamp(i64::MIN), descending, batch: BATCH },
-        )?;
+        let ahead = cursor.spot.ahead(cursor.descending);
+        let mut walk = Walk::new(self, call, Route::from(ahead.start(), ahead.way, BATCH))?;
         let mut page = Page::default();
         let (mut rows, mut looked_at, mut last) = (0, 0, None);
         while let Some(row) = walk.next(self).await? {
+            if !ahead.has(&walk::place(&row)) {
+                continue;
+            }
             let chat = ChatId::new(&row.id);
             let counts = cursor.standing.may_stand(&chat, row.position, ChatEntry::read(&row.body));
             let is_done = page.chats.len() == cursor.limit || looked_at == MAX_LOOKED_AT;
@@ -216,7 +212,7 @@ impl Requests {
                 page.chats.push((row, snapshot));
             }
         }
-        if cursor.backwards {
+        if cursor.spot.is_backwards() {
             page.chats.reverse();
         }
         Ok(page)
@@ -257,9 +253,8 @@ impl Requests {
 
     /// How many chats there are, up to a bound; what filters and access take away is not counted out.
     async fn count(&self, call: &Call<'_>, cursor: &Cursor) -> Result<usize, WireError> {
-        let descending = cursor.descending;
-        let route = Route { after: None, not_before: Timestamp(i64::MIN), descending, batch: COUNT_BATCH };
-        let mut walk = Walk::new(self, call, route)?;
+        let way = Way::of(cursor.descending, false);
+        let mut walk = Walk::new(self, call, Route::from(None, way, COUNT_BATCH))?;
         let (mut count, mut rows) = (0, 0);
         while count < MAX_COUNTED
             && rows < MAX_ROWS

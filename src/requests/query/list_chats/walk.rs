@@ -1,7 +1,9 @@
 //! The walk through a list of chats, by the license's index or the customer's.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use super::super::pages::Way;
 use crate::actors::period;
 use crate::domain::time::Timestamp;
 use crate::protocol::error::WireError;
@@ -20,14 +22,22 @@ pub(super) fn place(row: &IndexRow) -> Place {
 
 /// Which rows are walked, and how.
 pub(super) struct Route {
-    /// Those behind this one; from the beginning, if none.
-    pub(super) after: Option<Place>,
-    /// No earlier ones.
-    pub(super) not_before: Timestamp,
-    /// Newest first.
-    pub(super) descending: bool,
+    pub(super) positions: RangeInclusive<i64>,
+    pub(super) way: Way,
     /// Rows fetched at once.
     pub(super) batch: usize,
+}
+
+impl Route {
+    /// From a place on; all rows if there is none.
+    pub(super) fn from(start: Option<&Place>, way: Way, batch: usize) -> Self {
+        let positions = match (start, way) {
+            (None, _) => i64::MIN..=i64::MAX,
+            (Some((position, _)), Way::Younger) => *position..=i64::MAX,
+            (Some((position, _)), Way::Older) => i64::MIN..=*position,
+        };
+        Self { positions, way, batch }
+    }
 }
 
 /// A walk through the requester's list of chats, bucket by bucket.
@@ -35,7 +45,7 @@ pub(super) struct Walk {
     table: IndexTable,
     owner: i64,
     order: Order,
-    not_before: i64,
+    positions: RangeInclusive<i64>,
     batch: usize,
     after: Option<Place>,
     /// Buckets still to come, the next one last.
@@ -48,32 +58,35 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn new(requests: &Requests, call: &Call<'_>, route: Route) -> Result<Self, WireError> {
-        let Route { after, not_before, descending, batch } = route;
+        let Route { positions, way, batch } = route;
         let (table, mut buckets) = match call.who.surface() {
             Surface::Customer => (IndexTable::ChatsByCustomer, vec![customer_id(call.who)?.to_string()]),
             Surface::Agent => {
-                let now = requests.parts.actors.clock().now();
-                (IndexTable::ChatsByLicense, months(call.who.license.created_at.max(not_before), now))
+                let (created, now) = (call.who.license.created_at, requests.parts.actors.clock().now());
+                let (from, to) = (Timestamp(*positions.start()), Timestamp(*positions.end()));
+                let mut months = months(created, now);
+                months.retain(|month| {
+                    (from <= created || *month >= period::month(from))
+                        && (to >= now || *month <= period::month(to))
+                });
+                (IndexTable::ChatsByLicense, months)
             }
         };
-        if descending {
+        let order = match way {
+            Way::Older => Order::Descending,
+            Way::Younger => Order::Ascending,
+        };
+        // The next one is the last of them.
+        if order == Order::Ascending {
             buckets.reverse();
         }
-        if let Some((position, _)) = &after
-            && table == IndexTable::ChatsByLicense
-        {
-            let month = period::month(Timestamp(*position));
-            let skip = |bucket: &String| if descending { *bucket > month } else { *bucket < month };
-            buckets.retain(|bucket| !skip(bucket));
-        }
-        buckets.reverse();
         Ok(Self {
             table,
             owner: call.who.license_id().0,
-            order: if descending { Order::Descending } else { Order::Ascending },
-            not_before: not_before.0,
+            order,
+            positions,
             batch,
-            after,
+            after: None,
             buckets,
             rows: Arc::default(),
             given: 0,
@@ -95,7 +108,7 @@ impl Walk {
             }
             let Some(bucket) = self.buckets.last() else { return Ok(None) };
             let mut scan = IndexScan::bucket(self.table, self.owner, bucket.clone(), self.order, self.batch);
-            scan.positions = self.not_before..=i64::MAX;
+            scan.positions = self.positions.clone();
             scan.after.clone_from(&self.after);
             let store = requests.parts.actors.store();
             let read = async || store.scan_index(scan.clone()).await.map(Arc::new);
