@@ -22,6 +22,7 @@ use super::delivery::Delivery;
 use super::elsewhere::{ChatCall, Elsewhere};
 use super::error::AskError;
 use super::forward::{Hops, Owner, Parking};
+use super::pending::PendingLicenses;
 use super::reports::Reports;
 use super::residents::{Resident, Residents};
 use super::roll::Roll;
@@ -113,6 +114,8 @@ pub struct Actors {
     pub(super) ahead: Ahead,
     /// Chats that are loaded though nobody asked for them wait here, so that those that somebody asked for need not.
     pub(super) loads: Semaphore,
+    /// Licenses whose chats may wait for customers who are gone without anybody's having noted it, as their routers say.
+    pub in_doubt: PendingLicenses,
 }
 
 /// Chats loaded at once that nobody asked for.
@@ -142,6 +145,7 @@ impl Actors {
             unsettled: Mutex::default(),
             ahead: Ahead::default(),
             loads: Semaphore::new(LOADS_AT_ONCE),
+            in_doubt: PendingLicenses::default(),
         })
     }
 

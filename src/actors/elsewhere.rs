@@ -17,9 +17,6 @@ use crate::domain::id::LicenseId;
 /// The other nodes. Each call is one hop, and none is repeated behind the caller's back.
 #[async_trait]
 pub trait Elsewhere: Send + Sync {
-    /// Whether there never was another node since this one started.
-    fn is_alone(&self) -> bool;
-
     /// Gives work to a chat of another node, which has it since a term as far as is known here, and waits for the answer.
     async fn chat(
         &self,
@@ -109,10 +106,6 @@ pub struct Nowhere;
 
 #[async_trait]
 impl Elsewhere for Nowhere {
-    fn is_alone(&self) -> bool {
-        true
-    }
-
     async fn chat(
         &self,
         _: (Incarnation, Option<Epoch>),

@@ -23,6 +23,7 @@ mod directory;
 pub mod elsewhere;
 mod error;
 mod forward;
+pub mod pending;
 pub mod period;
 pub mod recovery;
 mod reports;

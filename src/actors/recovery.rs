@@ -123,14 +123,19 @@ const BRING_BACK_EVERY: Duration = Duration::from_secs(2);
 /// How often shards that moved between other nodes are noticed.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Routers of this node ask the chats of shards that have another owner now.
+/// Routers of this node ask the chats of shards that have another owner now, and those that have one themselves begin there.
 fn tell_routers(actors: &Arc<Actors>, owners: &mut HashMap<Shard, Epoch>) {
+    let mut moved = HashSet::new();
     for shard in actors.shards().shards().all() {
         let Some(row) = actors.shards().known_owner(shard) else { continue };
         let before = owners.insert(shard, row.epoch);
         if before.is_some_and(|before| before != row.epoch) {
             actors.shard_moved(shard);
+            moved.insert(shard);
         }
+    }
+    if !moved.is_empty() {
+        actors.begin_routers(&moved);
     }
 }
 

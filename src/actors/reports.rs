@@ -5,7 +5,7 @@
 //! taken note; one that takes over asks for the whole book. So no report is ever lost, and what waits is bounded by the
 //! number of open chats.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -63,6 +63,10 @@ impl Reports {
         self.books.entry(license).or_default().clone()
     }
 
+    fn all(&self) -> Vec<(LicenseId, Arc<Book>)> {
+        self.books.iter().map(|book| (*book.key(), book.value().clone())).collect()
+    }
+
     /// Forgets what chats of a shard said under a term of ours up to this one, which is over.
     pub(super) fn forget(&self, shard: Shard, term: Epoch) {
         for book in &self.books {
@@ -112,6 +116,13 @@ impl Book {
         (told.map(|entry| entry.report.clone()).collect(), is_any)
     }
 
+    /// A router that begins has to hear of one open chat; it asks for the others. Says whether there is one.
+    fn tell_one_again(&self) -> bool {
+        let mut entries = self.entries.lock();
+        let entry = entries.values_mut().find(|entry| entry.report.view.active);
+        entry.map(|entry| entry.is_known = false).is_some()
+    }
+
     /// The router knows these; what was reported since, it does not.
     fn known(&self, reports: &[Report]) {
         let mut entries = self.entries.lock();
@@ -135,7 +146,23 @@ impl Actors {
         if let Some(router) = self.local_router(license) {
             router.report(report.clone());
             book.known(std::slice::from_ref(&report));
-        } else if !book.is_sending.swap(true, Ordering::SeqCst) {
+        } else {
+            self.send_soon(license, book);
+        }
+    }
+
+    /// Has the routers begin that have another owner now, of all licenses with open chats here: a router begins when it is
+    /// spoken with, and it may be that nobody else has anything to say to it.
+    pub(super) fn begin_routers(self: &Arc<Self>, moved: &HashSet<Shard>) {
+        for (license, book) in self.reports.all() {
+            if moved.contains(&self.router_shard(license)) && book.tell_one_again() {
+                self.send_soon(license, book);
+            }
+        }
+    }
+
+    fn send_soon(self: &Arc<Self>, license: LicenseId, book: Arc<Book>) {
+        if !book.is_sending.swap(true, Ordering::SeqCst) {
             let actors = self.clone();
             self.spawn(async move { actors.send_reports(license, &book).await });
         }

@@ -43,10 +43,6 @@ impl Nodes {
 
 #[async_trait]
 impl Elsewhere for Nodes {
-    fn is_alone(&self) -> bool {
-        !self.has_peers()
-    }
-
     async fn chat(
         &self,
         (owner, since): (Incarnation, Option<Epoch>),

@@ -124,6 +124,11 @@ impl Interest {
         self.of.lock().get(&node).map(|(_, licenses)| licenses.iter().copied().collect()).unwrap_or_default()
     }
 
+    /// Whether a node has said whose pushes it wants.
+    pub(super) fn is_told_by(&self, node: Incarnation) -> bool {
+        self.of.lock().contains_key(&node)
+    }
+
     /// Notes an update; false if one before it was missed.
     pub(super) fn note(&self, node: Incarnation, update: &InterestUpdate) -> bool {
         let mut of = self.of.lock();
@@ -267,7 +272,9 @@ mod tests {
         let (ours, theirs) = (OurInterest::default(), Interest::default());
         ours.add(A, Timestamp(1));
         let first = ours.update(0);
+        assert!(!theirs.is_told_by(NODE));
         assert!(theirs.note(NODE, &first));
+        assert!(theirs.is_told_by(NODE));
         let second = ours.add(B, Timestamp(2));
         assert_eq!(ours.add(B, Timestamp(3)), second, "it is wanted already");
         ours.remove_if(|license| license == A);

@@ -40,9 +40,9 @@ impl Nodes {
         self.visitors_everywhere(call).await.0
     }
 
-    /// The same, and whether every node has answered.
+    /// The same, and whether every node has answered: not so if one has not even said whose sessions it has.
     pub async fn visitors_everywhere(&self, call: &VisitorsCall) -> (VisitorsFound, bool) {
-        let mut all_answered = true;
+        let mut all_answered = self.peers.iter().all(|peer| self.theirs.is_told_by(*peer.key()));
         let mut found = self.parts.sessions.visitors(call);
         let nodes = self.theirs.nodes(call.license);
         let asked = nodes.iter().map(|node| self.call(*node, CallRef::Visitors(call), LIMIT));

@@ -1,9 +1,12 @@
 //! A customer's connections: their chats hear when the last one is gone, and when one is there again.
 
+use super::error::{of_ask, of_store};
 use super::pipeline::Requests;
 use crate::actors::ChatKey;
 use crate::domain::command::{Caller, Command, CustomerPresence};
 use crate::domain::id::{CustomerId, LicenseId};
+use crate::protocol::error::WireError;
+use crate::protocol::version::Surface;
 
 impl Requests {
     /// Whether the license waits for absent customers only so long (`chat.customer_gone_after`).
@@ -13,24 +16,25 @@ impl Requests {
         known.is_some_and(|known| !licenses.chat_rules(&known).customer_gone_after.is_zero())
     }
 
-    /// Tells the customer's chats, where their license [misses them](Self::misses_customers).
-    pub async fn customer_presence(&self, license: LicenseId, customer: &CustomerId, is_connected: bool) {
-        if !self.misses_customers(license) {
-            return;
-        }
-        let chats = match self.parts.customers.chats(license, customer).await {
-            Ok(known) => known.chats,
-            Err(error) => {
-                tracing::warn!(customer.id = %customer, %error, "a customer's chats do not know whether they are there");
-                return;
-            }
-        };
-        for chat in chats {
+    /// Tells the customer's chats, all that can be told.
+    ///
+    /// # Errors
+    /// The store's, or that of a chat that could not be told.
+    pub async fn customer_presence(
+        &self,
+        license: LicenseId,
+        customer: &CustomerId,
+        is_connected: bool,
+    ) -> Result<(), WireError> {
+        let known = self.parts.customers.chats(license, customer).await;
+        let mut told = Ok(());
+        for chat in known.map_err(|error| of_store(&error))?.chats {
             let key = ChatKey { license, chat };
             let command = Command::CustomerPresence(CustomerPresence { is_connected });
             if let Err(error) = self.parts.actors.ask(&key, command, Caller::Server, None).await {
-                tracing::warn!(chat.id = %key.chat, %error, "a chat does not know whether its customer is there");
+                told = Err(of_ask(error, Surface::Customer));
             }
         }
+        told
     }
 }

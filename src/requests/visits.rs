@@ -211,13 +211,23 @@ impl Requests {
         self.customers_of(who.license_id(), chats.map_err(|error| of_ask(error, Surface::Agent))?).await
     }
 
-    /// The customers whom active chats of the license wait for, where this node looks after all of them: where its router is.
+    /// Whether a customer was ever connected. Who only calls methods over HTTP was not, and is not missed.
     ///
     /// # Errors
-    /// The router's or a chat's, as the protocol says it.
-    pub async fn awaited_customers(&self, license: LicenseId) -> Result<Vec<CustomerId>, WireError> {
+    /// The store's, as the protocol says it.
+    pub async fn has_visited(&self, license: LicenseId, customer: &CustomerId) -> Result<bool, WireError> {
+        let visits = self.parts.customers.visits(license, customer).await;
+        Ok(visits.map_err(|error| of_store(&error))?.visit.is_some())
+    }
+
+    /// The active chats of the license that wait for their customers, where this node looks after all of them: where its router
+    /// is.
+    ///
+    /// # Errors
+    /// The router's, as the protocol says it.
+    pub async fn awaiting_chats(&self, license: LicenseId) -> Result<Vec<ChatId>, WireError> {
         let chats = self.parts.actors.router(license).chats_awaiting_customers().await;
-        self.customers_of(license, chats.map_err(|error| of_ask(error, Surface::Agent))?).await
+        chats.map_err(|error| of_ask(error, Surface::Agent))
     }
 
     async fn customers_of(
@@ -227,14 +237,23 @@ impl Requests {
     ) -> Result<Vec<CustomerId>, WireError> {
         let mut customers = Vec::new();
         for chat in chats {
-            let key = ChatKey { license, chat };
-            let snapshot = self.parts.actors.inspect(&key).await;
-            let snapshot = snapshot.map_err(|error| of_ask(error, Surface::Agent))?;
-            if let Some((customer, _)) = snapshot.chat.customer() {
-                customers.push(customer.clone());
-            }
+            customers.extend(self.customer_of(license, chat).await?);
         }
         Ok(customers)
+    }
+
+    /// The customer of a chat, if it has one.
+    ///
+    /// # Errors
+    /// The chat's, as the protocol says it.
+    pub async fn customer_of(
+        &self,
+        license: LicenseId,
+        chat: ChatId,
+    ) -> Result<Option<CustomerId>, WireError> {
+        let snapshot = self.parts.actors.inspect(&ChatKey { license, chat }).await;
+        let snapshot = snapshot.map_err(|error| of_ask(error, Surface::Agent))?;
+        Ok(snapshot.chat.customer().map(|(customer, _)| customer.clone()))
     }
 
     /// Where the customer chats, and with whom.

@@ -1,115 +1,146 @@
-//! Customers whose node died: nobody closed their connections, so whoever watches them finds out that they are gone.
+//! Customers whose node died: nobody closed their connections, so others find out that they are gone.
+//!
+//! Each node looks for those whom its own agents watch or chat with, when another node has died. For those whom chats wait for
+//! it is the license's router that has it looked, by the node that it is on: when a node has died, and when the router begins,
+//! since the one before it may have died with them, whoever has known of that.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::future::join_all;
+use tokio::sync::Semaphore;
 
 use super::actor::SessionContext;
 use super::presence;
-use crate::domain::id::CustomerId;
+use crate::actors::pending::PendingLicenses;
+use crate::domain::id::{CustomerId, LicenseId};
 use crate::domain::license::License;
 use crate::nodes::VisitorsCall;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::requests::{Identity, Requester};
 use crate::tenants::ScopeSet;
 
-/// Customers who are looked for at the same time.
+/// Steps that are taken at the same time.
 const AT_ONCE: usize = 16;
-/// How often it is tried to find out what became of a customer, and the pause in between.
+/// How often a step is tried: for a quarter of an hour.
 const ATTEMPTS: usize = 30;
+/// The pause after the first try, twice as long after each of the next, up to the longest.
 const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Looks after the customers of nodes that are no more, for ever. Each node does it for those whom its own agents watch or chat
-/// with, and that of a license's router for all whom its chats wait for; that they left is told once.
+/// Looks after the customers of nodes that are no more, for ever; that they left is told once.
 pub async fn follow(shared: Arc<SessionContext>) {
-    loop {
-        let licenses = shared.registry.take_orphaned().await;
-        // As long as after any connection that is closed: they come back to another node.
-        tokio::time::sleep(shared.settings.customer_left_after).await;
-        for license in licenses {
-            if let Some(license) = shared.requests.actors().licenses().known_license(license) {
-                look_after(&shared, &license).await;
-            }
-        }
-    }
+    let lookout = Arc::new(Lookout { shared: shared.clone(), places: Semaphore::new(AT_ONCE) });
+    let watched = each(&shared.registry.orphaned, &lookout, Lookout::look_for_watched);
+    let awaited = each(&shared.requests.actors().in_doubt, &lookout, Lookout::look_for_awaited);
+    tokio::join!(watched, awaited);
 }
 
-async fn look_after(shared: &SessionContext, license: &Arc<License>) {
-    let watched = watched(shared, license).await;
-    settle_all(shared, license, &watched).await;
-    if shared.requests.misses_customers(license.id) {
-        let awaited = awaited(shared, license).await;
-        settle_all(shared, license, awaited.difference(&watched)).await;
-    }
-}
-
-async fn settle_all(
-    shared: &SessionContext,
-    license: &Arc<License>,
-    customers: impl IntoIterator<Item = &CustomerId>,
+/// Looks into each license that is pending, now and later.
+async fn each(
+    pending: &PendingLicenses,
+    lookout: &Arc<Lookout>,
+    look: impl AsyncFn(&Lookout, LicenseId) + Copy + 'static,
 ) {
-    let looks = stream::iter(customers).map(|customer| async move {
+    loop {
+        let licenses = pending.take().await;
+        let lookout = lookout.clone();
+        actix_rt::spawn(async move {
+            // As long as after any connection that is closed: they come back to another node.
+            tokio::time::sleep(lookout.shared.settings.customer_left_after).await;
+            join_all(licenses.into_iter().map(|license| look(&lookout, license))).await;
+        });
+    }
+}
+
+/// What it takes to look.
+struct Lookout {
+    shared: Arc<SessionContext>,
+    places: Semaphore,
+}
+
+impl Lookout {
+    /// Those whom the agents of this node follow, and those in their chats. No agent of a license that is not known here is here.
+    async fn look_for_watched(&self, license: LicenseId) {
+        let Some(license) = self.shared.requests.actors().licenses().known_license(license) else { return };
+        let (agents, followed) = self.shared.registry.watchers(license.id);
+        let own = agents.into_iter().map(async |id| {
+            let identity = Identity::Agent { id, scopes: ScopeSet::default() };
+            let who = Requester { license: license.clone(), identity, session: None };
+            let ask = async || self.shared.requests.own_customers(&who).await;
+            let customers = self.persist("an agent's chats", ask).await.unwrap_or_default();
+            self.settle_all(&license, &customers).await;
+        });
+        tokio::join!(self.settle_all(&license, &followed), join_all(own));
+    }
+
+    /// Those whom chats of the license wait for, with whatever agent or none, if this node has the router.
+    async fn look_for_awaited(&self, license: LicenseId) {
+        let requests = &self.shared.requests;
+        let read = async || {
+            let found = requests.actors().licenses().license(license).await;
+            found.map_err(|_| WireError::of(ErrorType::ServiceUnavailable))
+        };
+        let Some(Some(license)) = self.persist("a license", read).await else { return };
+        if !requests.misses_customers(license.id) {
+            return;
+        }
+        let ask = async || requests.awaiting_chats(license.id).await;
+        let chats = self.persist("the chats that wait", ask).await.unwrap_or_default();
+        // One that cannot be read keeps none of the others.
+        let looks = chats.into_iter().map(async |chat| {
+            let read = async || requests.customer_of(license.id, chat.clone()).await;
+            let customer = self.persist("the customer of a chat", read).await.flatten();
+            self.settle_all(&license, &customer).await;
+        });
+        join_all(looks).await;
+    }
+
+    /// Finds out of each whether they are there, whoever else does so.
+    async fn settle_all<'a>(
+        &self,
+        license: &Arc<License>,
+        customers: impl IntoIterator<Item = &'a CustomerId>,
+    ) {
+        let looks = customers.into_iter().map(async |customer| {
+            self.persist("whether a customer is there", async || self.settle(license, customer).await).await;
+        });
+        join_all(looks).await;
+    }
+
+    /// Takes a step until it is done: the router, and its chats, may be on their way from the node that died.
+    async fn persist<T>(&self, what: &str, step: impl AsyncFn() -> Result<T, WireError>) -> Option<T> {
+        let mut pause = PAUSE;
         for _ in 0..ATTEMPTS {
-            match settle(shared, license, customer).await {
-                Ok(()) => return,
-                Err(error) => {
-                    tracing::debug!(customer.id = %customer, error = error.message, "looked for later")
-                }
+            let place = self.places.acquire().await;
+            match step().await {
+                Ok(done) => return Some(done),
+                Err(error) => tracing::debug!(what, error = error.message, "looked for later"),
             }
-            tokio::time::sleep(PAUSE).await;
+            drop(place);
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(LONGEST_PAUSE);
         }
-        tracing::warn!(customer.id = %customer, "nobody was told whether a customer left with their node");
-    });
-    looks.buffer_unordered(AT_ONCE).collect::<()>().await;
-}
+        tracing::warn!(what, "could not be found: chats may wait for customers who left with their node");
+        None
+    }
 
-/// Those whom the agents of this node follow, and those in their chats.
-async fn watched(shared: &SessionContext, license: &Arc<License>) -> BTreeSet<CustomerId> {
-    let (agents, mut customers) = shared.registry.watchers(license.id);
-    for id in agents {
-        let identity = Identity::Agent { id, scopes: ScopeSet::default() };
-        let who = Requester { license: license.clone(), identity, session: None };
-        match shared.requests.own_customers(&who).await {
-            Ok(own) => customers.extend(own),
-            Err(error) => tracing::warn!(
-                license.id = %license.id, error = error.message, "an agent may not be told that a customer left"
-            ),
+    /// Has it told if a customer is connected to no node. As long as one does not answer, they may be there.
+    async fn settle(&self, license: &Arc<License>, customer: &CustomerId) -> Result<(), WireError> {
+        let shared = &self.shared;
+        let call =
+            VisitorsCall { license: license.id, groups: None, customer: Some(customer.clone()), limit: 1 };
+        let (found, all_answered) = shared.nodes.visitors_everywhere(&call).await;
+        if found.total > 0 {
+            return Ok(());
         }
-    }
-    customers
-}
-
-/// Those whom chats wait for that no agent here is in: nobody may have them yet. The router, and its chats, may be on their way
-/// from the node that died.
-async fn awaited(shared: &SessionContext, license: &Arc<License>) -> BTreeSet<CustomerId> {
-    for _ in 0..ATTEMPTS {
-        match shared.requests.awaited_customers(license.id).await {
-            Ok(customers) => return customers.into_iter().collect(),
-            Err(error) => tracing::debug!(license.id = %license.id, error = error.message, "asked later"),
+        if !all_answered {
+            return Err(WireError::of(ErrorType::ServiceUnavailable));
         }
-        tokio::time::sleep(PAUSE).await;
+        if !shared.requests.has_visited(license.id, customer).await? {
+            return Ok(());
+        }
+        presence::try_tell_chats(shared, license.id, customer).await?;
+        shared.requests.customer_left(license, customer).await
     }
-    tracing::warn!(license.id = %license.id, "chats may wait for customers who left with their node");
-    BTreeSet::new()
-}
-
-/// Has it told if a customer is connected to no node. As long as one does not answer, they may be there; and the chats of the
-/// node that died may be on their way to another.
-async fn settle(
-    shared: &SessionContext,
-    license: &Arc<License>,
-    customer: &CustomerId,
-) -> Result<(), WireError> {
-    let call = VisitorsCall { license: license.id, groups: None, customer: Some(customer.clone()), limit: 1 };
-    let (found, all_answered) = shared.nodes.visitors_everywhere(&call).await;
-    if found.total > 0 {
-        return Ok(());
-    }
-    if !all_answered {
-        return Err(WireError::of(ErrorType::ServiceUnavailable));
-    }
-    presence::tell_chats(shared, license.id, customer).await;
-    shared.requests.customer_left(license, customer).await
 }

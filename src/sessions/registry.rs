@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use dashmap::DashMap;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use smallvec::SmallVec;
-use tokio::sync::Notify;
 
 use super::fanout::Telling;
 use super::handle::{SessionHandle, SessionUser, Wake};
 use crate::actors::delivery::Mark;
+use crate::actors::pending::PendingLicenses;
 use crate::domain::id::{AgentId, CustomerId, LicenseId};
 use crate::domain::license::License;
 use crate::domain::push::Push;
@@ -54,8 +54,7 @@ pub struct Registry {
     /// Customers whose last session was closed a moment ago, with how many closings are looked after.
     lingering: DashMap<(LicenseId, CustomerId), usize>,
     /// Licenses that had sessions on a node that is no more, not looked after yet.
-    orphaned: Mutex<BTreeSet<LicenseId>>,
-    has_orphaned: Notify,
+    pub(super) orphaned: PendingLicenses,
     metrics: Arc<Metrics>,
 }
 
@@ -70,8 +69,7 @@ impl Registry {
             all: DashMap::new(),
             hubs: DashMap::new(),
             lingering: DashMap::new(),
-            orphaned: Mutex::default(),
-            has_orphaned: Notify::new(),
+            orphaned: PendingLicenses::default(),
             metrics,
         })
     }
@@ -171,17 +169,6 @@ impl Registry {
         let key = (license, customer.clone());
         self.lingering.entry(key.clone()).and_modify(|count| *count -= 1);
         self.lingering.remove_if(&key, |_, count| *count == 0);
-    }
-
-    /// Waits for a node that is no more, and says of which licenses it had sessions.
-    pub(super) async fn take_orphaned(&self) -> BTreeSet<LicenseId> {
-        loop {
-            let licenses = std::mem::take(&mut *self.orphaned.lock());
-            if !licenses.is_empty() {
-                return licenses;
-            }
-            self.has_orphaned.notified().await;
-        }
     }
 
     /// The agents of a license who are connected, and the customers whom they follow.
@@ -323,8 +310,7 @@ impl nodes::Sessions for Registry {
     }
 
     fn orphaned(&self, licenses: Vec<LicenseId>) {
-        self.orphaned.lock().extend(licenses);
-        self.has_orphaned.notify_one();
+        self.orphaned.note(licenses);
     }
 
     fn cut(&self, cut: &nodes::Cut) {

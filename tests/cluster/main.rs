@@ -1,6 +1,7 @@
 //! Several real servers on one real Cassandra: who owns the shards when one of them dies, is frozen, or leaves; chats whose
 //! people are on different nodes; nginx before them; what every node shows of what another acknowledged.
 
+mod awaited;
 #[path = "../cassandra/mod.rs"]
 mod cassandra;
 mod chats;

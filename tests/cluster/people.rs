@@ -23,7 +23,7 @@ async fn log_in(server: &Server, path: &str, login: &Value) -> (Socket, Value) {
 }
 
 /// A customer who logs in, and their id.
-async fn customer_on(server: &Server, made: &Value) -> (Socket, String) {
+pub(crate) async fn customer_on(server: &Server, made: &Value) -> (Socket, String) {
     let grant = json!({
         "grant_type": "cookie", "response_type": "token",
         "client_id": made["client_id"], "organization_id": made["organization_id"],
@@ -39,7 +39,7 @@ async fn customer_on(server: &Server, made: &Value) -> (Socket, String) {
 }
 
 /// Asks, and waits for the answer, which is a good one; pushes before it are passed over.
-async fn asks(socket: &mut Socket, action: &str, payload: Value) -> Value {
+pub(crate) async fn asks(socket: &mut Socket, action: &str, payload: Value) -> Value {
     let frame = json!({ "action": action, "payload": payload, "request_id": action }).to_string();
     socket.send(Message::text(frame)).await.expect("sent");
     loop {

@@ -25,7 +25,7 @@ use super::{projections, record};
 use crate::domain::change::Change;
 use crate::domain::chat::RoutingView;
 use crate::domain::command::{
-    Caller, Command, Context, CustomerPresence, Decision, Reply, Route, RouteRequest, Subject, SubjectRequest,
+    Caller, Command, Context, Decision, Reply, Route, RouteRequest, Subject, SubjectRequest,
 };
 use crate::domain::license::{ChatRules, License};
 use crate::domain::push::Push;
@@ -59,8 +59,6 @@ pub(super) struct Turn {
     routed: Option<OwnedRwLockReadGuard<()>>,
     /// The chat as it is stored; none while nothing else is decided.
     before: Option<Before>,
-    /// What a customer who did not come back after a start misses is among what is decided.
-    misses_customer: bool,
     /// The store refused a batch of which nothing was written, and nothing else was.
     refused: bool,
     /// What is of an earlier thread may stand in the last thread's log, and not in that thread's own.
@@ -104,7 +102,6 @@ impl Turn {
             routing: None,
             routed: None,
             before: None,
-            misses_customer: false,
             refused: false,
             half_stored: false,
             confirmed: false,
@@ -139,11 +136,6 @@ impl Turn {
             self.report(&state);
         }
         self.settled = Some(state.settled);
-        self.misses_customer = fresh && self.is_restart();
-        if self.misses_customer && Box::pin(self.miss_customer(&mut state)).await.is_err() {
-            fail(jobs.into_iter().map(|job| job.reply), &AskError::Stopped);
-            return None;
-        }
         let mut jobs = jobs.into_iter();
         while let Some(job) = jobs.next() {
             if let Err(error) = self.job(&mut state, job).await {
@@ -155,24 +147,6 @@ impl Turn {
         }
         self.report(&state);
         Some(Ended { state, rules, refused: false })
-    }
-
-    /// Whether every connection that there was ended with the node's former run. Customers of a chat that came from
-    /// another living node may well be connected.
-    fn is_restart(&self) -> bool {
-        let (shard, epoch) = (self.writer.shard, self.writer.epoch);
-        !self.actors.shards.is_recovered(shard, epoch) && self.actors.parts.elsewhere.is_alone()
-    }
-
-    /// After a start nobody is connected: whoever was, and does not come back, is gone from now on.
-    async fn miss_customer(&mut self, state: &mut State) -> Result<(), AskError> {
-        let command = Box::new(Command::CustomerPresence(CustomerPresence { is_connected: false }));
-        if let Ok(decision) = self.decide(state, command, &Caller::Server).await?
-            && !decision.changes.is_empty()
-        {
-            self.push_row(state, &decision.changes);
-        }
-        Ok(())
     }
 
     /// What an earlier owner stored and did not get to tell is found by this.
@@ -205,10 +179,10 @@ impl Turn {
         ended
     }
 
-    /// Undoes what was decided and refused by the store. What the router decided, what was missed since the node's former run,
-    /// and what may stand in one of two logs, is only found by loading.
+    /// Undoes what was decided and refused by the store. What the router decided, and what may stand in one of two logs, is
+    /// only found by loading.
     fn take_back(&mut self, mut state: Box<State>) -> Option<Ended> {
-        if !self.refused || self.routed.is_some() || self.misses_customer || self.half_stored {
+        if !self.refused || self.routed.is_some() || self.half_stored {
             return None;
         }
         if let Some(before) = self.before.take()

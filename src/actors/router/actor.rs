@@ -330,6 +330,13 @@ impl RouterActor {
         }
         let effects = self.router.rebuilt(self.now());
         self.carry_out(effects, ctx);
+        // The router before may have died with the connections of customers whom its chats wait for.
+        self.doubt_customers();
+    }
+
+    /// Has it looked for the customers whom chats wait for: whoever was connected to a node that died was not seen to leave.
+    fn doubt_customers(&self) {
+        self.actors.in_doubt.note([self.license_id]);
     }
 
     fn take_in(&mut self, report: Report, ctx: &mut Context<Self>) {
@@ -403,6 +410,7 @@ impl Handler<NodeGone> for RouterActor {
         for (agent, change) in self.presence.node_gone(node) {
             self.status_changed(&agent, change, None, ctx);
         }
+        self.doubt_customers();
     }
 }
 

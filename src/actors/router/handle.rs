@@ -170,16 +170,14 @@ impl RouterHandle {
         }
     }
 
-    /// The chats that wait for their customers, where the router is this node's: none where it is that of another node, which
-    /// lives.
+    /// The chats that wait for their customers, where the router is this node's. None where it is not: the next one asks for
+    /// itself when it begins.
     ///
     /// # Errors
-    /// [`AskError::NotOwner`] as long as it is not known which they are, or whose the router is; others of asking it.
+    /// [`AskError::NotOwner`] as long as it is not known which they are; others of asking it.
     pub async fn chats_awaiting_customers(&self) -> Result<Vec<ChatId>, AskError> {
-        match self.actors.router_owner(self.license) {
-            Owner::There(node) if self.actors.parts.ownership.is_awake(node) => return Ok(Vec::new()),
-            Owner::There(_) | Owner::Unknown => return Err(AskError::NotOwner),
-            Owner::Here(_) => {}
+        if !matches!(self.actors.router_owner(self.license), Owner::Here(_)) {
+            return Ok(Vec::new());
         }
         match self.query(RouterQuery::AwaitingCustomers).await? {
             RouterReply::AwaitingCustomers(chats) => chats.ok_or(AskError::NotOwner),

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use switchboard_cluster::ShardCount;
+use switchboard_cluster::shard::shard_of;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -55,12 +57,18 @@ impl Cluster {
 
     /// Starts a server and waits until it takes clients.
     pub(crate) async fn start(&self, name: &str) -> Server {
+        self.start_with(name, &[]).await
+    }
+
+    /// The same, with settings of its own, by their variables.
+    pub(crate) async fn start_with(&self, name: &str, settings: &[(&str, &str)]) -> Server {
         let port = free_port();
         let folder = self.folder.path().join(name);
         std::fs::create_dir_all(&folder).expect("a folder");
         let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).expect("a log");
         let mut serve = switchboard(&folder, &self.contact_point, &self.keyspace);
         serve
+            .envs(settings.iter().copied())
             .args(["serve", "--no-demo", "--node-name", name, "--listen", &format!("127.0.0.1:{port}")])
             .stdout(Stdio::null())
             .stderr(log);
@@ -115,6 +123,19 @@ impl Cluster {
             *shares.entry(names.get(&owner).cloned().unwrap_or_default()).or_default() += 1;
         }
         shares
+    }
+
+    /// The node that has a chat of a license, or its router (which has an empty name).
+    pub(crate) async fn owner(&self, license: &serde_json::Value, chat: &str) -> String {
+        let license = license["license_id"].as_i64().expect("a number");
+        let count = ShardCount::new(SHARDS as u32).expect("a power of two");
+        let shard = shard_of(license, chat, count).0;
+        let owners = self.rows::<(Uuid,)>(&format!("SELECT owner FROM shards WHERE shard = {shard}")).await;
+        let (owner,) = owners[0];
+        let names = self
+            .rows::<(String,)>(&format!("SELECT node FROM incarnations WHERE incarnation = {owner}"))
+            .await;
+        names[0].0.clone()
     }
 
     /// The living runs of a node.
