@@ -79,7 +79,7 @@ impl Gate {
     pub async fn validate(&self) -> Result<(), NotValid> {
         // A read of one's own starts after this call by itself. Any other outcome than "valid" is the task's to judge.
         if let Some((tables, me)) = &self.local
-            && !*self.fenced.borrow()
+            && !self.is_fenced()
             && matches!(tables.is_valid(*me).await, Ok(true))
         {
             return Ok(());
@@ -91,6 +91,11 @@ impl Gate {
             return Err(NotValid::Fenced);
         }
         answered.await.unwrap_or(Err(NotValid::Fenced))
+    }
+
+    /// Whether this incarnation is known to be fenced. Asked several times a command: to follow it costs more.
+    pub fn is_fenced(&self) -> bool {
+        *self.fenced.borrow()
     }
 
     /// Turns true once, when this incarnation is known to be fenced.

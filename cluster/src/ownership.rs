@@ -306,7 +306,7 @@ impl Ownership {
 
     /// The present run of this node. A node that was fenced goes on as another run.
     pub fn incarnation(&self) -> Incarnation {
-        self.run().incarnation()
+        self.see_run(Run::incarnation)
     }
 
     /// The number of shards of the cluster.
@@ -322,18 +322,17 @@ impl Ownership {
     /// The epoch under which this node may begin work for the shard; none where it does not own it, is giving it away, or is
     /// fenced.
     pub fn epoch(&self, shard: Shard) -> Option<Epoch> {
-        self.run().epoch(shard)
+        self.see_run(|run| run.epoch(shard))
     }
 
     /// Whether what is under way for the shard under this epoch may still be answered: also while it is being given away.
     pub fn holds(&self, shard: Shard, epoch: Epoch) -> bool {
-        self.run().check(shard, epoch).is_ok()
+        self.see_run(|run| run.check(shard, epoch)).is_ok()
     }
 
     /// Who works for a shard.
     pub fn owner(&self, shard: Shard) -> Owner {
-        let run = self.run();
-        if let Some(epoch) = run.epoch(shard) {
+        if let Some(epoch) = self.epoch(shard) {
             return Owner::Here(epoch);
         }
         let Some(row) = self.known_owner(shard) else { return Owner::Unknown };
@@ -432,7 +431,7 @@ impl Ownership {
 
     /// Whether the present run is known to be fenced.
     pub fn is_fenced(&self) -> bool {
-        *self.fenced().borrow()
+        self.see_run(|run| run.gate().is_fenced())
     }
 
     /// Turns true once, when the present run is known to be fenced: all its work must stop.
@@ -443,6 +442,11 @@ impl Ownership {
     /// Gives everything up at an orderly end by fencing oneself, so that others need not suspect first.
     pub async fn step_down(&self) -> Result<(), TableError> {
         self.inner.tables.fence(self.incarnation()).await
+    }
+
+    /// Looks at the present run for a moment. A copy of the handle would be one more thing that all threads write to.
+    fn see_run<T>(&self, look: impl FnOnce(&Run) -> T) -> T {
+        look(&self.inner.run.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn run(&self) -> Arc<Run> {

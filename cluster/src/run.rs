@@ -38,7 +38,7 @@ impl Run {
     /// The epoch under which new work may begin.
     pub(crate) fn epoch(&self, shard: Shard) -> Option<Epoch> {
         let held = self.held.get(shard.0 as usize)?;
-        if held.closing.load(Ordering::SeqCst) || *self.gate.fenced().borrow() {
+        if held.closing.load(Ordering::SeqCst) || self.gate.is_fenced() {
             return None;
         }
         let epoch = held.epoch.load(Ordering::SeqCst);

@@ -11,6 +11,7 @@ mod event;
 mod greeting;
 mod login;
 mod properties;
+mod pseudonym;
 mod push;
 mod thread;
 mod user;
@@ -18,9 +19,7 @@ mod widget;
 
 use std::borrow::Cow;
 
-use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
-use sha2::Sha256;
 
 pub use login::Resumed;
 pub use push::PUSHES;
@@ -70,14 +69,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// 32 hex digits that name an agent to customers and tell them nothing: half of a keyed hash.
     fn pseudonym(&self, id: &str) -> String {
-        // HMAC pads short keys with zeros; doing so here leaves nothing that could fail.
-        let mut key = [0_u8; 64];
-        key[..16].copy_from_slice(&self.license.pseudonym_key);
-        let mut hash = Hmac::<Sha256>::new(&key.into());
-        hash.update(id.as_bytes());
-        hex(&hash.finalize().into_bytes()[..16])
+        pseudonym::of(&self.license.pseudonym_key, id)
     }
 
     fn is_for_customers(&self) -> bool {

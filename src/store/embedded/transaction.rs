@@ -26,6 +26,8 @@ pub(super) struct Transaction<'a> {
     bytes: usize,
     rows: u64,
     memory: &'a mut Memory,
+    /// Owners that are remembered may not be those of this group.
+    writes_shards: bool,
     /// Logs that were appended to, by prefix, with their last row.
     appended: Vec<(Vec<u8>, u64)>,
 }
@@ -39,6 +41,7 @@ impl<'a> Transaction<'a> {
             bytes: 0,
             rows: 0,
             memory,
+            writes_shards: false,
             appended: Vec::new(),
         }
     }
@@ -94,6 +97,7 @@ impl<'a> Transaction<'a> {
         self.bytes += key.len() + value.len();
         if keys::is_shard(&key) {
             self.memory.forget_shards();
+            self.writes_shards = true;
         }
         self.write(key.into(), Some(value.into()));
     }
@@ -103,6 +107,7 @@ impl<'a> Transaction<'a> {
         self.bytes += key.len();
         if keys::is_shard(&key) {
             self.memory.forget_shards();
+            self.writes_shards = true;
         }
         if keys::is_row(&key) {
             self.memory.forget_logs();
@@ -149,23 +154,27 @@ impl<'a> Transaction<'a> {
 
     /// Who owns the shard: as this group wrote, else as is remembered, else as the engine says.
     fn owner(&mut self, shard: Shard) -> Result<Option<ShardRow>, StoreError> {
-        if !self.writes.contains_key(keys::shard(shard).as_slice()) {
-            if let Some(row) = self.memory.shard(shard) {
-                return Ok(Some(row));
-            }
-            if let Some(row) = ownership::shard_row(self, shard)? {
-                self.memory.found_shard(shard, row);
-                return Ok(Some(row));
-            }
+        if self.writes_shards {
+            return ownership::shard_row(self, shard);
         }
-        ownership::shard_row(self, shard)
+        if let Some(row) = self.memory.shard(shard) {
+            return Ok(Some(row));
+        }
+        let found = ownership::shard_row(self, shard)?;
+        if let Some(row) = found {
+            self.memory.found_shard(shard, row);
+        }
+        Ok(found)
     }
 
+    /// Whether a log has a row. A group that removes any has all of them forgotten, so what is remembered stands.
     fn has_row(&self, log: &[u8], seq: u64) -> Result<bool, StoreError> {
+        if self.memory.has_row(log, seq) {
+            return Ok(true);
+        }
         let key = keys::row(log, seq);
         match self.writes.get(key.as_slice()) {
             Some(written) => Ok(written.is_some()),
-            None if self.memory.has_row(log, seq) => Ok(true),
             None => Ok(reads::get(self.data, "an event row", &key)?.is_some()),
         }
     }
