@@ -203,6 +203,9 @@ pub enum PushBody {
     CustomerUpdated {
         id: CustomerId,
         profile: CustomerProfile,
+        /// What those who are told saw until then: only what differs is told. None: they saw nothing of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Box<CustomerProfile>>,
     },
     RoutingStatusSet {
         agent: AgentId,

@@ -58,6 +58,10 @@ impl Retelling<'_> {
 
     fn change(&mut self, change: &Change) {
         let to_all = self.chat.everybody();
+        let profile_before = match change {
+            Change::CustomerUpdated { .. } => self.chat.customer().and_then(|(_, user)| user.profile.clone()),
+            _ => None,
+        };
         self.chat.apply(change);
         let chat = self.chat.id.clone();
         let thread = self.chat.thread.as_ref().map(|thread| thread.id.clone());
@@ -160,7 +164,8 @@ impl Retelling<'_> {
                 self.push(PushBody::ChatUnfollowed { chat }, to);
             }
             Change::CustomerUpdated { id, profile } => {
-                let body = PushBody::CustomerUpdated { id: id.clone(), profile: profile.clone() };
+                let (id, profile) = (id.clone(), profile.clone());
+                let body = PushBody::CustomerUpdated { id, profile, before: profile_before.map(Box::new) };
                 self.push(body, self.chat.members(Visibility::All));
             }
             Change::ThreadClosed(_) => {
@@ -255,8 +260,8 @@ fn shows_customers(target: &Target, properties: &Properties) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::command::TransferTo;
     use crate::domain::command::testing::*;
+    use crate::domain::command::{Command, TransferTo, UpdateCustomer};
 
     /// What a push is about and whom it reaches, as far as a retelling can know.
     fn gist(push: &Push) -> String {
@@ -298,6 +303,23 @@ mod tests {
         compare(&mut story, |story| story.agent("brown").removes("smith"), &[]);
         compare(&mut story, |story| story.customer().closes(), &[]);
         compare(&mut story, |story| story.customer().resumes(), &[]);
+    }
+
+    #[test]
+    fn a_changed_profile_is_retold_with_what_was_shown_before() {
+        let mut story = Story::with_smith();
+        let before = story.chat.clone();
+        let mut customer = customer_named("kate");
+        let was = customer.profile.clone();
+        customer.profile.name = Some("Catherine".to_owned());
+        let command = Command::UpdateCustomer(UpdateCustomer { customer, by: None });
+        let changes = story.customer().gives(command).decision().changes.clone();
+        let retold = retell(&before, &changes, &story.chat, &[]);
+        let [Push { body: PushBody::CustomerUpdated { profile, before, .. }, .. }] = retold.as_slice() else {
+            panic!("{retold:?}");
+        };
+        assert_eq!(profile.name.as_deref(), Some("Catherine"));
+        assert!(before.as_ref().is_some_and(|before| before.looks_like(&was)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::customers::ChangedProfile;
 use super::error::{of_ask, of_store};
 use super::pipeline::{Call, EMPTY, Requests, customer_id};
 use super::visits::watchers;
@@ -57,11 +58,13 @@ impl Requests {
         };
         update.check().map_err(|rejection| WireError::from_rejection(rejection, surface))?;
         let license = call.who.license_id();
-        let (profile, changed) = self.store_update(license, &id, &update, surface).await?;
+        let changed = self.store_update(license, &id, &update, surface).await?;
+        let differs = changed.differs();
+        let ChangedProfile { before, now: profile } = changed;
         let (by, customer) = (call.who.agent().cloned(), Customer { id, profile });
         let told = (call.origin.as_ref(), surface);
-        if changed {
-            self.tell_profile(&call.who.license, customer, by, told).await?;
+        if differs {
+            self.tell_profile(&call.who.license, customer, before, by, told).await?;
         } else {
             // A server that ended after it had stored the same may not have told the chats.
             self.tell_chats(license, &customer, by, told).await?;
@@ -77,39 +80,42 @@ impl Requests {
         id: &CustomerId,
         update: &CustomerUpdate,
         surface: Surface,
-    ) -> Result<(CustomerProfile, bool), WireError> {
+    ) -> Result<ChangedProfile, WireError> {
         let customers = &self.parts.customers;
         let visit = async || match &update.session_fields {
             Some(_) => customers.visits(license, id).await.map(|visits| visits.current()),
             None => Ok(None),
         };
         let mut current = visit().await.map_err(|error| of_store(&error))?;
-        let mut has_changed = false;
+        let mut first = None;
         let mut attempts = 0..ATTEMPTS;
         loop {
             let now = self.parts.actors.clock().now();
             let stored = customers.update(license, id, update, current, now).await;
-            let (profile, changed) = stored.map_err(|error| of_store(&error))?.ok_or_else(|| {
-                WireError::from_rejection(Rejection::LimitReached("at most 100 session fields"), surface)
-            })?;
-            has_changed |= changed;
+            let ChangedProfile { before, now } =
+                stored.map_err(|error| of_store(&error))?.ok_or_else(|| {
+                    WireError::from_rejection(Rejection::LimitReached("at most 100 session fields"), surface)
+                })?;
+            let before = first.get_or_insert(before);
             let is_of = std::mem::replace(&mut current, visit().await.map_err(|error| of_store(&error))?);
             if is_of == current || attempts.next().is_none() {
-                return Ok((profile, has_changed));
+                return Ok(ChangedProfile { before: before.take(), now });
             }
         }
     }
 
-    /// What is known of a customer has changed: whoever sees them is told, and their chats are.
+    /// What is known of a customer has changed from what was known before: whoever sees them is told, and their chats are.
     pub(super) async fn tell_profile(
         &self,
         license: &Arc<License>,
         customer: Customer,
+        before: Option<CustomerProfile>,
         by: Option<AgentId>,
         (origin, surface): (Option<&Origin>, Surface),
     ) -> Result<(), WireError> {
         let id = &customer.id;
-        let body = PushBody::CustomerUpdated { id: id.clone(), profile: customer.profile.clone() };
+        let (profile, before) = (customer.profile.clone(), before.map(Box::new));
+        let body = PushBody::CustomerUpdated { id: id.clone(), profile, before };
         let visits = self.parts.customers.visits(license.id, id).await;
         let group = visits.map_err(|error| of_store(&error))?.group;
         let chatting = self.chatting(license, id).await?;

@@ -32,6 +32,22 @@ pub struct CustomerChats {
     pub chats: Vec<ChatId>,
 }
 
+/// A profile that something was to change.
+#[derive(Clone, Debug)]
+pub struct ChangedProfile {
+    /// As it was; none if there was none.
+    pub before: Option<CustomerProfile>,
+    /// As it is.
+    pub now: CustomerProfile,
+}
+
+impl ChangedProfile {
+    /// Has it changed?
+    pub fn differs(&self) -> bool {
+        self.before.as_ref() != Some(&self.now)
+    }
+}
+
 /// Tries before a cell that others keep changing is given up.
 const ATTEMPTS: usize = 16;
 
@@ -54,8 +70,8 @@ impl Customers {
         self.store.read_cell(&key).await?.map(|cell| decode(&cell)).transpose()
     }
 
-    /// Makes the profile if there is none, then takes over the given fields, during this visit or outside of any. The answer
-    /// says whether it differs now; there is none, and nothing has changed, if there would be too many session fields.
+    /// Makes the profile if there is none, then takes over the given fields, during this visit or outside of any. There is no
+    /// answer, and nothing has changed, if there would be too many session fields.
     ///
     /// # Errors
     /// The store's.
@@ -66,7 +82,7 @@ impl Customers {
         update: &CustomerUpdate,
         visit: Option<u32>,
         now: Timestamp,
-    ) -> Result<Option<(CustomerProfile, bool)>, StoreError> {
+    ) -> Result<Option<ChangedProfile>, StoreError> {
         let fits = AtomicBool::new(true);
         let change = |found: &Option<CustomerProfile>| {
             let before = found.clone().unwrap_or_else(|| new_profile(now));
@@ -91,7 +107,7 @@ impl Customers {
         update: &CustomerUpdate,
         visit: u32,
         now: Timestamp,
-    ) -> Result<(CustomerProfile, bool), StoreError> {
+    ) -> Result<(ChangedProfile, bool), StoreError> {
         let differs = AtomicBool::new(false);
         let arrive = |found: &Option<CustomerProfile>| {
             let mut profile = found.clone().unwrap_or_else(|| new_profile(now));
@@ -99,8 +115,8 @@ impl Customers {
             differs.store(changed && found.is_some(), Ordering::Relaxed);
             profile
         };
-        let (profile, _) = self.change_profile(license, customer, arrive).await?;
-        Ok((profile, differs.into_inner()))
+        let changed = self.change_profile(license, customer, arrive).await?;
+        Ok((changed, differs.into_inner()))
     }
 
     /// Counts a chat or thread that the customer started.
@@ -128,9 +144,16 @@ impl Customers {
         license: LicenseId,
         customer: &CustomerId,
         change: impl Fn(&Option<CustomerProfile>) -> CustomerProfile,
-    ) -> Result<(CustomerProfile, bool), StoreError> {
+    ) -> Result<ChangedProfile, StoreError> {
         let key = CellKey::new(CellTable::CustomerProfiles, license, customer.as_str());
-        self.change_cell(&key, change).await
+        let before = Mutex::new(None);
+        let (now, _) = self
+            .change_cell(&key, |found: &Option<CustomerProfile>| {
+                before.lock().clone_from(found);
+                change(found)
+            })
+            .await?;
+        Ok(ChangedProfile { before: before.into_inner(), now })
     }
 
     /// A customer's visits.
@@ -158,7 +181,7 @@ impl Customers {
         self.change_and_say(&visits::key(license, customer), change).await
     }
 
-    /// The address is the customer's, if it still is the one that is known of them. Says what is known now.
+    /// The address is the customer's, if it still is the one that is known of them.
     ///
     /// # Errors
     /// The store's.
@@ -167,13 +190,13 @@ impl Customers {
         license: LicenseId,
         customer: &CustomerId,
         email: &str,
-    ) -> Result<CustomerProfile, StoreError> {
+    ) -> Result<ChangedProfile, StoreError> {
         let verify = |found: &Option<CustomerProfile>| {
             let mut profile = found.clone().unwrap_or_default();
             profile.email_verified |= profile.email.as_deref() == Some(email);
             profile
         };
-        Ok(self.change_profile(license, customer, verify).await?.0)
+        self.change_profile(license, customer, verify).await
     }
 
     /// What a customer asked to prove.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::customers::ChangedProfile;
 use super::error::of_store;
 use super::pipeline::{Call, EMPTY, Requests, customer_id};
 use crate::domain::customer::Customer;
@@ -104,13 +105,13 @@ impl Requests {
             return Ok(true);
         }
         // What is cut short here is done again by the next try: the link is used up last.
-        let profile =
-            customers.verify_email(license.id, id, email).await.map_err(|error| of_store(&error))?;
+        let verified = customers.verify_email(license.id, id, email).await;
+        let ChangedProfile { before, now: profile } = verified.map_err(|error| of_store(&error))?;
         if !profile.email_verified || profile.email.as_deref() != Some(email) {
             return Ok(false);
         }
         let customer = Customer { id: id.clone(), profile };
-        self.tell_profile(license, customer, None, (None, Surface::Customer)).await?;
+        self.tell_profile(license, customer, before, None, (None, Surface::Customer)).await?;
         let used = customers
             .change_email_verification(license.id, id, |verification| verification.use_up(&link.number, now));
         if let Some(callbacks) = used.await.map_err(|error| of_store(&error))? {

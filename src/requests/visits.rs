@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::caller::Requester;
+use super::customers::ChangedProfile;
 use super::error::{of_ask, of_store};
 use super::pipeline::{Call, EMPTY, Requests, customer_id};
 use crate::actors::ChatKey;
@@ -52,11 +53,11 @@ impl Requests {
         let news = news.unwrap_or(VisitNews::Nothing);
         let arrived =
             self.parts.customers.arrive(license.id, customer, update, visits.visits_count, now).await;
-        let (profile, differs) = arrived.map_err(|error| of_store(&error))?;
+        let (ChangedProfile { before, now: profile }, differs) = arrived.map_err(|error| of_store(&error))?;
         self.tell_of_visit(license, customer, &profile, &visits, news).await?;
         if differs {
             let customer = Customer { id: customer.clone(), profile: profile.clone() };
-            self.tell_profile(license, customer, None, (None, Surface::Customer)).await?;
+            self.tell_profile(license, customer, before, None, (None, Surface::Customer)).await?;
         }
         Ok((profile, visits))
     }

@@ -332,17 +332,45 @@ fn chat_unfollowed_is_for_agents() {
 }
 
 #[test]
-fn customer_updated_is_flat() {
-    let body = PushBody::CustomerUpdated { id: CustomerId::from(CUSTOMER), profile: fixture::profile() };
-    let (agents, customers) = both("customer_updated", &body);
+fn customer_updated_is_flat_and_has_changed_fields_only() {
+    let updated = |profile: CustomerProfile, before: Option<CustomerProfile>| PushBody::CustomerUpdated {
+        id: CustomerId::from(CUSTOMER),
+        profile,
+        before: before.map(Box::new),
+    };
+    let (agents, customers) = both("customer_updated", &updated(fixture::profile(), None));
     assert_eq!(agents["name"], "Thomas Anderson");
     assert_eq!(agents["type"], "customer");
     assert_eq!(customers["session_fields"][1], json!({"a": "second"}));
-    let profile = CustomerProfile { session_fields: Vec::new(), ..fixture::profile() };
-    let body = PushBody::CustomerUpdated { id: CustomerId::from(CUSTOMER), profile };
+    let renamed = CustomerProfile { name: Some("Neo".to_owned()), ..fixture::profile() };
+    let body = updated(renamed, Some(fixture::profile()));
     for told in <[Value; 2]>::from(both("customer_updated", &body)) {
-        assert_eq!(told["session_fields"], json!([]), "there are none any more");
+        assert_eq!(told, json!({"id": CUSTOMER, "type": "customer", "name": "Neo"}));
     }
+    let moved = CustomerProfile {
+        email: Some("neo@customers.test".to_owned()),
+        email_verified: false,
+        ..fixture::profile()
+    };
+    let (told, _) = both("customer_updated", &updated(moved, Some(fixture::profile())));
+    let expected =
+        json!({"id": CUSTOMER, "type": "customer", "email": "neo@customers.test", "email_verified": false});
+    assert_eq!(told, expected);
+    let bare = CustomerProfile { session_fields: Vec::new(), ..fixture::profile() };
+    for told in <[Value; 2]>::from(both("customer_updated", &updated(bare, Some(fixture::profile())))) {
+        let expected = json!({"id": CUSTOMER, "type": "customer", "session_fields": []});
+        assert_eq!(told, expected, "there are none any more");
+    }
+}
+
+#[test]
+fn customer_updated_tells_of_a_text_that_was_taken_away() {
+    let license = fixture::license();
+    let profile = CustomerProfile { phone_number: Some(String::new()), ..fixture::profile() };
+    let before = Some(Box::new(fixture::profile()));
+    let body = PushBody::CustomerUpdated { id: CustomerId::from(CUSTOMER), profile, before };
+    let (_, payload) = fixture::view(Surface::Agent, &license).push(&body).expect("a push");
+    assert_eq!(parsed(&payload), json!({"id": CUSTOMER, "type": "customer", "phone_number": ""}));
 }
 
 #[test]

@@ -31,8 +31,12 @@ impl UpdateCustomer {
         }
         // The customer's own sessions are told once, by whoever changed the profile, not once a chat.
         let to = Audience { customers: Vec::new(), ..chat.members(Visibility::All) };
-        let body = PushBody::CustomerUpdated { id: id.clone(), profile: self.customer.profile.clone() };
-        let message = self.message(user.profile.as_ref(), context);
+        let body = PushBody::CustomerUpdated {
+            id: id.clone(),
+            profile: self.customer.profile.clone(),
+            before: shown.cloned().map(Box::new),
+        };
+        let message = self.message(shown, context);
         let mut draft = Draft::new(chat, context);
         draft.change(Change::CustomerUpdated { id: id.clone(), profile: self.customer.profile });
         draft.push(body, to);

@@ -112,7 +112,9 @@ impl View<'_> {
             PushBody::UserRemovedFromChat { chat, thread, user, reason, requester } => {
                 self.user_removed_from_chat((chat, thread.as_ref()), user, reason, requester.as_ref())
             }
-            PushBody::CustomerUpdated { id, profile } => self.customer_updated(id, profile),
+            PushBody::CustomerUpdated { id, profile, before } => {
+                self.customer_updated(id, profile, before.as_deref())
+            }
             PushBody::RoutingStatusSet { agent, status } => self.routing_status_set(agent, status),
             PushBody::IncomingEvent { chat, thread, event } => self.incoming_event(chat, thread, event),
             PushBody::EventsMarkedAsSeen { user, chat, seen_up_to } => {

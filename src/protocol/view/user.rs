@@ -237,9 +237,24 @@ impl<'a> ProfileView<'a> {
         }
     }
 
-    /// As a change is told: an empty list says that there are no session fields any more.
-    pub(super) fn of_change(profile: &'a CustomerProfile) -> Self {
-        Self { session_fields: Some(SessionFields(&profile.session_fields)), ..Self::new(profile) }
+    /// As a change is told: what differs from before, as it is now. A text that was taken away is told empty, and so are
+    /// session fields when there are none any more.
+    pub(super) fn of_change(profile: &'a CustomerProfile, before: Option<&CustomerProfile>) -> Self {
+        let nothing = CustomerProfile::default();
+        let before = before.unwrap_or(&nothing);
+        let (now, then) = (Self::new(profile), ProfileView::new(before));
+        let text = |now: Option<&'a str>, then: Option<&str>| (now != then).then(|| now.unwrap_or_default());
+        let fields = SessionFields(&profile.session_fields);
+        Self {
+            name: text(now.name, then.name),
+            email: text(now.email, then.email),
+            email_verified: now.email_verified.filter(|_| now.email_verified != then.email_verified),
+            avatar: text(now.avatar, then.avatar),
+            phone_number: text(now.phone_number, then.phone_number),
+            session_fields: (profile.session_fields != before.session_fields).then_some(fields),
+            omnichannel: now.omnichannel.filter(|_| now.omnichannel != then.omnichannel),
+            address: now.address.filter(|_| now.address != then.address),
+        }
     }
 
     /// The fields that the answer of a customer's `login` has.

@@ -27,6 +27,14 @@ async fn a_changed_profile_is_told_and_shown_in_the_chat() {
         assert_eq!((&read[key], &shown[key]), (value, value), "{key}");
     }
     customer.call("update_customer", json!({ "name": "Bea" })).await;
+    for session in [&agent.session, &customer.session] {
+        let push = session.expect_push("customer_updated", |push| push["name"] == "Bea").await;
+        assert_eq!(
+            push,
+            json!({ "id": customer.id(), "type": "customer", "name": "Bea" }),
+            "nothing else changed"
+        );
+    }
     let read = customer.call("get_customer", json!({})).await;
     assert_eq!((&read["name"], &read["email"]), (&json!("Bea"), &json!("ann@example.com")));
 }

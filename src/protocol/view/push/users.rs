@@ -30,7 +30,6 @@ struct Removed<'a> {
     requester_id: Option<Cow<'a, str>>,
 }
 
-/// The domain tells the profile as it is now, not what differs, so all of it is shown.
 #[derive(Serialize)]
 struct CustomerUpdated<'a> {
     id: &'a CustomerId,
@@ -145,8 +144,14 @@ impl View<'_> {
         requester.filter(|user| user.agent().is_some()).map(|user| self.user_id(user))
     }
 
-    pub(super) fn customer_updated(&self, id: &CustomerId, profile: &CustomerProfile) -> Rendered {
-        let payload = CustomerUpdated { id, kind: "customer", profile: ProfileView::of_change(profile) };
+    pub(super) fn customer_updated(
+        &self,
+        id: &CustomerId,
+        profile: &CustomerProfile,
+        before: Option<&CustomerProfile>,
+    ) -> Rendered {
+        let profile = ProfileView::of_change(profile, before);
+        let payload = CustomerUpdated { id, kind: "customer", profile };
         Some(("customer_updated", json(&payload)))
     }
 
