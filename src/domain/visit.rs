@@ -81,10 +81,39 @@ pub struct Visit {
 }
 
 impl Visit {
-    /// From where the customer came, if it is known in full.
-    pub fn origin(&self) -> Option<CustomerVisit> {
+    /// The customer's address and browser, if both are known.
+    fn origin(&self) -> Option<CustomerVisit> {
         Some(CustomerVisit { ip: self.ip.clone()?, user_agent: self.user_agent.clone()? })
     }
+
+    /// The page that the customer is on, and the one before it. Whoever is gone is on none.
+    fn pages(&self) -> StartPages {
+        if self.ended_at.is_some() {
+            return StartPages::default();
+        }
+        let mut latest = self.last_pages.iter().rev().map(|page| page.url.clone());
+        StartPages { start_url: latest.next(), referrer: latest.next().or_else(|| self.referrer.clone()) }
+    }
+}
+
+/// From where a customer comes to a thread that is opened, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// Their address and browser.
+    pub visit: Option<CustomerVisit>,
+    /// The pages of the visit that goes on.
+    pub pages: StartPages,
+}
+
+/// The pages that led a customer to a thread.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartPages {
+    /// Where it was opened: the property `routing.start_url` of the thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_url: Option<String>,
+    /// The page before that one: `routing.referrer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referrer: Option<String>,
 }
 
 /// From where a customer came, as a thread keeps it.
@@ -233,6 +262,12 @@ impl CustomerVisits {
         visit.map(|_| self.visits_count)
     }
 
+    /// From where they come to a thread that is opened now.
+    pub fn provenance(&self) -> Provenance {
+        let Some(visit) = &self.visit else { return Provenance::default() };
+        Provenance { visit: visit.origin(), pages: visit.pages() }
+    }
+
     /// The page they are on.
     pub fn page(&self) -> Option<&VisitPage> {
         self.visit.as_ref()?.last_pages.last()
@@ -306,6 +341,24 @@ mod tests {
         assert_eq!(visits.arrive(&more, &license(), START), VisitNews::Nothing);
         assert_eq!(visits.arrive(&of(2), &license(), START), VisitNews::Moved);
         assert_eq!(visits.group, GroupId(2));
+    }
+
+    #[test]
+    fn the_page_they_are_on_and_the_one_before_lead_to_a_thread() {
+        let mut visits = CustomerVisits::default();
+        assert_eq!(visits.provenance(), Provenance::default());
+        let pages = |visits: &CustomerVisits| {
+            let StartPages { start_url, referrer } = visits.provenance().pages;
+            (start_url.unwrap_or_default(), referrer.unwrap_or_default())
+        };
+        let pair = |start: &str, referrer: &str| (start.to_owned(), referrer.to_owned());
+        let arrival = Arrival { referrer: Some("/search".to_owned()), ..on("/a") };
+        visits.arrive(&arrival, &license(), START);
+        assert_eq!(pages(&visits), pair("/a", "/search"));
+        assert!(visits.open_page(&page("/b"), &license(), START));
+        assert_eq!(pages(&visits), pair("/b", "/a"));
+        assert!(visits.leave(minutes(1)));
+        assert_eq!(pages(&visits), pair("", ""), "whoever is gone is on no page");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::domain::customer::{Customer, Opening, Standing, has_room, opening_at_
 use crate::domain::event::Visibility;
 use crate::domain::id::{AgentId, ChatId, CustomerId};
 use crate::domain::rejection::Rejection;
-use crate::domain::visit::CustomerVisits;
+use crate::domain::visit::{CustomerVisits, Provenance};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::request::{OpenThread, UserType};
 
@@ -185,12 +185,13 @@ impl Requests {
             None => visits.as_ref().and_then(|visits| auto_access(call, visits)),
             given => given,
         };
-        let customer_visit = visits.and_then(|visits| visits.visit?.origin()).map(Box::new);
+        let Provenance { visit, pages } = visits.map(|visits| visits.provenance()).unwrap_or_default();
         Ok(NewThread {
             chat_properties: open.properties,
             access,
             users,
-            customer_visit,
+            customer_visit: visit.map(Box::new),
+            pages,
             events: open.events,
             thread_properties: open.thread_properties,
             active: open.active,

@@ -321,9 +321,8 @@ impl Turn {
             SubjectRequest::Event(event) => (event.thread.clone(), Some(event.number)),
             SubjectRequest::Visit(customer) => {
                 let (store, license) = (&*self.actors.parts.store, self.writer.key.license);
-                let visit = visits::read(store, license, &customer).await?.visit;
-                let origin = visit.and_then(|visit| visit.origin());
-                return Ok(origin.map(|origin| Subject::Visit(Box::new(origin))));
+                let visits = visits::read(store, license, &customer).await?;
+                return Ok(Some(Subject::Visit(Box::new(visits.provenance()))));
             }
         };
         let history = History::read(&self.actors, self.writer.key.license, &thread, None).await?;

@@ -68,7 +68,7 @@ use super::push::{Audience, Push, QueuePlace};
 use super::rejection::Rejection;
 use super::thread::Thread;
 use super::time::Timestamp;
-use super::visit::CustomerVisit;
+use super::visit::Provenance;
 
 /// Everything that alters a chat or tells its members something.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -231,7 +231,7 @@ pub enum Subject {
     /// An earlier thread.
     Thread(Box<Thread>),
     /// From where the customer came.
-    Visit(Box<CustomerVisit>),
+    Visit(Box<Provenance>),
 }
 
 /// What has to be read before a command can be decided: from the log, or of the customer.

@@ -20,7 +20,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
 use crate::domain::thread::Thread;
 use crate::domain::user::ChatUser;
-use crate::domain::visit::CustomerVisit;
+use crate::domain::visit::{CustomerVisit, StartPages};
 
 /// What the opener of a thread asks for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct NewThread {
     /// From where the customer came, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_visit: Option<Box<CustomerVisit>>,
+    /// The pages that led the customer here, as far as they are known.
+    #[serde(default)]
+    pub pages: StartPages,
 }
 
 /// A user whom the opener of a thread brings along; exists in the license.
@@ -311,17 +314,23 @@ fn users_of_new_thread(chat: &Chat, new: &NewThread, context: &Context<'_>) -> V
 fn head_of_new_thread(draft: &Draft<'_>, chat: &Chat, new: &NewThread) -> Thread {
     let created_at = draft.time();
     let previous = draft.chat.thread.as_ref();
-    let found = match &draft.context.subject {
-        Some(Subject::Visit(visit)) => Some(visit),
-        _ => None,
+    let (customer_visit, pages) = match (&draft.context.subject, &new.customer_visit) {
+        (Some(Subject::Visit(found)), None) => (found.visit.clone().map(Box::new), &found.pages),
+        (_, given) => (given.clone(), &new.pages),
     };
+    let mut properties = new.thread_properties.clone();
+    for (name, url) in [("start_url", &pages.start_url), ("referrer", &pages.referrer)] {
+        if let Some(url) = url {
+            properties::set(&mut properties, "routing", name, PropertyValue::String(url.clone()));
+        }
+    }
     Thread {
         id: draft.context.ids.thread(),
         number: previous.map_or(1, |thread| thread.number + 1),
         created_at,
         active: true,
         user_ids: chat.users.iter().map(|user| user.id.clone()).collect(),
-        properties: new.thread_properties.clone(),
+        properties,
         access: chat.access.clone(),
         tags: Vec::new(),
         queued_at: None,
@@ -333,7 +342,7 @@ fn head_of_new_thread(draft: &Draft<'_>, chat: &Chat, new: &NewThread) -> Thread
         customer_left_at: None,
         assigned: Vec::new(),
         closed_at: None,
-        customer_visit: new.customer_visit.as_ref().or(found).cloned(),
+        customer_visit,
     }
 }
 

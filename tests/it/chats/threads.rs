@@ -86,6 +86,34 @@ async fn agents_see_from_where_the_customer_of_a_thread_came() {
 }
 
 #[tokio::test]
+async fn a_thread_keeps_the_pages_that_led_to_it() {
+    let license = shared().await.license();
+    let agent = license.agent(1).logs_in_away().await;
+    let came =
+        json!({ "customer_page": { "url": "https://shop.example/" }, "referrer": "https://search.example/" });
+    let customer = license.customer().await.logs_in_with(came).await;
+    let chat = customer.starts_chat("hello").await;
+    let told = agent.expect_push("incoming_chat", |push| push["chat"]["id"] == *chat.id).await;
+    let routing = |thread: &Value| {
+        let routing = &thread["properties"]["routing"];
+        (routing["start_url"].clone(), routing["referrer"].clone())
+    };
+    let first = (json!("https://shop.example/"), json!("https://search.example/"));
+    assert_eq!(routing(&told["chat"]["thread"]), first);
+    let own = customer.reads(&chat).await["thread"].clone();
+    assert_eq!(routing(&own), (first.0.clone(), Value::Null), "customers do not read the referrer");
+
+    // The next thread, opened by an event, is of the page that the customer is on then.
+    customer.call("update_customer_page", json!({ "url": "https://shop.example/cart" })).await;
+    customer.deactivates(&chat).await;
+    customer.says(&chat, "one more thing").await;
+    let second = (json!("https://shop.example/cart"), json!("https://shop.example/"));
+    assert_eq!(routing(&agent.reads(&chat).await["thread"]), second);
+    let listed = agent.call("list_threads", json!({ "chat_id": chat.id, "sort_order": "asc" })).await;
+    assert_eq!(routing(&listed["threads"][0]), first);
+}
+
+#[tokio::test]
 async fn a_customer_at_the_limit_starts_the_next_thread_of_the_chat_they_have() {
     let license = shared().await.license();
     let customer = license.customer().await.logs_in().await;

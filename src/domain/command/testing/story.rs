@@ -13,7 +13,7 @@ pub(crate) struct Story {
     /// Every event so far, in order.
     pub(crate) events: Vec<Arc<Event>>,
     /// From where which customer came.
-    pub(crate) visit: Option<(CustomerId, CustomerVisit)>,
+    pub(crate) visit: Option<(CustomerId, Provenance)>,
     route: Option<Route>,
     ids: SeededIds,
     operations: RecentOperations,

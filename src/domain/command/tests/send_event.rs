@@ -5,8 +5,9 @@ use super::super::*;
 use crate::domain::change::Change;
 use crate::domain::event::{EventBody, EventKind, NewEvent, SystemMessage, Visibility};
 use crate::domain::license::InactiveSend;
+use crate::domain::properties::{self, PropertyValue};
 use crate::domain::push::{PushBody, ThreadEvents};
-use crate::domain::visit::CustomerVisit;
+use crate::domain::visit::{CustomerVisit, Provenance, StartPages};
 
 fn system(text: &str) -> NewEvent {
     event(EventBody::SystemMessage(SystemMessage {
@@ -67,11 +68,19 @@ fn an_event_without_an_active_thread_opens_the_next_thread_of_the_same_chat() {
 #[test]
 fn a_thread_that_an_event_opens_keeps_from_where_its_customer_came() {
     let visit = CustomerVisit { ip: "203.0.113.7".to_owned(), user_agent: "a browser".to_owned() };
-    let came = Some((customer_id("kate"), visit.clone()));
+    let pages = StartPages {
+        start_url: Some("https://shop.example/cart".to_owned()),
+        referrer: Some("https://shop.example/".to_owned()),
+    };
+    let came = Some((customer_id("kate"), Provenance { visit: Some(visit.clone()), pages }));
     let mut story = Story::closed();
     story.visit.clone_from(&came);
     story.customer().sends("me again").done();
     assert_eq!(story.thread().customer_visit.as_deref(), Some(&visit));
+    let page = |name: &str| properties::get(&story.thread().properties, "routing", name).cloned();
+    let text = |url: &str| Some(PropertyValue::String(url.to_owned()));
+    assert_eq!(page("start_url"), text("https://shop.example/cart"));
+    assert_eq!(page("referrer"), text("https://shop.example/"));
     let mut story = Story::closed();
     story.visit.clone_from(&came);
     story.agent("brown").sends("one more thing").done();
