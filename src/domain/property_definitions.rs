@@ -134,6 +134,37 @@ pub const DEFINITIONS: &[Definition] = &[
 
 const MAX_TEXT: usize = 16 * 1024;
 
+/// A value that a property may have.
+#[derive(Clone, Copy, Debug)]
+enum Listed {
+    Number(i32),
+    Text(&'static str),
+}
+
+/// Properties that somebody may write and that have these values only. `lc2.form_type` is not among them: the structures of forms
+/// say that its values are an open set.
+const DOMAINS: &[(&str, &str, &[Listed])] = &[
+    ("chats", "formatting", &[Listed::Text("commonmark")]),
+    ("rating", "score", &[Listed::Number(0), Listed::Number(1)]),
+];
+
+impl Listed {
+    fn is(self, value: &PropertyValue) -> bool {
+        match (self, value) {
+            (Self::Number(listed), PropertyValue::Int(value)) => listed == *value,
+            (Self::Text(listed), PropertyValue::String(value)) => listed == value,
+            _ => false,
+        }
+    }
+
+    fn text(self) -> std::string::String {
+        match self {
+            Self::Number(listed) => listed.to_string(),
+            Self::Text(listed) => listed.to_owned(),
+        }
+    }
+}
+
 impl Definition {
     fn access(&self, location: Location, side: Side) -> Access {
         let rights = match location {
@@ -147,6 +178,13 @@ impl Definition {
             Side::Agent => rights.agent,
             Side::Customer => rights.customer,
         }
+    }
+
+    /// The values that it may have; none: any of its type.
+    fn domain(&self) -> Option<&'static [Listed]> {
+        let mut domains = DOMAINS.iter();
+        let own = domains.find(|(namespace, name, _)| (*namespace, *name) == (self.namespace, self.name));
+        own.map(|(_, _, values)| *values)
     }
 
     fn fits(&self, value: &PropertyValue) -> bool {
@@ -180,7 +218,7 @@ fn writable(
 /// May this kind of user set these properties there?
 ///
 /// # Errors
-/// [`Rejection::Validation`] for unknown names and wrong types, [`Rejection::Authorization`] without write access.
+/// [`Rejection::Validation`] for unknown names, wrong types and values out of a property's domain, [`Rejection::Authorization`] without write access.
 pub fn check_set(properties: &Properties, location: Location, side: Side) -> Result<(), Rejection> {
     for (namespace, values) in properties {
         for (name, value) in values {
@@ -190,6 +228,12 @@ pub fn check_set(properties: &Properties, location: Location, side: Side) -> Res
                     "properties",
                     format!("{namespace}.{name} must be of type {:?}", definition.kind).to_lowercase(),
                 ));
+            }
+            if let Some(domain) = definition.domain().filter(|domain| !domain.iter().any(|one| one.is(value)))
+            {
+                let listed: Vec<_> = domain.iter().map(|listed| listed.text()).collect();
+                let message = format!("{namespace}.{name} must be one of {}", listed.join(", "));
+                return Err(Rejection::validation("properties", message));
             }
         }
     }
@@ -207,6 +251,11 @@ pub fn check_delete(names: &PropertyNames, location: Location, side: Side) -> Re
         }
     }
     Ok(())
+}
+
+/// Is the value of the property's type? So is any, where nothing defines the property.
+pub fn is_of_type(namespace: &str, name: &str, value: &PropertyValue) -> bool {
+    find(namespace, name).is_none_or(|definition| definition.fits(value))
 }
 
 /// May this kind of user see the property there?
@@ -257,6 +306,56 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_value_is_of_the_type_of_its_property() {
+        let (flag, number) = (PropertyValue::Bool(true), PropertyValue::Int(1));
+        assert!(is_of_type("routing", "pinned", &flag) && !is_of_type("routing", "pinned", &number));
+        assert!(is_of_type("rating", "score", &number) && !is_of_type("rating", "score", &flag));
+        assert!(is_of_type("of", "nobody", &flag) && is_of_type("of", "nobody", &number));
+    }
+
+    #[test]
+    fn values_are_those_that_the_table_lists() {
+        for (namespace, names) in table().as_object().expect("namespaces") {
+            for (name, row) in names.as_object().expect("names") {
+                let Some(listed) = row["values"].as_array() else { continue };
+                let is_writable = |definition: &Definition| {
+                    let may = |location, side| definition.access(location, side).write;
+                    LOCATIONS.iter().any(|(location, _)| SIDES.iter().any(|(side, _)| may(*location, *side)))
+                };
+                let Some(definition) = find(namespace, name).filter(|definition| is_writable(definition))
+                else {
+                    continue;
+                };
+                if (namespace.as_str(), name.as_str()) == ("lc2", "form_type") {
+                    continue;
+                }
+                let domain = definition.domain().unwrap_or_default();
+                let ours: Vec<_> = domain.iter().map(|listed| listed.text()).collect();
+                let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let theirs: Vec<_> = listed.iter().map(text).collect();
+                assert_eq!(ours, theirs, "{namespace}.{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_out_of_the_domain_is_refused() {
+        let set = |namespace: &str, name: &str, value: PropertyValue| {
+            let mut properties = Properties::new();
+            crate::domain::properties::set(&mut properties, namespace, name, value);
+            check_set(&properties, Location::Event, Side::Customer)
+        };
+        let text = |text: &str| PropertyValue::String(text.to_owned());
+        for (score, fits) in [(-1, false), (0, true), (1, true), (2, false)] {
+            assert_eq!(set("rating", "score", PropertyValue::Int(score)).is_ok(), fits, "{score}");
+        }
+        assert!(set("chats", "formatting", text("commonmark")).is_ok());
+        let refused = set("chats", "formatting", text("html")).expect_err("another formatting");
+        assert_eq!(refused.to_string(), "`properties`: chats.formatting must be one of commonmark");
+        assert!(set("lc2", "form_type", text("ask_for_email")).is_ok(), "an open set");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::value::{IncomingId, Object, check_groups, moment};
 use super::{Payload, Request, Surface};
 use crate::domain::id::{ChatId, GroupId};
 use crate::domain::properties::PropertyValue;
+use crate::domain::property_definitions::is_of_type;
 use crate::domain::time::Timestamp;
 use crate::protocol::error::WireError;
 
@@ -69,6 +70,16 @@ pub enum PropertyTest {
     Values(Vec<PropertyValue>),
     /// It has none of these values.
     ExcludeValues(Vec<PropertyValue>),
+}
+
+impl PropertyTest {
+    /// The values that it names.
+    fn values(&self) -> &[PropertyValue] {
+        match self {
+            Self::Exists(_) => &[],
+            Self::Values(values) | Self::ExcludeValues(values) => values,
+        }
+    }
 }
 
 /// What `list_threads` asks for.
@@ -243,7 +254,13 @@ pub(super) fn property_filters(wire: Option<WirePropertyFilters>) -> Result<Vec<
     let mut properties = Vec::new();
     for (namespace, filters) in wire.unwrap_or_default() {
         for (name, Object(filter)) in filters {
-            let test = property_test(&format!("filters.properties.{namespace}.{name}"), filter)?;
+            let path = format!("filters.properties.{namespace}.{name}");
+            let test = property_test(&path, filter)?;
+            let mut values = test.values().iter();
+            if values.any(|value| !is_of_type(&namespace, &name, value)) {
+                let message = format!("`{path}` must list values of the property's type");
+                return Err(WireError::validation(message));
+            }
             properties.push(PropertyFilter { namespace: namespace.clone(), name, test });
         }
     }
@@ -266,8 +283,7 @@ fn property_test(path: &str, filter: WirePropertyFilter) -> Result<PropertyTest,
             return Err(WireError::validation(message));
         }
     };
-    let (PropertyTest::Values(values) | PropertyTest::ExcludeValues(values)) = &test else { return Ok(test) };
-    if values.len() > MAX_FILTER_VALUES {
+    if test.values().len() > MAX_FILTER_VALUES {
         return Err(WireError::validation(format!("`{path}` must list at most {MAX_FILTER_VALUES} values")));
     }
     Ok(test)

@@ -93,6 +93,22 @@ fn chats_are_filtered_by_groups_and_properties() {
         let message = refused(Surface::Agent, "list_chats", &payload);
         assert_eq!(message, "`filters.properties.ns.a` must have one of exists, values, exclude_values");
     }
+    // Elements are of the property's type.
+    for kind in ["values", "exclude_values"] {
+        for (method, fits) in [("list_chats", true), ("list_chats", false), ("list_archives", false)] {
+            let values = if fits { json!([0, 1]) } else { json!([0, "good"]) };
+            let payload = json!({"filters": {"properties": {"rating": {"score": {kind: values}}}}});
+            if fits {
+                decoded(Surface::Agent, method, &payload);
+            } else {
+                let message = refused(Surface::Agent, method, &payload);
+                assert_eq!(
+                    message,
+                    "`filters.properties.rating.score` must list values of the property's type"
+                );
+            }
+        }
+    }
 }
 
 #[test]
