@@ -63,6 +63,8 @@ pub enum EventKind {
     Custom,
     /// A remark at the end of the last thread (seeds); never opens a thread.
     Annotation,
+    /// Read only (structure `Event:system`). This server makes none; filters may name it.
+    System,
 }
 
 /// One event of a thread, as stored. The order of a thread is the order of its events' numbers.
@@ -424,13 +426,14 @@ impl EventKind {
             Self::SystemMessage => "system_message",
             Self::Custom => "custom",
             Self::Annotation => "annotation",
+            Self::System => "system",
         }
     }
 
     /// True for what people say to each other: it restarts the silence clock and answers a customer.
     /// System messages and annotations do not count as activity (`system-messages.json`, advice).
     pub fn is_activity(self) -> bool {
-        !matches!(self, Self::SystemMessage | Self::Annotation)
+        !matches!(self, Self::SystemMessage | Self::Annotation | Self::System)
     }
 }
 

@@ -286,6 +286,7 @@ fn every_kind_of_event_has_its_name_on_the_wire() {
         (EventKind::SystemMessage, "system_message"),
         (EventKind::Custom, "custom"),
         (EventKind::Annotation, "annotation"),
+        (EventKind::System, "system"),
     ];
     for (kind, name) in kinds {
         assert_eq!(kind.as_str(), name);

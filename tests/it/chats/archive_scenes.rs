@@ -131,6 +131,9 @@ pub(crate) async fn filters(license: &TestLicense) {
     let types = json!({ "values": ["filled_form", "message"], "require_every_value": true });
     expect(json!({ "event_types": types }), &[&waiting]).await;
     expect(json!({ "event_types": { "exclude_values": ["message"] } }), &[&again]).await;
+    // A kind that the server alone can make, and does not.
+    expect(json!({ "event_types": { "values": ["system"] } }), &[]).await;
+    expect(json!({ "event_types": { "exclude_values": ["message", "system"] } }), &[&again]).await;
     expect(json!({ "tags": { "exists": false } }), &all).await;
     expect(json!({ "tags": { "values": ["x"] } }), &[]).await;
     expect(json!({ "forms": { "exists": false } }), &[&served, &again, &watched]).await;
