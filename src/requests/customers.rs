@@ -119,7 +119,7 @@ impl Customers {
         Ok((changed, differs.into_inner()))
     }
 
-    /// Counts a chat or thread that the customer started.
+    /// Counts a thread of the customer's, and the chat if it is its first.
     ///
     /// # Errors
     /// The store's.

@@ -157,7 +157,11 @@ impl Requests {
                     Box::pin(self.keep_preview(call.who.license_id(), &event.properties)).await?;
                 }
                 let command = SendEvent { event, attach_to_last_thread };
-                self.command(&call, &chat, Box::new(Command::SendEvent(command))).await
+                let command = Box::new(Command::SendEvent(command));
+                let reply = self.ask(&call, &chat, command, call.who.writer()).await?;
+                let Reply::Thread { events: Some(events), .. } = &reply else { return Ok(payload(&reply)) };
+                Box::pin(self.count_next_thread(&call, &chat)).await;
+                Ok(events.first().map_or_else(|| payload(&reply), |id| payload(&Reply::Event(id.clone()))))
             }
             Request::FollowChat { chat } => {
                 self.read_command(&call, &chat, Box::new(Command::FollowChat(FollowChat))).await

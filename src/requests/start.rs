@@ -39,6 +39,7 @@ impl Requests {
         if let Some(customer) = brings {
             self.remember_chat(call, &customer, &chat, None).await?;
         }
+        self.count_next_thread(call, &chat).await;
         self.greeting_led_to_chat(call, &properties).await;
         let Reply::Thread { thread, events, .. } = reply else { return Ok(payload(&reply)) };
         let mut answer = serde_json::json!({ "thread_id": thread });
@@ -50,11 +51,16 @@ impl Requests {
 
     async fn start_of_agent(&self, call: &Call<'_>, new: NewThread) -> Result<Reply, WireError> {
         let chat = self.parts.actors.ids().chat();
-        if let Some(customer) = customer_among(&new.users) {
+        let brings = customer_among(&new.users).cloned();
+        if let Some(customer) = &brings {
             self.remember_chat(call, customer, &chat, None).await?;
         }
         let caller = self.opener(call).await?;
-        self.ask(call, &chat, Command::StartChat(StartChat { thread: new }), caller).await
+        let reply = self.ask(call, &chat, Command::StartChat(StartChat { thread: new }), caller).await?;
+        if let Some(customer) = &brings {
+            self.count_start(call, customer, true).await;
+        }
+        Ok(reply)
     }
 
     /// Below the limit a new chat; at the limit the newest inactive chat gets a new thread (ruling C2); with none
@@ -154,6 +160,22 @@ impl Requests {
         if let Err(error) = self.customer_chats(call, customer).await {
             let error = error.message;
             tracing::warn!(customer.id = %customer, %error, "watchers were not told of a chat");
+        }
+    }
+
+    /// A chat that was there has another thread: its customer, if there is one, has it, too.
+    pub(super) async fn count_next_thread(&self, call: &Call<'_>, chat: &ChatId) {
+        let customers = match &call.who.identity {
+            Identity::Customer { id } => Ok(vec![id.clone()]),
+            Identity::Agent { .. } => self.customers_of(call.who.license_id(), vec![chat.clone()]).await,
+        };
+        match customers {
+            Ok(customers) => {
+                for customer in customers {
+                    self.count_start(call, &customer, false).await;
+                }
+            }
+            Err(error) => tracing::warn!(chat.id = %chat, error = error.message, "a thread was not counted"),
         }
     }
 

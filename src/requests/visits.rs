@@ -119,6 +119,9 @@ impl Requests {
             return Ok(());
         }
         let mut chatting = self.chatting(license, customer).await?;
+        if chatting.groups.is_empty() {
+            return Ok(());
+        }
         // They are shown the customer in the chat.
         chatting.members.clear();
         let visitor = Visitor { id: customer.clone(), profile, visits, is_chatting: true };
@@ -231,7 +234,7 @@ impl Requests {
         chats.map_err(|error| of_ask(error, Surface::Agent))
     }
 
-    async fn customers_of(
+    pub(super) async fn customers_of(
         &self,
         license: LicenseId,
         chats: Vec<ChatId>,

@@ -267,7 +267,7 @@ pub enum Reply {
     Done,
     /// The event that was sent.
     Event(EventId),
-    /// The chat and thread that were opened, with the given initial events.
+    /// The chat and thread that were opened, with the given initial events; the one event, where sending it opened the thread.
     Thread {
         /// The chat.
         chat: ChatId,

@@ -10,7 +10,7 @@ use super::{Caller, Context, Reach, Route, RouteRequest, Subject, SubjectRequest
 use crate::domain::access::Access;
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
-use crate::domain::customer::Customer;
+use crate::domain::customer::{Customer, CustomerProfile};
 use crate::domain::event::{Event, NewEvent, Visibility};
 use crate::domain::id::{AgentId, CustomerId, EventId, UserId};
 use crate::domain::properties::{self, Properties, PropertyValue, is_on};
@@ -287,7 +287,7 @@ fn users_of_new_thread(chat: &Chat, new: &NewThread, context: &Context<'_>) -> V
         Caller::Customer { id, profile } => {
             let known = chat.customer().and_then(|(_, user)| user.profile.clone());
             let profile = profile.as_deref().cloned().or(known).unwrap_or_default();
-            let mut customer = ChatUser::customer(id.clone(), profile);
+            let mut customer = ChatUser::customer(id.clone(), counted(chat, profile));
             customer.seen_up_to = Some(now);
             add(customer);
         }
@@ -297,7 +297,8 @@ fn users_of_new_thread(chat: &Chat, new: &NewThread, context: &Context<'_>) -> V
         match user {
             NewUser::Agent(id) => add(ChatUser::agent(id.clone(), Visibility::All)),
             NewUser::Customer(customer) => {
-                let mut entry = ChatUser::customer(customer.id.clone(), customer.profile.clone());
+                let profile = counted(chat, customer.profile.clone());
+                let mut entry = ChatUser::customer(customer.id.clone(), profile);
                 entry.seen_up_to = chat.user(&entry.id).and_then(|known| known.seen_up_to);
                 add(entry);
             }
@@ -306,9 +307,17 @@ fn users_of_new_thread(chat: &Chat, new: &NewThread, context: &Context<'_>) -> V
     if let Some((_, customer)) = chat.customer()
         && !users.iter().any(|user| user.id.customer().is_some())
     {
-        users.push(ChatUser { present: true, ..customer.clone() });
+        let profile = customer.profile.clone().map(|profile| counted(chat, profile));
+        users.push(ChatUser { present: true, profile, ..customer.clone() });
     }
     users
+}
+
+/// The profile as the chat shows it from now on: this thread is the customer's as well.
+fn counted(chat: &Chat, mut profile: CustomerProfile) -> CustomerProfile {
+    profile.threads_count += 1;
+    profile.chats_count += u32::from(chat.thread.is_none());
+    profile
 }
 
 fn head_of_new_thread(draft: &Draft<'_>, chat: &Chat, new: &NewThread) -> Thread {

@@ -88,8 +88,9 @@ impl SendEvent {
                 let mut draft = Draft::new(chat, context);
                 let new = self.new_thread(chat, context.license);
                 let ids = open_thread(&mut draft, new)?;
-                let id = ids.into_iter().next().ok_or(Rejection::NotFound("event"))?;
-                Ok(draft.decision(Reply::Event(id)))
+                let thread = ids.first().ok_or(Rejection::NotFound("event"))?.thread.clone();
+                let reply = Reply::Thread { chat: chat.id.clone(), thread, events: Some(ids) };
+                Ok(draft.decision(reply))
             }
             Place::LastThread => {
                 self.check_author(chat, author.as_ref())?;

@@ -78,9 +78,31 @@ async fn a_customers_chats_are_counted() {
     let chat = customer.starts_chat("one").await;
     customer.deactivates(&chat).await;
     customer.starts_chat("two").await;
-    let login = customer.who.logs_in().await.login;
-    assert_eq!(login["customer"]["statistics"]["chats_count"], 1);
-    assert_eq!(login["customer"]["statistics"]["threads_count"], 2);
+    let counts = async || {
+        let login = customer.who.logs_in().await.login;
+        let statistics = &login["customer"]["statistics"];
+        (statistics["chats_count"].clone(), statistics["threads_count"].clone())
+    };
+    assert_eq!(counts().await, (json!(1), json!(2)));
+    // However a thread is opened, and by whom.
+    let agent = license.agent(1).logs_in_away().await;
+    customer.deactivates(&chat).await;
+    customer.resumes(&chat).await;
+    assert_eq!(counts().await, (json!(1), json!(3)));
+    customer.deactivates(&chat).await;
+    customer.says(&chat, "one more thing").await;
+    assert_eq!(counts().await, (json!(1), json!(4)));
+    customer.says(&chat, "and this").await;
+    assert_eq!(counts().await, (json!(1), json!(4)), "no other thread");
+    agent.call("deactivate_chat", json!({ "id": chat.id, "ignore_requester_presence": true })).await;
+    agent.says(&chat, "of course").await;
+    assert_eq!(counts().await, (json!(1), json!(5)));
+    let read = agent.reads(&chat).await;
+    let users = read["users"].as_array().expect("users");
+    let shown = users.iter().find(|user| user["id"] == customer.id()).expect("the customer");
+    assert_eq!(shown["statistics"], json!({ "chats_count": 1, "threads_count": 5 }));
+    agent.starts_chat_with(json!([{ "id": customer.id(), "type": "customer" }])).await;
+    assert_eq!(counts().await, (json!(2), json!(6)));
 }
 
 #[tokio::test]

@@ -200,6 +200,37 @@ async fn who_watches_chats_notices_a_customer_who_begins_to_chat() {
 }
 
 #[tokio::test]
+async fn who_watches_chats_notices_a_customer_whose_chat_goes_on_however_that_comes() {
+    let license = shared().await.license();
+    let serves = license.agent(1).logs_in_away().await;
+    let begun = async || {
+        let customer = license.customer().await.logs_in().await;
+        let chat = customer.starts_chat("hello").await;
+        customer.deactivates(&chat).await;
+        (customer, chat)
+    };
+    let (resumed, by_resume) = begun().await;
+    let (said, by_event) = begun().await;
+    let (answered, by_agent) = begun().await;
+    let written_to = license.customer().await.logs_in().await;
+    let watches =
+        license.agent(3).logs_in_with(json!({ "away": true, "customer_monitoring_level": "chatting" })).await;
+    watches.settle().await;
+    resumed.resumes(&by_resume).await;
+    said.says(&by_event, "one more thing").await;
+    serves.says(&by_agent, "of course").await;
+    serves.starts_chat_with(json!([{ "id": written_to.id(), "type": "customer" }])).await;
+    for customer in [&resumed, &said, &answered, &written_to] {
+        let noticed = watches.expect_push("incoming_customer", |push| push["id"] == customer.id()).await;
+        assert_eq!(noticed["state"], "chatting");
+    }
+    // Who has opened a thread that is closed at once does not chat.
+    let passing = license.customer().await.logs_in().await;
+    passing.call("start_chat", json!({ "active": false })).await;
+    watches.expect_no_push("incoming_customer").await;
+}
+
+#[tokio::test]
 async fn visits_are_shown_to_agents_and_never_to_customers() {
     let license = shared().await.license();
     let who = license.customer().await;

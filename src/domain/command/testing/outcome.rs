@@ -50,6 +50,8 @@ impl Outcome {
     pub(crate) fn event_id(&self) -> EventId {
         match &self.decision().reply {
             Reply::Event(id) => id.clone(),
+            // Of an event that opened the thread.
+            Reply::Thread { events: Some(ids), .. } if ids.len() == 1 => ids[0].clone(),
             other => panic!("{other:?}"),
         }
     }
