@@ -69,6 +69,15 @@ pub fn remove(properties: &mut Properties, names: &PropertyNames) {
     }
 }
 
+/// Those of the names that are set; namespaces left empty are left out.
+pub fn among(names: &PropertyNames, properties: &Properties) -> PropertyNames {
+    let set = names.iter().map(|(namespace, names)| {
+        let names = names.iter().filter(|name| get(properties, namespace, name).is_some());
+        (namespace.clone(), names.cloned().collect::<Vec<_>>())
+    });
+    set.filter(|(_, names)| !names.is_empty()).collect()
+}
+
 /// One property, if set.
 pub fn get<'a>(properties: &'a Properties, namespace: &str, name: &str) -> Option<&'a PropertyValue> {
     properties.get(namespace)?.get(name)

@@ -56,15 +56,18 @@ impl DeleteProperties {
         context.check_access(chat)?;
         check_delete(&self.names, location(&self.target), context.side())?;
         let to = audience(chat, &self.target, context)?;
-        let chat_id = chat.id.clone();
-        let names = self.names.clone();
+        let removed = properties::among(&self.names, current(chat, &self.target, context)?);
+        if removed.is_empty() {
+            return Ok(Draft::new(chat, context).decision(Reply::Done));
+        }
+        let (chat_id, names) = (chat.id.clone(), removed.clone());
         let body = match self.target.clone() {
             Target::Chat => PushBody::ChatPropertiesDeleted { chat: chat_id, names },
             Target::Thread(thread) => PushBody::ThreadPropertiesDeleted { chat: chat_id, thread, names },
             Target::Event(event) => PushBody::EventPropertiesDeleted { chat: chat_id, event, names },
         };
-        let news = unrated(&self.target, &self.names, chat, context);
-        let change = Change::PropertiesDeleted { target: self.target.clone(), names: self.names };
+        let news = unrated(&self.target, &removed, chat, context);
+        let change = Change::PropertiesDeleted { target: self.target.clone(), names: removed };
         decision(chat, &self.target, (change, body, to), news, context)
     }
 }
@@ -112,6 +115,22 @@ fn audience(chat: &Chat, target: &Target, context: &Context<'_>) -> Result<Audie
             context.subject_thread(chat, id).map(|thread| context.audience_of_earlier(chat, thread))
         }
         Target::Event(id) => context.subject_event(chat, id).map(|(_, to)| to),
+    }
+}
+
+/// The target's properties as they are.
+fn current<'a>(
+    chat: &'a Chat,
+    target: &Target,
+    context: &'a Context<'_>,
+) -> Result<&'a Properties, Rejection> {
+    match target {
+        Target::Chat => Ok(&chat.properties),
+        Target::Thread(id) => match &chat.thread {
+            Some(last) if last.id == *id => Ok(&last.properties),
+            _ => context.subject_thread(chat, id).map(|thread| &thread.properties),
+        },
+        Target::Event(id) => context.subject_event(chat, id).map(|(event, _)| &event.properties),
     }
 }
 
@@ -173,12 +192,10 @@ fn rated(target: &Target, said: &Properties, chat: &Chat, context: &Context<'_>)
     score.into_iter().chain(comment).collect()
 }
 
-/// So is its withdrawal, if there was one.
-fn unrated(target: &Target, names: &PropertyNames, chat: &Chat, context: &Context<'_>) -> Vec<EventBody> {
-    let was_rated = rating(target, chat, context)
-        .is_some_and(|rating| properties::get(rating, "rating", "score").is_some());
-    let withdrawn = names.get("rating").is_some_and(|names| names.iter().any(|name| name == "score"));
-    let message = (was_rated && withdrawn)
+/// So is its withdrawal.
+fn unrated(target: &Target, removed: &PropertyNames, chat: &Chat, context: &Context<'_>) -> Vec<EventBody> {
+    let withdrawn = removed.get("rating").is_some_and(|names| names.iter().any(|name| name == "score"));
+    let message = (withdrawn && rating(target, chat, context).is_some())
         .then(|| ServerMessage::chat_rating_canceled(chat.customer_name()).into_body());
     message.into_iter().collect()
 }

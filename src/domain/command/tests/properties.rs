@@ -51,6 +51,25 @@ fn setting_merges_and_deleting_takes_only_what_is_named() {
 }
 
 #[test]
+fn a_push_tells_only_what_was_removed() {
+    let mut story = Story::with_smith();
+    story.agent("smith").sets(Target::Chat, flag()).done();
+    let both = vec!["bool_property".to_owned(), "int_property".to_owned()];
+    let names = [("test".to_owned(), both), ("nobody".to_owned(), vec!["x".to_owned()])].into();
+    assert_eq!(
+        properties::among(&names, &story.chat.properties),
+        [("test".to_owned(), vec!["bool_property".to_owned()])].into()
+    );
+    let again = |story: &mut Story| story.agent("smith").deletes(Target::Chat, "test", "bool_property");
+    assert_eq!(again(&mut story).names(), ["chat_properties_deleted"]);
+    assert_eq!(again(&mut story).names(), [""; 0], "nobody is told of nothing");
+    story.customer().sends("hello").done();
+    for target in [last_thread(&story), last_event(&story)] {
+        assert_eq!(story.agent("smith").deletes(target, "test", "bool_property").names(), [""; 0]);
+    }
+}
+
+#[test]
 fn a_push_tells_only_what_was_set() {
     let mut story = Story::with_smith();
     story.agent("smith").sets(Target::Chat, flag()).done();
@@ -180,7 +199,7 @@ fn a_customer_s_rating_is_told_in_the_chat_even_after_it_was_closed() {
     story.customer().deletes(thread.clone(), "rating", "score").done();
     assert_eq!(story.last_system_message(), ("rating.chat_rating_canceled", "Kate canceled the chat rating"));
     let messages = story.system_messages().len();
-    story.customer().deletes(thread, "rating", "score").done();
+    assert_eq!(story.customer().deletes(thread, "rating", "score").names(), [""; 0]);
     assert_eq!(story.system_messages().len(), messages, "there was none any more");
     assert_eq!(story.reloaded(), story.chat);
 }
