@@ -164,6 +164,15 @@ pub struct Arrival {
     pub pause: Duration,
 }
 
+/// What a request's headers say of where it comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers {
+    /// `User-Agent`.
+    pub user_agent: Option<String>,
+    /// `Referer`.
+    pub referrer: Option<String>,
+}
+
 /// What an arrival, a page or a greeting brought about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VisitNews {
@@ -245,6 +254,18 @@ impl CustomerVisits {
         visit.last_pages.drain(..surplus);
         self.page_views_count = self.page_views_count.saturating_add(1);
         true
+    }
+
+    /// A request of theirs says where it comes from. A visit that is over stays as it was.
+    pub fn seen_by(&mut self, headers: &Headers) {
+        let Some(visit) = self.visit.as_mut().filter(|visit| visit.ended_at.is_none()) else { return };
+        for (known, said) in
+            [(&mut visit.user_agent, &headers.user_agent), (&mut visit.referrer, &headers.referrer)]
+        {
+            if let Some(said) = said {
+                *known = Some(cut_off(said, MAX_ADDRESS));
+            }
+        }
     }
 
     /// Their last connection is gone. False if that was known, or they never came.
@@ -341,6 +362,29 @@ mod tests {
         assert_eq!(visits.arrive(&more, &license(), START), VisitNews::Nothing);
         assert_eq!(visits.arrive(&of(2), &license(), START), VisitNews::Moved);
         assert_eq!(visits.group, GroupId(2));
+    }
+
+    #[test]
+    fn headers_of_a_request_renew_what_they_say_of_the_visit_that_goes_on() {
+        let says = |user_agent: &str, referrer: Option<&str>| Headers {
+            user_agent: Some(user_agent.to_owned()),
+            referrer: referrer.map(str::to_owned),
+        };
+        let mut visits = CustomerVisits::default();
+        visits.seen_by(&says("nobody's", None));
+        assert_eq!(visits, CustomerVisits::default());
+        visits.arrive(&on("/a"), &license(), START);
+        let known = |visits: &CustomerVisits| {
+            let visit = visits.visit.clone().unwrap_or_default();
+            (visit.user_agent.unwrap_or_default(), visit.referrer.unwrap_or_default())
+        };
+        visits.seen_by(&says("one", Some("/search")));
+        visits.seen_by(&says("two", None));
+        visits.seen_by(&Headers::default());
+        assert_eq!(known(&visits), ("two".to_owned(), "/search".to_owned()));
+        assert!(visits.leave(minutes(1)));
+        visits.seen_by(&says("three", Some("/late")));
+        assert_eq!(known(&visits), ("two".to_owned(), "/search".to_owned()));
     }
 
     #[test]

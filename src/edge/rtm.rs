@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::auth::organization;
 use super::server::Context;
-use super::web::{error_response, no_such_api};
+use super::web::{error_response, no_such_api, text};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::version::{ApiVersion, Surface};
 use crate::sessions::cut::ConnectionSocket;
@@ -31,14 +31,11 @@ pub(super) async fn upgrade(
     }
     let socket = request.conn_data::<ConnectionSocket>().cloned();
     let shared = context.sessions.clone();
-    let header = |name: header::HeaderName| {
-        request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-    };
     let by = Connection {
         address,
         organization: None,
-        user_agent: header(header::USER_AGENT),
-        referrer: header(header::REFERER),
+        user_agent: text(&request, header::USER_AGENT),
+        referrer: text(&request, header::REFERER),
     };
     let started = match surface {
         Surface::Agent => sessions::open::<AgentKind>(shared, socket, by, &request, stream),

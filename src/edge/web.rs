@@ -1,12 +1,15 @@
 //! The Web APIs: `/v{version}/{surface}/action/{method}`, or the version in `X-API-Version`.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, ORIGIN, RETRY_AFTER, VARY};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, REFERER, RETRY_AFTER, USER_AGENT, VARY,
+};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::auth::{authorization, named_license, requester};
 use super::in_time::InTime;
 use super::server::{Context, EdgeContext};
+use crate::domain::visit::Headers;
 use crate::protocol::envelope::web_payload;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method::{self, HttpMethod, Method};
@@ -17,6 +20,11 @@ use crate::requests::Opened;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// For what never changes: a year, the longest that caches know.
 const LASTING: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// A request's header, if it is one of plain text.
+pub(super) fn text(request: &HttpRequest, name: HeaderName) -> Option<String> {
+    request.headers().get(name)?.to_str().ok().map(str::to_owned)
+}
 
 /// A protocol error as an HTTP response.
 pub(super) fn error_response(error: &WireError) -> HttpResponse {
@@ -131,6 +139,10 @@ async fn handle(
     }
     let payload = web_payload(body)?;
     let payload = in_time(context, context.requests.handle(&who, method, payload, None)).await?;
+    if method.renews_visit() {
+        let headers = Headers { user_agent: text(request, USER_AGENT), referrer: text(request, REFERER) };
+        in_time(context, context.requests.customer_seen_by(&who, &headers)).await?;
+    }
     Ok(Opened { payload, lasts: false })
 }
 

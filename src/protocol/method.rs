@@ -35,6 +35,12 @@ impl Method {
         self.surface == Surface::Agent || self.http == HttpMethod::Post
     }
 
+    /// Do the headers of a request by HTTP renew what is known of the customer's browser and of where they came from? (Rule of
+    /// `set_customer_session_fields`.)
+    pub fn renews_visit(&self) -> bool {
+        self.action == "set_customer_session_fields"
+    }
+
     /// The parameter of that name.
     pub fn param(&self, name: &str) -> Option<&'static Param> {
         self.params.iter().find(|param| param.name == name)

@@ -15,7 +15,7 @@ use crate::domain::id::{AgentId, ChatId, CustomerId, GroupId, LicenseId};
 use crate::domain::license::License;
 use crate::domain::push::{Audience, Push, PushBody};
 use crate::domain::time::Timestamp;
-use crate::domain::visit::{Arrival, CustomerVisits, NewPage, VisitNews, Visitor};
+use crate::domain::visit::{Arrival, CustomerVisits, Headers, NewPage, VisitNews, Visitor};
 use crate::domain::watch::{Sighting, Watched};
 use crate::protocol::error::WireError;
 use crate::protocol::version::Surface;
@@ -83,6 +83,17 @@ impl Requests {
             self.tell_all(license, &[Push { body, to }]);
         }
         Ok(())
+    }
+
+    /// A customer's request says by its headers where it comes from.
+    ///
+    /// # Errors
+    /// `validation` where it is no customer's; the store's, as the protocol says it.
+    pub async fn customer_seen_by(&self, who: &Requester, headers: &Headers) -> Result<(), WireError> {
+        let id = customer_id(who)?;
+        let change = |visits: &mut CustomerVisits| visits.seen_by(headers);
+        let changed = self.parts.customers.change_visits(who.license_id(), id, change).await;
+        changed.map(drop).map_err(|error| of_store(&error))
     }
 
     pub(super) async fn update_customer_page(

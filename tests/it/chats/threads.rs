@@ -86,6 +86,22 @@ async fn agents_see_from_where_the_customer_of_a_thread_came() {
 }
 
 #[tokio::test]
+async fn session_fields_set_over_http_renew_what_headers_say_of_the_visit() {
+    let license = shared().await.license();
+    let agent = license.agent(1).logs_in_away().await;
+    let customer = license.customer().await.logs_in().await;
+    let fields = json!({ "session_fields": [{ "cart": "3" }] });
+    let by = ("Another browser/2.0", "https://news.example/");
+    let set = customer.web.ask_as(by, "set_customer_session_fields", &fields).await;
+    assert_eq!(set.expect("they are set"), json!({}));
+    let chat = customer.starts_chat("hello").await;
+    let told = agent.expect_push("incoming_chat", |push| push["chat"]["id"] == *chat.id).await;
+    assert_eq!(told["chat"]["thread"]["customer_visit"]["user_agent"], by.0);
+    let known = agent.call("get_customer", json!({ "id": customer.id() })).await;
+    assert_eq!(known["visit"]["referrer"], by.1);
+}
+
+#[tokio::test]
 async fn a_thread_keeps_the_pages_that_led_to_it() {
     let license = shared().await.license();
     let agent = license.agent(1).logs_in_away().await;

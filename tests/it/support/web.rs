@@ -59,6 +59,18 @@ impl Web {
         self.answer_of(action, request).await
     }
 
+    /// The same as a browser of this name, on a page that this one led to.
+    pub(crate) async fn ask_as(
+        &self,
+        (browser, referrer): (&str, &str),
+        action: &str,
+        body: &Value,
+    ) -> Answer {
+        let request = self.client.post(self.url(action)).header("Authorization", &self.authorization);
+        let request = request.header("User-Agent", browser).header("Referer", referrer).json(body);
+        self.answer_of(action, request).await
+    }
+
     /// The payload stands in the query.
     async fn get(&self, action: &str, payload: &Value) -> Answer {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
