@@ -73,10 +73,12 @@ impl Page {
 /// A function of that name with a test's attribute above it.
 fn has_test(source: &str, name: &str) -> bool {
     let head = format!("fn {name}(");
+    let is_test = |line: &&str| line.contains("test]") || line.contains("test(flavor");
     let lines: Vec<&str> = source.lines().collect();
-    lines.iter().enumerate().any(|(at, line)| {
-        line.contains(&head) && lines[at.saturating_sub(4)..at].iter().any(|above| above.contains("test]"))
-    })
+    lines
+        .iter()
+        .enumerate()
+        .any(|(at, line)| line.contains(&head) && lines[at.saturating_sub(4)..at].iter().any(is_test))
 }
 
 /// A test of node's runner with that title, its other characters as `_`.
@@ -138,6 +140,7 @@ fn every_named_test_exists() {
 fn a_name_without_a_test_is_noticed() {
     assert!(has_test("    #[test]\n    fn it_holds() {}", "it_holds"));
     assert!(has_test("#[tokio::test]\nasync fn it_holds() {}", "it_holds"));
+    assert!(has_test("#[tokio::test(flavor = \"multi_thread\")]\nasync fn it_holds() {}", "it_holds"));
     assert!(!has_test("fn it_holds() {}", "it_holds"), "a helper is no test");
     assert!(!has_test("#[test]\nfn it_holds_not() {}", "it_holds"));
     assert!(has_title("  it(\"a ping, unasked, is answered\", async () => {", "a_ping_unasked_is_answered"));

@@ -58,10 +58,15 @@ impl Stage {
         let chat = customer.starts_chat_in(GROUP, "hello").await;
         let properties = json!({ "test": { "int_property": 0 } });
         customer.call("update_chat_properties", json!({ "id": chat.id, "properties": properties })).await;
+        let on_thread = json!({ "chat_id": chat.id, "thread_id": chat.thread_id, "properties": properties });
+        customer.call("update_thread_properties", on_thread.clone()).await;
         agents[0].joins(&chat).await;
         agents[1].joins(&chat).await;
         agents[2].call("follow_chat", json!({ "id": chat.id })).await;
         let event = agents[0].says(&chat, "hi").await;
+        let mut on_event = on_thread;
+        on_event["event_id"] = json!(event);
+        agents[0].call("update_event_properties", on_event).await;
         let note = agents[0]
             .sends(&chat, json!({ "type": "message", "text": "a note", "visibility": "agents" }))
             .await;
