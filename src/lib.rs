@@ -21,6 +21,7 @@ pub mod nodes;
 pub mod observe;
 pub mod opening;
 pub mod outgoing;
+pub mod places;
 pub mod protocol;
 pub mod requests;
 pub mod sessions;

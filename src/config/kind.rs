@@ -3,10 +3,12 @@
 //! A kind knows nothing of files or variables; [`super::reader`] brings the text and reports the faults.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use super::units;
 
@@ -185,6 +187,22 @@ impl Kind for Address {
 
     fn allowed(&self) -> String {
         "an IP address and a port, such as 127.0.0.1:8080 or [::]:8080".to_owned()
+    }
+}
+
+/// An IP address, or a network of them.
+#[derive(Clone, Copy)]
+pub(super) struct Network;
+
+impl Kind for Network {
+    type Value = IpNet;
+
+    fn parse(&self, text: &str) -> Option<IpNet> {
+        text.parse().ok().or_else(|| text.parse().ok().map(|address: IpAddr| IpNet::from(address)))
+    }
+
+    fn allowed(&self) -> String {
+        "an IP address or a network, such as 10.0.0.0/8".to_owned()
     }
 }
 

@@ -6,7 +6,7 @@
 //! - [`Inputs`] is everything that was said; [`load`] makes a [`Config`] of it, or tells every fault.
 //! - `kind` says what the text of a setting may be, `reader` brings the sources together, `file` reads the
 //!   file with its lines, `names` knows flags and variables.
-//! - A file a section: `server`, `store`, `log`, `chat`, `files`, `routing`, `rtm`, `outgoing`, `mail`.
+//! - A file a section: `server`, `store`, `log`, `chat`, `files`, `routing`, `rtm`, `outgoing`, `mail`, `geo`.
 //! - `rules` lays a license's own settings over the server's; `overrides` writes them.
 
 mod auto_access;
@@ -14,6 +14,7 @@ mod chat;
 mod fault;
 mod file;
 mod files;
+mod geo;
 mod greetings;
 mod kind;
 mod list;
@@ -42,6 +43,7 @@ use reader::Reader;
 pub use chat::{Chat, Sizes};
 pub use fault::{Fault, Faults, Source};
 pub use files::{Files, S3};
+pub use geo::Geo;
 pub use kind::Rate;
 pub use log::{Log, LogFormat};
 pub use mail::{Mail, MailTls};
@@ -74,6 +76,7 @@ pub struct Config {
     pub rtm: Rtm,
     pub limits: Limits,
     pub outgoing: Outgoing,
+    pub geo: Geo,
     /// None: no mail is sent.
     pub mail: Option<Mail>,
 }
@@ -190,6 +193,7 @@ impl Config {
             rtm: Rtm::read(reader),
             limits: Limits::read(reader),
             outgoing: Outgoing::read(reader),
+            geo: Geo::read(reader),
             mail: Mail::read(reader),
         }
     }

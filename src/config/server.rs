@@ -4,7 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::kind::{Address, Choice, FilePath, Key, Maybe, PowerOfTwo, Switch, Text, Whole, key, span};
+use ipnet::IpNet;
+
+use super::kind::{
+    Address, Choice, FilePath, Key, ListOf, Maybe, Network, PowerOfTwo, Switch, Text, Whole, key, span,
+};
 use super::reader::Reader;
 use super::text;
 
@@ -26,6 +30,8 @@ const WORKERS: Key<Whole<u32>> = key("server.workers", "0", Whole { min: 0, max:
 const SHARDS: Key<PowerOfTwo> = key("server.shards", "1024", PowerOfTwo { min: 256, max: 4_096 });
 const DRAIN_TIMEOUT: Key<super::kind::Span> = key("server.drain_timeout", "30s", span(0, 3_600_000));
 const KEEP_ALIVE: Key<super::kind::Span> = key("server.keep_alive", "75s", span(1_000, 3_600_000));
+const TRUSTED_PROXIES: Key<Maybe<ListOf<Network>>> =
+    key("server.trusted_proxies", "", Maybe(ListOf(Network)));
 const TLS_CERT: Key<Maybe<FilePath>> = key("tls.cert", "", Maybe(FilePath));
 const TLS_KEY: Key<Maybe<FilePath>> = key("tls.key", "", Maybe(FilePath));
 const NODE_LISTEN: Key<Maybe<Address>> = key("node.listen", "", Maybe(Address));
@@ -82,6 +88,8 @@ pub struct Server {
     /// How long a connection without a request is kept for the next one. Shorter than a load balancer keeps its own, and
     /// requests meet a connection that is being closed. Default 75 s: most balancers' is 60 s.
     pub keep_alive: Duration,
+    /// Load balancers whose `X-Forwarded-For` is believed. Default: nobody's, whoever connects is the client.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// `[tls]`
@@ -126,6 +134,7 @@ impl Server {
             shards: reader.get(&SHARDS),
             drain_timeout: reader.get(&DRAIN_TIMEOUT),
             keep_alive: reader.get(&KEEP_ALIVE),
+            trusted_proxies: reader.get(&TRUSTED_PROXIES).unwrap_or_default(),
         }
     }
 

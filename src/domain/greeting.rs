@@ -296,9 +296,9 @@ mod tests {
             (
                 "rules",
                 rule(
-                    json!({ "condition": "and", "type": "geolocation", "operator": "equals", "value": "PL" }),
+                    json!({ "condition": "and", "type": "search_keyword", "operator": "equals", "value": "PL" }),
                 ),
-                "rule 1: geolocation",
+                "rule 1: search_keyword",
             ),
             ("properties", json!({}), "one of them"),
             ("properties", json!({ "text": "" }), "must not be empty"),

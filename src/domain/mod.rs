@@ -19,6 +19,7 @@ pub mod command;
 pub mod customer;
 pub mod email_verification;
 pub mod event;
+pub mod geolocation;
 pub mod greeting;
 pub mod id;
 pub mod license;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::customer::CustomerProfile;
+use super::geolocation::Geolocation;
 use super::greeting::GreetingsOfVisit;
 use super::id::{CustomerId, GroupId};
 use super::license::License;
@@ -36,7 +37,8 @@ pub struct CustomerVisits {
     /// The group whose widget they use.
     #[serde(default)]
     pub group: GroupId,
-    /// Where their next chat goes, by the page that they were on when it was last told; empty: nothing says.
+    /// Where their next chat goes, by the page that they were on when it was last told and by where they are; empty: nothing
+    /// says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub auto_access: Vec<GroupId>,
     /// Greetings ever shown, each as often as it was.
@@ -66,6 +68,9 @@ pub struct Visit {
     /// Where they connect from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
+    /// Where that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geolocation: Option<Box<Geolocation>>,
     /// Their browser, as it calls itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
@@ -83,7 +88,8 @@ pub struct Visit {
 impl Visit {
     /// The customer's address and browser, if both are known.
     fn origin(&self) -> Option<CustomerVisit> {
-        Some(CustomerVisit { ip: self.ip.clone()?, user_agent: self.user_agent.clone()? })
+        let (ip, user_agent) = (self.ip.clone()?, self.user_agent.clone()?);
+        Some(CustomerVisit { ip, user_agent, geolocation: self.geolocation.clone() })
     }
 
     /// The page that the customer is on, and the one before it. Whoever is gone is on none.
@@ -123,6 +129,9 @@ pub struct CustomerVisit {
     pub ip: String,
     /// Their browser, as it calls itself.
     pub user_agent: String,
+    /// Where the address is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geolocation: Option<Box<Geolocation>>,
 }
 
 /// A page that was opened.
@@ -156,6 +165,8 @@ pub struct Arrival {
     pub referrer: Option<String>,
     /// Where they connect from.
     pub ip: Option<String>,
+    /// Where that is.
+    pub geolocation: Option<Box<Geolocation>>,
     /// Their browser.
     pub user_agent: Option<String>,
     /// Another connection of theirs is there, or was until a moment ago.
@@ -218,14 +229,27 @@ impl CustomerVisits {
             self.visits_count += 1;
             Visit { started_at: at, referrer: cut(&arrival.referrer), ..Visit::default() }
         });
+        // A place is that of its address: one that is not known is not that of the address before.
+        let (ip, geolocation) = match &arrival.ip {
+            Some(ip) => (Some(ip.clone()), arrival.geolocation.clone()),
+            None => (visit.ip, visit.geolocation),
+        };
         self.visit = Some(Visit {
             ended_at: None,
             active_at: at,
-            ip: arrival.ip.clone().or(visit.ip),
+            ip,
+            geolocation,
             user_agent: cut(&arrival.user_agent).or(visit.user_agent),
             ..visit
         });
-        let opened = arrival.page.as_ref().is_some_and(|page| self.open_page(page, license, at));
+        let opened = match &arrival.page {
+            Some(page) => self.open_page(page, license, at),
+            None => {
+                let page = self.page().map(|page| page.url.as_str());
+                self.auto_access = license.auto_access(page, arrival.geolocation.as_deref());
+                false
+            }
+        };
         match (was_there, moved) {
             (false, _) => VisitNews::Came,
             (true, true) => VisitNews::Moved,
@@ -236,7 +260,8 @@ impl CustomerVisits {
 
     /// They are on a page; true if it is another than before. The same page told again counts once.
     pub fn open_page(&mut self, page: &NewPage, license: &License, at: Timestamp) -> bool {
-        self.auto_access = license.auto_access(&page.url);
+        let place = self.visit.as_ref().and_then(|visit| visit.geolocation.as_deref());
+        self.auto_access = license.auto_access(Some(&page.url), place);
         let Some(visit) = &mut self.visit else { return false };
         visit.active_at = at;
         let url = cut_off(&page.url, MAX_ADDRESS);

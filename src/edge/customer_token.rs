@@ -5,6 +5,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::auth::{authorization, query_parameter};
+use super::client_address::admitted_address;
 use super::cors::{own_origin, preflight};
 use super::in_time::InTime;
 use super::server::{Context, EdgeContext};
@@ -36,9 +37,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 }
 
 async fn grant(context: Context, request: HttpRequest, InTime(body): InTime<web::Bytes>) -> HttpResponse {
-    let address = request.peer_addr().map(|address| address.ip());
-    if address.is_some_and(|address| !context.limits.admits_login(address)) {
-        return error_response(&WireError::of(ErrorType::TooManyRequests));
+    if let Err(error) = admitted_address(&context, &request) {
+        return error_response(&error);
     }
     match granted(&context, &request, &body).await {
         Ok(response) => response,

@@ -4,6 +4,7 @@
 //! does in `sessions`. Nothing here knows a rule of the product.
 
 mod auth;
+mod client_address;
 mod cluster;
 mod cors;
 mod customer_token;
@@ -20,6 +21,7 @@ mod verify_email;
 mod waiting;
 mod web;
 
+pub use client_address::TrustedProxies;
 pub use cluster::ShownCluster;
 pub use health::Readiness;
 pub use pages::{DemoAgent, DemoConsole, DemoSession};

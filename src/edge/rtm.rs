@@ -4,6 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::auth::organization;
+use super::client_address::admitted_address;
 use super::server::Context;
 use super::web::{error_response, no_such_api, text};
 use crate::protocol::error::{ErrorType, WireError};
@@ -25,10 +26,10 @@ pub(super) async fn upgrade(
     if context.readiness.is_draining() {
         return error_response(&WireError::of(ErrorType::ServiceUnavailable));
     }
-    let address = request.peer_addr().map(|address| address.ip());
-    if address.is_some_and(|address| !context.limits.admits_login(address)) {
-        return error_response(&WireError::of(ErrorType::TooManyRequests));
-    }
+    let address = match admitted_address(&context, &request) {
+        Ok(address) => address,
+        Err(error) => return error_response(&error),
+    };
     let socket = request.conn_data::<ConnectionSocket>().cloned();
     let shared = context.sessions.clone();
     let by = Connection {

@@ -13,6 +13,7 @@ use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer, web};
 
+use super::client_address::TrustedProxies;
 use super::cluster::{self, ShownCluster};
 use super::health::Readiness;
 use super::in_time::BodyTimeout;
@@ -74,6 +75,8 @@ pub struct EdgeSettings {
     pub max_connections: usize,
     /// How long the end waits for what is in flight.
     pub drain_timeout: Duration,
+    /// Who is believed for whom a request is.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// A server that listens.

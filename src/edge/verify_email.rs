@@ -7,6 +7,7 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::client_address::admitted_address;
 use super::server::{Context, EdgeContext};
 use super::web::error_response;
 use crate::protocol::error::{ErrorType, WireError};
@@ -56,10 +57,7 @@ pub(super) async fn confirm(context: Context, request: HttpRequest, path: web::P
 
 /// Addresses are held back as those that log in.
 fn link(context: &EdgeContext, request: &HttpRequest, token: &str) -> Result<Option<EmailLink>, WireError> {
-    let address = request.peer_addr().map(|address| address.ip());
-    if address.is_some_and(|address| !context.limits.admits_login(address)) {
-        return Err(WireError::of(ErrorType::TooManyRequests));
-    }
+    admitted_address(context, request)?;
     Ok(context.requests.email_link(token))
 }
 

@@ -7,6 +7,7 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::auth::{authorization, named_license, requester};
+use super::client_address::admitted_address;
 use super::in_time::InTime;
 use super::server::{Context, EdgeContext};
 use crate::domain::visit::Headers;
@@ -154,10 +155,7 @@ async fn open(
     method: &'static Method,
     body: &[u8],
 ) -> Result<Opened, WireError> {
-    let address = request.peer_addr().map(|address| address.ip());
-    if address.is_some_and(|address| !context.limits.admits_login(address)) {
-        return Err(WireError::of(ErrorType::TooManyRequests));
-    }
+    admitted_address(context, request)?;
     let license = named_license(context, request, method.param("license_id").is_some()).await?;
     if !context.limits.admits_license(license.id.0) {
         return Err(WireError::of(ErrorType::TooManyRequests));

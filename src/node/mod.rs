@@ -23,12 +23,15 @@ use crate::clock::SystemClock;
 use crate::config::{Config, StoreKind};
 use crate::domain::id::{CustomerId, LicenseId};
 use crate::domain::time::Clock as _;
-use crate::edge::{self, EdgeContext, EdgeSettings, Readiness, RunningServer, ShownCluster, WaitingRoom};
+use crate::edge::{
+    self, EdgeContext, EdgeSettings, Readiness, RunningServer, ShownCluster, TrustedProxies, WaitingRoom,
+};
 use crate::id_source::OsIds;
 use crate::nodes::{Nodes, NodesParts};
 use crate::observe::Metrics;
 use crate::opening::{OpeningError, Patience, open_store};
 use crate::outgoing::Fetcher;
+use crate::places::{Places, PlacesError};
 use crate::requests::limits::Limits;
 use crate::requests::{Customers, Gate, PageKey, Requests, RequestsParts};
 use crate::sessions::actor::SessionSettings;
@@ -61,6 +64,9 @@ pub enum NodeError {
     /// Uploaded files cannot be kept.
     #[error(transparent)]
     Files(#[from] FilesError),
+    /// Places cannot be looked up.
+    #[error(transparent)]
+    Places(#[from] PlacesError),
     /// Mail cannot be sent.
     #[error(transparent)]
     Mail(#[from] MailSetupError),
@@ -124,6 +130,7 @@ pub fn run(config: Config) -> Result<(), NodeError> {
 async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<(), NodeError> {
     let tls = config.tls.as_ref().map(edge::tls_config).transpose()?;
     let is_tls = tls.is_some();
+    let places = places(&config)?;
     let waiting = WaitingRoom::open(config.server.listen, tls.clone())?;
     // Whoever started the node may tell it to stop at any time.
     let mut signals = stop::Signals::listen()?;
@@ -208,6 +215,7 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
                 gate: gate.clone(),
                 limits: limits.clone(),
                 metrics: metrics.clone(),
+                places,
                 settings: session_settings(config),
             });
             let demo = demo::prepare(config, tenants, &addresses).await?;
@@ -288,7 +296,12 @@ fn edge_settings(config: &Config) -> EdgeSettings {
         workers: config.server.workers.unwrap_or_else(processors),
         max_connections: MAX_CONNECTIONS,
         drain_timeout: config.server.drain_timeout,
+        trusted_proxies: TrustedProxies(config.server.trusted_proxies.clone()),
     }
+}
+
+fn places(config: &Config) -> Result<Places, PlacesError> {
+    config.geo.database.as_deref().map_or_else(|| Ok(Places::default()), Places::open)
 }
 
 fn session_settings(config: &Config) -> SessionSettings {

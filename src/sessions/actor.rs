@@ -27,6 +27,7 @@ use crate::actors::router::Leave;
 use crate::domain::id::{CustomerId, LicenseId};
 use crate::nodes::Nodes;
 use crate::observe::Metrics;
+use crate::places::Places;
 use crate::protocol::envelope::{self, RtmRequest};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method;
@@ -74,6 +75,8 @@ pub struct SessionContext {
     pub limits: Arc<Limits>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Where addresses are.
+    pub places: Places,
     /// Bounds.
     pub settings: SessionSettings,
 }

@@ -239,6 +239,7 @@ async fn customer(
         page: login.page,
         referrer: login.referrer.or(by.referrer),
         ip: by.address.map(|address| address.to_string()),
+        geolocation: by.address.and_then(|address| shared.places.of(address)).map(Box::new),
         user_agent: by.user_agent,
         is_another,
         pause: shared.settings.visit_ends_after,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("clock", &["domain"]),
+    ("places", &["domain"]),
     ("id_source", &["domain"]),
     ("protocol", &["domain"]),
     ("store", &["domain"]),
@@ -25,7 +26,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nodes", &["actors", "domain", "store", "tenants"]),
     (
         "sessions",
-        &["actors", "config", "domain", "nodes", "observe", "protocol", "requests", "store", "tenants"],
+        &[
+            "actors", "config", "domain", "nodes", "observe", "places", "protocol", "requests", "store",
+            "tenants",
+        ],
     ),
     ("bench", &["config", "domain", "observe", "protocol"]),
     (

@@ -13,6 +13,7 @@ use switchboard::domain::event::{
     Button, Element, Event, EventBody, FileBody, FormAnswer, FormField, FormFieldKind, FormOption, Image,
     Json, Postback, SystemMessage, Visibility,
 };
+use switchboard::domain::geolocation::Geolocation;
 use switchboard::domain::greeting::{Greeting, Showing};
 use switchboard::domain::id::{
     AccountId, AgentId, ChatId, CustomerId, EventId, GroupId, LicenseId, OrganizationId, ThreadId, UserId,
@@ -299,6 +300,7 @@ pub(crate) fn chat() -> Chat {
         customer_visit: Some(Box::new(CustomerVisit {
             ip: "203.0.113.7".to_owned(),
             user_agent: "Mozilla/5.0".to_owned(),
+            geolocation: Some(geolocation()),
         })),
     };
     let mut chat = Chat::new(chat_id(), LicenseId(1_001));
@@ -349,4 +351,18 @@ pub(crate) fn greeting() -> (Greeting, Showing) {
     });
     let is_one = "a greeting";
     (serde_json::from_value(greeting).expect(is_one), serde_json::from_value(showing).expect(is_one))
+}
+
+/// All that can be known of a place.
+pub(crate) fn geolocation() -> Box<Geolocation> {
+    let text = |text: &str| Some(text.to_owned());
+    Box::new(Geolocation {
+        latitude: text("50.0614"),
+        longitude: text("19.9366"),
+        country: text("Poland"),
+        country_code: text("PL"),
+        region: text("Lesser Poland"),
+        city: text("Kraków"),
+        timezone: text("Europe/Warsaw"),
+    })
 }

@@ -527,6 +527,7 @@ fn visitors_are_told_to_agents_alone() {
         page: Some(page),
         referrer: Some("https://search.example/".to_owned()),
         ip: Some("192.0.2.7".to_owned()),
+        geolocation: Some(fixture::geolocation()),
         user_agent: Some("Mozilla".to_owned()),
         is_another: false,
         pause: std::time::Duration::ZERO,

@@ -304,6 +304,7 @@ backend nodes
     balance roundrobin
     option httpchk GET /readyz
     option redispatch
+    option forwardfor
     retries 2
 "
     )

@@ -17,7 +17,7 @@ const MAX_TEXT: usize = 2_048;
 const MAX_FIELD: usize = 255;
 /// The types that this server can tell whether they hold.
 const KNOWN: &str = "visit_time_site, visit_time_page, url_current, url_visited, url_funnel, pages_view_number, \
-                     url_match_page_view_number, url_referrer, visits_number, custom_variable";
+                     url_match_page_view_number, url_referrer, visits_number, geolocation, custom_variable";
 
 const NUMBER_OPERATORS: &str =
     "its operator is equals, doesnt_equal, lower_than, lower_or_equal, greater_than or greater_or_equal";
@@ -93,6 +93,8 @@ pub(super) enum Place {
     Current,
     Visited,
     Referrer,
+    /// The visitor's country, its code, the part of it and the town, each by itself.
+    Whereabouts,
 }
 
 /// How numbers are compared.
@@ -210,6 +212,7 @@ impl Rule {
             "url_current" => text(Place::Current),
             "url_visited" => text(Place::Visited),
             "url_referrer" => text(Place::Referrer),
+            "geolocation" => text(Place::Whereabouts),
             "url_funnel" => Ok(Test::Funnel(urls()?)),
             "url_match_page_view_number" => {
                 let order = Order::named(operator).ok_or(NUMBER_OPERATORS)?;
@@ -244,6 +247,11 @@ impl Test<'_> {
             Self::Text(Place::Referrer, text) => {
                 text.holds(seen.visit.referrer.as_deref().unwrap_or_default())
             }
+            // Of who is nobody knows where nothing is said, not even that they are elsewhere.
+            Self::Text(Place::Whereabouts, text) => seen.visit.geolocation.as_ref().is_some_and(|place| {
+                let names = [&place.country, &place.country_code, &place.region, &place.city];
+                names.into_iter().flatten().any(|name| text.finds(name)) != text.not
+            }),
             // The last one is the page they are on; between the others there may have been more.
             Self::Funnel(urls) => {
                 let mut before = pages().rev();
@@ -308,6 +316,7 @@ mod tests {
 
     use super::*;
     use crate::domain::command::testing::demo_license;
+    use crate::domain::geolocation::Geolocation;
     use crate::domain::visit::{Arrival, NewPage};
 
     const START: Timestamp = Timestamp(1_000_000_000);
@@ -321,11 +330,19 @@ mod tests {
         let mut visits = CustomerVisits::default();
         let page = |url: &str| NewPage { url: format!("https://shop.example{url}"), title: None };
         let referrer = Some("https://search.example/?q=x".to_owned());
-        visits.arrive(
-            &Arrival { page: Some(page("/a")), referrer, ..Arrival::default() },
-            &demo_license(),
-            START,
-        );
+        let geolocation = Some(Box::new(Geolocation {
+            country: Some("Poland".to_owned()),
+            country_code: Some("PL".to_owned()),
+            ..Geolocation::default()
+        }));
+        let arrival = Arrival {
+            page: Some(page("/a")),
+            referrer,
+            ip: Some("203.0.113.7".to_owned()),
+            geolocation,
+            ..Arrival::default()
+        };
+        visits.arrive(&arrival, &demo_license(), START);
         for (url, seconds) in [("/b", 10), ("/c", 20)] {
             visits.open_page(&page(url), &demo_license(), START.after(Duration::from_secs(seconds)));
         }
@@ -372,6 +389,11 @@ mod tests {
             (rule("pages_view_number", "doesnt_equal", "3"), false),
             (rule("visits_number", "lower_or_equal", "1"), true),
             (rule("url_referrer", "contains", "search.example"), true),
+            (rule("geolocation", "equals", "PL"), true),
+            (rule("geolocation", "equals", "Pol"), false),
+            (rule("geolocation", "contains", "Pol"), true),
+            (rule("geolocation", "doesnt_equal", "Poland"), false),
+            (rule("geolocation", "doesnt_contain", "France"), true),
             (funnel(&["/a", "/c"]), true),
             (funnel(&["/c", "/a"]), false),
             (funnel(&["/a", "/b"]), false),
@@ -384,6 +406,17 @@ mod tests {
             let rules = rules(json!([one]));
             assert_eq!(rules[0].read().err(), None);
             after(25, |seen| assert_eq!(hold(&rules, seen), expected, "{one}"));
+        }
+    }
+
+    #[test]
+    fn of_a_place_that_nobody_knows_no_rule_holds() {
+        let mut visits = CustomerVisits::default();
+        visits.arrive(&Arrival::default(), &demo_license(), START);
+        let visit = visits.visit.as_ref().expect("a visit");
+        let seen = Seen { visits: &visits, visit, page: None, fields: &[], now: START };
+        for operator in ["equals", "doesnt_equal", "contains", "doesnt_contain"] {
+            assert!(!hold(&rules(json!([rule("geolocation", operator, "PL")])), &seen), "{operator}");
         }
     }
 
@@ -423,8 +456,8 @@ mod tests {
     #[test]
     fn what_cannot_be_known_or_understood_is_refused_and_never_holds() {
         for (wrong, why) in [
-            (rule("geolocation", "equals", "PL"), "geolocation is nothing that this server can know"),
-            (rule("search_keyword", "contains", "x"), "search_keyword"),
+            (rule("search_keyword", "contains", "x"), "search_keyword is nothing that this server can know"),
+            (rule("geolocation", "lower_than", "PL"), "doesnt_contain"),
             (rule("visit_time_site", "contains", "5"), "lower_or_equal"),
             (rule("visit_time_site", "equals", "901"), "from 0 to 900"),
             (rule("visit_time_page", "equals", "-1"), "from 0 to 900"),

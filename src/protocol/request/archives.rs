@@ -78,7 +78,7 @@ pub struct ArchiveFilters {
     /// The kinds of agents who took part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_types: Option<AgentTypesFilter>,
-    /// The country of the customer's address, as a code of ISO 3166-1.
+    /// The country that the customer came from, or where that is not known of their address, as a code of ISO 3166-1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_countries: Option<SetFilter<String>>,
     /// Of this customer.

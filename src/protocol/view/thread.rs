@@ -10,6 +10,7 @@ use super::properties::Readable;
 use super::{View, json};
 use crate::domain::access::Access;
 use crate::domain::event::Event;
+use crate::domain::geolocation::Geolocation;
 use crate::domain::id::{ThreadId, UserId};
 use crate::domain::properties::Properties;
 use crate::domain::property_definitions::Location;
@@ -55,14 +56,24 @@ pub(super) struct ThreadView<'a> {
 /// Structure `CustomerVisit`. Agents alone see it.
 #[derive(Serialize)]
 struct CustomerVisitView<'a> {
-    #[serde(flatten)]
-    origin: &'a CustomerVisit,
-    geolocation: Nowhere,
+    ip: &'a str,
+    user_agent: &'a str,
+    geolocation: Place<'a>,
 }
 
-/// Structure `Geolocation`, of which the server knows nothing.
+/// Structure `Geolocation`: empty where nothing is known.
 #[derive(Serialize)]
-struct Nowhere {}
+struct Place<'a> {
+    #[serde(flatten)]
+    known: Option<&'a Geolocation>,
+}
+
+impl<'a> CustomerVisitView<'a> {
+    fn new(visit: &'a CustomerVisit) -> Self {
+        let geolocation = Place { known: visit.geolocation.as_deref() };
+        Self { ip: &visit.ip, user_agent: &visit.user_agent, geolocation }
+    }
+}
 
 /// A thread without its events.
 #[derive(Serialize)]
@@ -155,7 +166,7 @@ impl<'a> View<'a> {
         ThreadView {
             head: self.thread_head(thread, events, queue),
             events: Events { view: *self, events },
-            customer_visit: visit.map(|origin| CustomerVisitView { origin, geolocation: Nowhere {} }),
+            customer_visit: visit.map(CustomerVisitView::new),
             queues_duration: thread.queues_duration.filter(|_| !self.is_for_customers()),
             previous_thread_id: thread.previous_thread_id.as_ref(),
             next_thread_id,

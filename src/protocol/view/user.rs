@@ -9,6 +9,7 @@ use super::{View, json};
 use crate::domain::chat::Chat;
 use crate::domain::customer::{Address, CustomerProfile};
 use crate::domain::event::{Json, Visibility};
+use crate::domain::geolocation::Geolocation;
 use crate::domain::id::{AgentId, ChatId, CustomerId, GroupId, UserId};
 use crate::domain::license::{Agent, AgentKind, Role};
 use crate::domain::time::Timestamp;
@@ -110,6 +111,8 @@ struct VisitView<'a> {
     ip: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    geolocation: Option<&'a Geolocation>,
     last_pages: Vec<PageView<'a>>,
 }
 
@@ -137,6 +140,7 @@ impl<'a> VisitView<'a> {
             referrer: visit.referrer.as_deref(),
             ip: visit.ip.as_deref(),
             user_agent: visit.user_agent.as_deref(),
+            geolocation: visit.geolocation.as_deref(),
             last_pages: visit.last_pages.iter().map(PageView::new).collect(),
         }
     }

@@ -15,6 +15,7 @@ mod heirs;
 mod lists;
 mod members;
 mod paging_scenes;
+mod places;
 mod properties;
 mod returning;
 mod secrets;

@@ -19,6 +19,7 @@ mod chat;
 mod license;
 mod mail;
 mod node;
+pub(crate) mod places;
 mod prepare;
 mod session;
 mod users;
@@ -31,7 +32,7 @@ pub(crate) use license::{AgentLogin, CustomerLogin, TestLicense};
 pub(crate) use mail::{Callee, FULL, MailServer, NOBODY};
 pub(crate) use node::{NodeLink, TestNode, install_crypto, shared, variable};
 pub(crate) use prepare::{ORIGIN, Plan};
-pub(crate) use session::{BROWSER, Inbox, Push, Session};
+pub(crate) use session::{BROWSER, FORWARDED_FOR, Inbox, Push, Session};
 pub(crate) use users::{TestAgent, TestCustomer};
 pub(crate) use web::Web;
 

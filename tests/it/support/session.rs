@@ -67,6 +67,9 @@ pub(crate) struct Session {
     next: AtomicU64,
 }
 
+/// For whom a proxy would say that the sessions are. Servers do not believe it unless they are told to.
+pub(crate) const FORWARDED_FOR: &str = "203.0.113.7";
+
 /// How the sessions' browser calls itself.
 pub(crate) const BROWSER: &str = "A browser/1.0";
 
@@ -76,6 +79,7 @@ impl Session {
         let url = format!("{}/v3.6/{surface}/rtm/ws{query}", link.websocket_base());
         let mut request = url.as_str().into_client_request().expect("a request");
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(BROWSER));
+        request.headers_mut().insert("x-forwarded-for", HeaderValue::from_static(FORWARDED_FOR));
         let opened = tokio_tungstenite::connect_async(request).await;
         let (socket, _) = opened.unwrap_or_else(|error| panic!("{url}: {error}\n{}", link.log_tail()));
         let (mut sink, mut stream) = socket.split();

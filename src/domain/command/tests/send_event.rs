@@ -67,7 +67,8 @@ fn an_event_without_an_active_thread_opens_the_next_thread_of_the_same_chat() {
 
 #[test]
 fn a_thread_that_an_event_opens_keeps_from_where_its_customer_came() {
-    let visit = CustomerVisit { ip: "203.0.113.7".to_owned(), user_agent: "a browser".to_owned() };
+    let visit =
+        CustomerVisit { ip: "203.0.113.7".to_owned(), user_agent: "a browser".to_owned(), geolocation: None };
     let pages = StartPages {
         start_url: Some("https://shop.example/cart".to_owned()),
         referrer: Some("https://shop.example/".to_owned()),

@@ -55,7 +55,9 @@ impl Matcher<'_> {
         let customer = chat.customer();
         let profile = customer.and_then(|(_, user)| user.profile.as_ref());
         let email = profile.and_then(|profile| profile.email.as_deref());
-        let country = profile.and_then(|profile| profile.address.as_ref()?.country.as_deref());
+        let told = profile.and_then(|profile| profile.address.as_ref()?.country.as_deref());
+        let came_from = thread.customer_visit.as_ref().and_then(|visit| visit.geolocation.as_deref());
+        let country = came_from.and_then(|place| place.country_code.as_deref()).or(told);
         filters.from.is_none_or(|from| thread.created_at >= from)
             && filters.to.is_none_or(|to| thread.created_at <= to)
             && filters.chat_ids.as_ref().is_none_or(|chats| chats.contains(&chat.id))
@@ -121,7 +123,7 @@ impl Matcher<'_> {
     }
 }
 
-/// A customer's country is free text; what looks like a code counts as one.
+/// A country that a customer told is free text; what looks like a code counts as one.
 fn country_code(country: Option<&str>) -> Vec<String> {
     let is_code = |text: &&str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
     country.filter(is_code).map(str::to_ascii_uppercase).into_iter().collect()
