@@ -154,6 +154,8 @@ async fn inflict(
         inflicted.push(Inflicted { fault, from, until: Instant::now(), disturbed, seen: deed.seen });
         if let Some(node) = deed.idle {
             fleet.restart(node).await?;
+            // Who was connected there comes again before the next fault, since that is not what moving a chat costs.
+            go_on(logs, Instant::now()).await?;
         }
     }
     Ok(inflicted)
