@@ -16,8 +16,9 @@ use crate::claims::{Picture, ShardTable};
 use crate::placement::{self, Seat};
 use crate::{Claim, ClaimOutcome, Epoch, Incarnation, Shard, ShardCount, ShardRow};
 
-/// Shards on their way out at once while the node drains. About half of them are only announced yet.
-const DRAIN_AT_ONCE: usize = 16;
+/// Shards on their way out at once while the node drains. About half of them are only announced yet. With more of them each chat's
+/// pause is longer, and the drain hardly shorter.
+const DRAIN_AT_ONCE: usize = 8;
 /// Shards on their way out at once while shares are evened out.
 const REBALANCE_AT_ONCE: usize = 2;
 /// A node with less than this part of its due share is a reason to even out, in percent.
