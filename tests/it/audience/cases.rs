@@ -25,6 +25,9 @@ pub(super) struct Case {
     pub(super) payload: fn(&Stage) -> Value,
     /// Push and the letters of those who get it, in the order of the letters.
     pub(super) expected: &'static [(&'static str, &'static str)],
+    /// The letters of those whose connections end by it. They end beside what the action does, so that what else they are told
+    /// depends on which comes first.
+    pub(super) ends: &'static str,
 }
 
 const fn case(
@@ -34,7 +37,7 @@ const fn case(
     payload: fn(&Stage) -> Value,
     expected: &'static [(&'static str, &'static str)],
 ) -> Case {
-    Case { name, before: Before::Active, by, action, payload, expected }
+    Case { name, before: Before::Active, by, action, payload, expected, ends: "" }
 }
 
 pub(super) const CASES: &[Case] = &[
@@ -385,21 +388,23 @@ pub(super) const CASES: &[Case] = &[
         |_| json!({ "session_fields": [{ "cart": "3" }] }),
         &[("customer_updated", "RMFCc")],
     ),
-    case(
-        "a customer is banned",
-        'R',
-        "ban_customer",
-        |on| json!({ "id": on.customer.id(), "ban": { "days": 1 } }),
-        &[
-            // The customer is out before the chat is closed.
-            ("chat_deactivated", "RMFA"),
-            ("customer_banned", "RMF"),
-            ("chat_properties_updated", "RMFA"),
-            ("thread_properties_updated", "RMFA"),
-            ("customer_disconnected", "Cc"),
-            ("incoming_event", "RMF"),
-        ],
-    ),
+    Case {
+        ends: "Cc",
+        ..case(
+            "a customer is banned",
+            'R',
+            "ban_customer",
+            |on| json!({ "id": on.customer.id(), "ban": { "days": 1 } }),
+            &[
+                ("chat_deactivated", "RMFA"),
+                ("customer_banned", "RMF"),
+                ("chat_properties_updated", "RMFA"),
+                ("thread_properties_updated", "RMFA"),
+                ("customer_disconnected", "Cc"),
+                ("incoming_event", "RMF"),
+            ],
+        )
+    },
     case(
         "a customer opens a page",
         'C',
@@ -449,6 +454,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         before: Before::Watched,
+        ends: "D",
         ..case(
             "a watched customer is banned",
             'R',
