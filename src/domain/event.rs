@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::id::{EventId, ThreadId, UserId};
+use super::id::{ClientId, EventId, ThreadId, UserId};
 use super::properties::Properties;
 use super::property_definitions::{Location, Side, check_set};
 use super::rejection::Rejection;
@@ -80,6 +80,10 @@ pub struct Event {
     /// Who sent it; none for system messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<UserId>,
+    /// The application that sent it, which its readers find among the properties as `source.client_id`; none for system messages,
+    /// and for what agents send, whose tokens name none. A field of its own, since nearly every event of a customer has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
     /// Who may see it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub visibility: Visibility,

@@ -154,7 +154,17 @@ mod tests {
         let NewEvent { custom_id, visibility, properties, body, .. } = sent(text);
         let id = EventId { thread: ThreadId::new("T"), number };
         let created_at = Timestamp::default();
-        Event { id, custom_id, created_at, author: None, visibility, properties, deleted: false, body }
+        Event {
+            id,
+            custom_id,
+            created_at,
+            author: None,
+            client: None,
+            visibility,
+            properties,
+            deleted: false,
+            body,
+        }
     }
 
     fn number_of(operations: &RecentOperations, text: &str) -> Option<u64> {

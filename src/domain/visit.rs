@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::customer::CustomerProfile;
 use super::geolocation::Geolocation;
 use super::greeting::GreetingsOfVisit;
-use super::id::{CustomerId, GroupId};
+use super::id::{ClientId, CustomerId, GroupId};
 use super::license::License;
 use super::time::Timestamp;
 
@@ -74,6 +74,9 @@ pub struct Visit {
     /// Their browser, as it calls itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
+    /// The application whose token they came with last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
     /// The latest pages, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub last_pages: Vec<VisitPage>,
@@ -109,6 +112,8 @@ pub struct Provenance {
     pub visit: Option<CustomerVisit>,
     /// The pages of the visit that goes on.
     pub pages: StartPages,
+    /// The application that they came by.
+    pub client: Option<ClientId>,
 }
 
 /// The pages that led a customer to a thread.
@@ -169,6 +174,8 @@ pub struct Arrival {
     pub geolocation: Option<Box<Geolocation>>,
     /// Their browser.
     pub user_agent: Option<String>,
+    /// The application whose token it has.
+    pub client: Option<ClientId>,
     /// Another connection of theirs is there, or was until a moment ago.
     pub is_another: bool,
     /// Who comes back sooner goes on with their visit.
@@ -240,6 +247,7 @@ impl CustomerVisits {
             ip,
             geolocation,
             user_agent: cut(&arrival.user_agent).or(visit.user_agent),
+            client: arrival.client.clone().or(visit.client),
             ..visit
         });
         let opened = match &arrival.page {
@@ -311,7 +319,7 @@ impl CustomerVisits {
     /// From where they come to a thread that is opened now.
     pub fn provenance(&self) -> Provenance {
         let Some(visit) = &self.visit else { return Provenance::default() };
-        Provenance { visit: visit.origin(), pages: visit.pages() }
+        Provenance { visit: visit.origin(), pages: visit.pages(), client: visit.client.clone() }
     }
 
     /// The page they are on.
@@ -428,6 +436,20 @@ mod tests {
         assert_eq!(pages(&visits), pair("/b", "/a"));
         assert!(visits.leave(minutes(1)));
         assert_eq!(pages(&visits), pair("", ""), "whoever is gone is on no page");
+    }
+
+    #[test]
+    fn the_application_that_they_came_by_last_is_known_after_they_left() {
+        let by = |client: Option<&str>| Arrival { client: client.map(ClientId::new), ..on("/a") };
+        let mut visits = CustomerVisits::default();
+        let mut known_after = |client: Option<&str>, at: Timestamp| {
+            visits.arrive(&by(client), &license(), at);
+            assert!(visits.leave(at));
+            visits.provenance().client.map(|client| client.as_str().to_owned())
+        };
+        assert_eq!(known_after(Some("web"), START).as_deref(), Some("web"));
+        assert_eq!(known_after(Some("app"), minutes(1)).as_deref(), Some("app"));
+        assert_eq!(known_after(None, minutes(2)).as_deref(), Some("app"), "by a node of an earlier version");
     }
 
     #[test]

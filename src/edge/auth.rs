@@ -76,7 +76,7 @@ pub(super) async fn requester(
             let proven = context.gate.customer(Some(organization), token, now).await?;
             Ok(Requester {
                 license: proven.license,
-                identity: Identity::Customer { id: proven.customer },
+                identity: Identity::Customer { id: proven.customer, client: proven.client },
                 session: None,
             })
         }

@@ -285,7 +285,7 @@ mod tests {
     use crate::actors::{ChatKey, SessionId};
     use crate::domain::command::{Caller, Command, Reach, SendEvent};
     use crate::domain::event::{EventBody, Json, NewEvent, Visibility};
-    use crate::domain::id::AgentId;
+    use crate::domain::id::{AgentId, ClientId, CustomerId};
     use crate::domain::push::{Audience, PushBody};
 
     const NODE: Incarnation = Incarnation(Uuid::from_u128(7));
@@ -329,6 +329,17 @@ mod tests {
         };
         assert_eq!(format!("{:?}", send()), format!("{call:?}"));
         assert!(call.is_idempotent());
+        let customer = Caller::Customer {
+            id: CustomerId::new("kate"),
+            profile: None,
+            client: Some(ClientId::new("web")),
+        };
+        let call = ChatCall { caller: customer, ..send() };
+        let bytes = encode(CallRef::Chat { call: &call, within: 1_500, since: None });
+        let Call::Chat { call: arrived, .. } = decode(&bytes).expect("a call") else {
+            panic!("another call")
+        };
+        assert_eq!(format!("{call:?}"), format!("{arrived:?}"));
         again(&Call::Interest(InterestUpdate {
             since: 1,
             version: 2,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::actors::LicenseSource;
 use crate::domain::command::Caller;
-use crate::domain::id::{AgentId, CustomerId, LicenseId};
+use crate::domain::id::{AgentId, ClientId, CustomerId, LicenseId};
 use crate::domain::license::License;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method::{Method, Scopes};
@@ -36,6 +36,8 @@ pub enum Identity {
     Customer {
         /// Who.
         id: CustomerId,
+        /// The application that their token was made for.
+        client: ClientId,
     },
 }
 
@@ -97,7 +99,9 @@ impl Requester {
     fn caller(&self, reach: impl FnOnce(&ScopeSet) -> crate::domain::command::Reach) -> Caller {
         match &self.identity {
             Identity::Agent { id, scopes } => Caller::Agent { id: id.clone(), reach: reach(scopes) },
-            Identity::Customer { id } => Caller::Customer { id: id.clone(), profile: None },
+            Identity::Customer { id, client } => {
+                Caller::Customer { id: id.clone(), profile: None, client: Some(client.clone()) }
+            }
         }
     }
 

@@ -17,7 +17,7 @@ impl Requests {
         let license = who.license_id();
         let among = match &who.identity {
             Identity::Agent { .. } => Among::All,
-            Identity::Customer { id } => {
+            Identity::Customer { id, .. } => {
                 let known = self.parts.customers.chats(license, id).await;
                 Among::These(known.map_err(|error| of_store(&error))?.chats)
             }

@@ -303,7 +303,7 @@ impl Requests {
 /// The customer who asks.
 pub(super) fn customer_id(who: &Requester) -> Result<&CustomerId, WireError> {
     match &who.identity {
-        Identity::Customer { id } => Ok(id),
+        Identity::Customer { id, .. } => Ok(id),
         Identity::Agent { .. } => Err(WireError::of(ErrorType::Authorization)),
     }
 }

@@ -22,7 +22,7 @@ impl Requests {
         let new = self.new_thread(call, open).await?;
         let properties = new.thread_properties.clone();
         let reply = match &call.who.identity {
-            Identity::Customer { id } => self.start_of_customer(call, id, new).await?,
+            Identity::Customer { id, .. } => self.start_of_customer(call, id, new).await?,
             Identity::Agent { .. } => self.start_of_agent(call, new).await?,
         };
         self.greeting_led_to_chat(call, &properties).await;
@@ -166,7 +166,7 @@ impl Requests {
     /// A chat that was there has another thread: its customer, if there is one, has it, too.
     pub(super) async fn count_next_thread(&self, call: &Call<'_>, chat: &ChatId) {
         let customers = match &call.who.identity {
-            Identity::Customer { id } => Ok(vec![id.clone()]),
+            Identity::Customer { id, .. } => Ok(vec![id.clone()]),
             Identity::Agent { .. } => self.customers_of(call.who.license_id(), vec![chat.clone()]).await,
         };
         match customers {
@@ -181,10 +181,12 @@ impl Requests {
 
     /// Whoever opens a thread, with the profile that the chat shows of a customer.
     async fn opener(&self, call: &Call<'_>) -> Result<Caller, WireError> {
-        let Identity::Customer { id } = &call.who.identity else { return Ok(call.who.writer()) };
-        let profile = self.parts.customers.profile(call.who.license_id(), id).await;
-        let profile = profile.map_err(|error| of_store(&error))?;
-        Ok(Caller::Customer { id: id.clone(), profile: profile.map(Box::new) })
+        let mut opener = call.who.writer();
+        if let Caller::Customer { id, profile, .. } = &mut opener {
+            let known = self.parts.customers.profile(call.who.license_id(), id).await;
+            *profile = known.map_err(|error| of_store(&error))?.map(Box::new);
+        }
+        Ok(opener)
     }
 
     async fn new_thread(&self, call: &Call<'_>, mut open: OpenThread) -> Result<NewThread, WireError> {
@@ -197,7 +199,7 @@ impl Requests {
             Box::pin(self.keep_preview(call.who.license_id(), &event.properties)).await?;
         }
         let visits = match (&call.who.identity, customer_among(&users)) {
-            (Identity::Customer { id }, _) | (_, Some(id)) => {
+            (Identity::Customer { id, .. }, _) | (_, Some(id)) => {
                 let visits = self.parts.customers.visits(call.who.license_id(), id).await;
                 Some(visits.map_err(|error| of_store(&error))?)
             }
@@ -207,13 +209,15 @@ impl Requests {
             None => visits.as_ref().and_then(|visits| auto_access(call, visits)),
             given => given,
         };
-        let Provenance { visit, pages } = visits.map(|visits| visits.provenance()).unwrap_or_default();
+        let Provenance { visit, pages, client } =
+            visits.map(|visits| visits.provenance()).unwrap_or_default();
         Ok(NewThread {
             chat_properties: open.properties,
             access,
             users,
             customer_visit: visit.map(Box::new),
             pages,
+            customer_client: client,
             events: open.events,
             thread_properties: open.thread_properties,
             active: open.active,

@@ -241,6 +241,7 @@ async fn customer(
         ip: by.address.map(|address| address.to_string()),
         geolocation: by.address.and_then(|address| shared.places.of(address)).map(Box::new),
         user_agent: by.user_agent,
+        client: Some(proven.client.clone()),
         is_another,
         pause: shared.settings.visit_ends_after,
     };
@@ -265,7 +266,7 @@ async fn customer(
     }
     let who = Requester {
         license: license.clone(),
-        identity: Identity::Customer { id: proven.customer.clone() },
+        identity: Identity::Customer { id: proven.customer.clone(), client: proven.client.clone() },
         session: Some(handle.id),
     };
     let again = match resuming {

@@ -163,7 +163,7 @@ fn user_of(who: &Requester) -> SessionUser {
     let license: LicenseId = who.license_id();
     match &who.identity {
         crate::requests::Identity::Agent { id, .. } => SessionUser::Agent(license, id.clone()),
-        crate::requests::Identity::Customer { id } => SessionUser::Customer(license, id.clone()),
+        crate::requests::Identity::Customer { id, .. } => SessionUser::Customer(license, id.clone()),
     }
 }
 

@@ -20,7 +20,9 @@ use switchboard::domain::command::{
 };
 use switchboard::domain::customer::{CustomerProfile, CustomerUpdate};
 use switchboard::domain::event::{Event, EventBody, NewEvent, Visibility};
-use switchboard::domain::id::{AgentId, ChatId, CustomerId, EventId, IdSource as _, LicenseId, ThreadId};
+use switchboard::domain::id::{
+    AgentId, ChatId, ClientId, CustomerId, EventId, IdSource as _, LicenseId, ThreadId,
+};
 use switchboard::domain::license::{Client, License, Role, Settings};
 use switchboard::domain::push::{Push, PushBody};
 use switchboard::domain::time::Clock as _;
@@ -64,6 +66,8 @@ pub(crate) struct World {
     pub(crate) store: Arc<Reluctant>,
     license: LicenseId,
     pub(crate) customer: CustomerId,
+    /// By what the customer comes.
+    pub(crate) client: ClientId,
     folder: tempfile::TempDir,
 }
 
@@ -165,6 +169,7 @@ impl World {
         let there = start("there").await;
         Self {
             customer: CustomerId::new(OsIds.uuid().to_string()),
+            client: ClientId::new(OsIds.uuid().simple().to_string()),
             here,
             there,
             network,
@@ -186,9 +191,13 @@ impl World {
         let chat = OsIds.chat();
         let thread = NewThread { active: true, ..NewThread::default() };
         let profile = Some(Box::new(CustomerProfile::default()));
-        let caller = Caller::Customer { id: self.customer.clone(), profile };
+        let caller = self.caller(profile);
         self.ask(&chat, Command::StartChat(StartChat { thread }), caller).await;
         chat
+    }
+
+    fn caller(&self, profile: Option<Box<CustomerProfile>>) -> Caller {
+        Caller::Customer { id: self.customer.clone(), profile, client: Some(self.client.clone()) }
     }
 
     /// Sends messages of these numbers, one after the other.
@@ -212,13 +221,13 @@ impl World {
             body: EventBody::Message { text: format!("message {number}"), postback: None },
         };
         let send = Command::SendEvent(SendEvent { event, attach_to_last_thread: false });
-        let caller = Caller::Customer { id: self.customer.clone(), profile: None };
+        let caller = self.caller(None);
         self.here.actors.ask(&self.key(chat), send, caller, None).await
     }
 
     /// The customer ends the chat's thread and opens the next one.
     pub(crate) async fn next_thread(&self, chat: &ChatId) {
-        let customer = || Caller::Customer { id: self.customer.clone(), profile: None };
+        let customer = || self.caller(None);
         let end = DeactivateChat { ignore_requester_presence: false };
         self.ask(chat, Command::DeactivateChat(end), customer()).await;
         let thread = NewThread { active: true, ..NewThread::default() };
@@ -228,7 +237,7 @@ impl World {
     /// The customer takes an event back.
     pub(crate) async fn try_delete(&self, chat: &ChatId, event: &EventId) -> Result<Reply, AskError> {
         let delete = Command::DeleteEvent(DeleteEvent { event: event.clone() });
-        let caller = Caller::Customer { id: self.customer.clone(), profile: None };
+        let caller = self.caller(None);
         self.here.actors.ask(&self.key(chat), delete, caller, None).await
     }
 
@@ -305,7 +314,7 @@ impl World {
 
     /// The customer calls a method.
     pub(crate) async fn customer_calls(&self, action: &str, payload: Value) -> Value {
-        let identity = Identity::Customer { id: self.customer.clone() };
+        let identity = Identity::Customer { id: self.customer.clone(), client: self.client.clone() };
         let who = Requester { license: self.known_license().await, identity, session: None };
         self.call(&who, Surface::Customer, action, payload).await
     }

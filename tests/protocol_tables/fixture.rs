@@ -16,7 +16,8 @@ use switchboard::domain::event::{
 use switchboard::domain::geolocation::Geolocation;
 use switchboard::domain::greeting::{Greeting, Showing};
 use switchboard::domain::id::{
-    AccountId, AgentId, ChatId, CustomerId, EventId, GroupId, LicenseId, OrganizationId, ThreadId, UserId,
+    AccountId, AgentId, ChatId, ClientId, CustomerId, EventId, GroupId, LicenseId, OrganizationId, ThreadId,
+    UserId,
 };
 use switchboard::domain::license::{Agent, AgentKind, Group, License, Role, Settings};
 use switchboard::domain::properties::{self, Properties, PropertyValue};
@@ -33,6 +34,7 @@ pub(crate) const AGENT: &str = "smith@example.com";
 pub(crate) const HIDDEN: &str = "hidden@example.com";
 pub(crate) const BOT: &str = "5c9871d5372c824cbf22d860a707a578";
 pub(crate) const CUSTOMER: &str = "b7eff798-f8df-4364-8059-649c35c9ed0c";
+pub(crate) const CLIENT: &str = "9b1f0a8f5c2e4d7b8a6c3e1f2d4b5a6c";
 
 /// Texts that must never reach a customer.
 pub(crate) const SECRETS: &[&str] =
@@ -152,6 +154,7 @@ pub(crate) fn event(
         id: event_id(number),
         custom_id: Some("31-0C".into()),
         created_at: Timestamp(AT.0 + number as i64),
+        client: matches!(author, Some(UserId::Customer(_))).then(|| ClientId::new(CLIENT)),
         author,
         visibility,
         properties,

@@ -219,7 +219,12 @@ fn incoming_event_has_every_kind_of_event() {
             continue;
         }
         assert_eq!(agents["event"]["properties"]["lc2"], json!({"file_safety_confirmation": true}));
-        assert_eq!(customers["event"]["properties"], json!({"chats": {"formatting": "commonmark"}}));
+        let mut for_customers = json!({"chats": {"formatting": "commonmark"}});
+        if agents["event"]["author_id"] == *CUSTOMER {
+            for_customers["source"] = json!({ "client_id": fixture::CLIENT });
+            assert_eq!(agents["event"]["properties"]["source"], for_customers["source"]);
+        }
+        assert_eq!(customers["event"]["properties"], for_customers);
     }
 }
 
@@ -237,6 +242,7 @@ fn a_buttons_users_are_pseudonyms_too() {
 fn an_event_without_properties_says_nothing_of_them() {
     let mut event = (*fixture::events()[0]).clone();
     event.properties = Properties::new();
+    event.client = None;
     set(&mut event.properties, "translation", "unknown", PropertyValue::Int(1));
     event.custom_id = None;
     let body = PushBody::IncomingEvent { chat: chat_id(), thread: thread_id(), event: Arc::new(event) };
@@ -529,6 +535,7 @@ fn visitors_are_told_to_agents_alone() {
         ip: Some("192.0.2.7".to_owned()),
         geolocation: Some(fixture::geolocation()),
         user_agent: Some("Mozilla".to_owned()),
+        client: None,
         is_another: false,
         pause: std::time::Duration::ZERO,
     };

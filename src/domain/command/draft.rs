@@ -46,17 +46,7 @@ impl<'a> Draft<'a> {
         event: NewEvent,
         author: Option<UserId>,
     ) -> Result<Arc<Event>, Rejection> {
-        let id = self.chat.next_event_id().ok_or(Rejection::ChatInactive)?;
-        let event = Arc::new(Event {
-            id,
-            custom_id: event.custom_id,
-            created_at: self.time(),
-            author,
-            visibility: event.visibility,
-            properties: event.properties,
-            deleted: false,
-            body: event.body,
-        });
+        let event = next_event(&self.chat, self.context, event, author)?;
         self.change(Change::EventAdded(event.clone()));
         Ok(event)
     }
@@ -148,6 +138,26 @@ impl<'a> Draft<'a> {
     pub(super) fn changes(&self) -> &[Change] {
         &self.changes
     }
+}
+
+/// What is sent, as the next event of the chat's last thread.
+pub(super) fn next_event(
+    chat: &Chat,
+    context: &Context<'_>,
+    event: NewEvent,
+    author: Option<UserId>,
+) -> Result<Arc<Event>, Rejection> {
+    Ok(Arc::new(Event {
+        id: chat.next_event_id().ok_or(Rejection::ChatInactive)?,
+        custom_id: event.custom_id,
+        created_at: chat.next_time(context.now),
+        client: context.caller.client().filter(|_| author.is_some()).cloned(),
+        author,
+        visibility: event.visibility,
+        properties: event.properties,
+        deleted: false,
+        body: event.body,
+    }))
 }
 
 pub(super) fn server_event(body: EventBody) -> NewEvent {

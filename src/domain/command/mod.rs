@@ -60,7 +60,7 @@ use super::change::Change;
 use super::chat::Chat;
 use super::customer::CustomerProfile;
 use super::event::{Event, Visibility};
-use super::id::{AgentId, ChatId, CustomerId, EventId, GroupId, IdSource, ThreadId, UserId};
+use super::id::{AgentId, ChatId, ClientId, CustomerId, EventId, GroupId, IdSource, ThreadId, UserId};
 use super::license::{Agent, ChatRules, License};
 use super::operations::RecentOperations;
 use super::property_definitions::Side;
@@ -120,6 +120,9 @@ pub enum Caller {
         id: CustomerId,
         /// As known now; none where the chat's own entry will do.
         profile: Option<Box<CustomerProfile>>,
+        /// The application whose token they use; none from a node of an earlier version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<ClientId>,
     },
     /// The router, a timer, or a command of the operator.
     Server,
@@ -350,6 +353,14 @@ impl Caller {
             Self::Agent { id, .. } => Some(UserId::Agent(id.clone())),
             Self::Customer { id, .. } => Some(UserId::Customer(id.clone())),
             Self::Server => None,
+        }
+    }
+
+    /// The application that they use. Agents' tokens are made by operators and name none.
+    pub fn client(&self) -> Option<&ClientId> {
+        match self {
+            Self::Customer { client, .. } => client.as_ref(),
+            Self::Agent { .. } | Self::Server => None,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::change::Change;
 use crate::domain::chat::Chat;
 use crate::domain::customer::{Customer, CustomerProfile};
 use crate::domain::event::{Event, NewEvent, Visibility};
-use crate::domain::id::{AgentId, CustomerId, EventId, UserId};
+use crate::domain::id::{AgentId, ClientId, CustomerId, EventId, UserId};
 use crate::domain::properties::{self, Properties, PropertyValue, is_on};
 use crate::domain::property_definitions::{Location, check_set};
 use crate::domain::push::{PushBody, QueuePlace, ThreadEvents};
@@ -45,6 +45,9 @@ pub struct NewThread {
     /// The pages that led the customer here, as far as they are known.
     #[serde(default)]
     pub pages: StartPages,
+    /// The application that the customer came by last, if that is known; for a customer who opens it, theirs counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_client: Option<ClientId>,
 }
 
 /// A user whom the opener of a thread brings along; exists in the license.
@@ -183,6 +186,7 @@ pub(super) fn open_thread(draft: &mut Draft<'_>, new: NewThread) -> Result<Vec<E
     chat.followers.clear();
     properties::merge(&mut chat.properties, &new.chat_properties);
     chat.thread = Some(head_of_new_thread(draft, &chat, &new));
+    name_clients(draft, &mut chat, &new);
     chat.last_at = draft.time();
     if chat.continuous || was_continuous {
         let value = || PropertyValue::Bool(chat.continuous);
@@ -284,7 +288,7 @@ fn users_of_new_thread(chat: &Chat, new: &NewThread, context: &Context<'_>) -> V
             agent.seen_up_to = Some(now);
             add(agent);
         }
-        Caller::Customer { id, profile } => {
+        Caller::Customer { id, profile, .. } => {
             let known = chat.customer().and_then(|(_, user)| user.profile.clone());
             let profile = profile.as_deref().cloned().or(known).unwrap_or_default();
             let mut customer = ChatUser::customer(id.clone(), counted(chat, profile));
@@ -352,6 +356,32 @@ fn head_of_new_thread(draft: &Draft<'_>, chat: &Chat, new: &NewThread) -> Thread
         assigned: Vec::new(),
         closed_at: None,
         customer_visit,
+    }
+}
+
+/// `source` of the thread, and of the chat: who opens a later thread has not started the chat, and where it is not known by what
+/// the customer comes now, they are taken to come as they did before.
+fn name_clients(draft: &Draft<'_>, chat: &mut Chat, new: &NewThread) {
+    let opener = draft.context.caller.client();
+    let of_customer = match &draft.context.subject {
+        _ if opener.is_some() => opener,
+        Some(Subject::Visit(found)) => found.client.as_ref(),
+        _ => new.customer_client.as_ref(),
+    };
+    let named = |client: &ClientId| PropertyValue::String(client.as_str().to_owned());
+    let (is_first, has_customer) = (draft.chat.thread.is_none(), chat.customer().is_some());
+    let Chat { properties: of_chat, thread: Some(thread), .. } = chat else { return };
+    if let Some(client) = opener {
+        if is_first {
+            properties::set(of_chat, "source", "client_id", named(client));
+        }
+        properties::set(&mut thread.properties, "source", "client_id", named(client));
+    }
+    if let Some(client) = of_customer.filter(|_| has_customer) {
+        properties::set(of_chat, "source", "customer_client_id", named(client));
+    }
+    if let Some(known) = properties::get(of_chat, "source", "customer_client_id").cloned() {
+        properties::set(&mut thread.properties, "source", "customer_client_id", known);
     }
 }
 

@@ -3,18 +3,16 @@
 //! Without an active thread an `annotation`, or any event with `attach_to_last_thread`, goes to the end of the
 //! last thread; anything else opens the next thread, or is refused, as `chat.inactive_send` says (ruling C2).
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use super::draft::Draft;
+use super::draft::{Draft, next_event};
 use super::open_thread::{NewThread, open_thread, visit_of_customer};
 use super::properties::set_by_server;
 use super::{Caller, Context, Decision, Reply, RouteRequest, SubjectRequest, standing};
 use crate::domain::access::Access;
 use crate::domain::change::{Change, Target};
 use crate::domain::chat::Chat;
-use crate::domain::event::{Event, EventBody, EventKind, NewEvent, Visibility};
+use crate::domain::event::{EventBody, EventKind, NewEvent, Visibility};
 use crate::domain::id::UserId;
 use crate::domain::license::{InactiveSend, License};
 use crate::domain::push::{Push, PushBody};
@@ -130,18 +128,9 @@ impl SendEvent {
 
     /// The path of most commands there are: no copy of the chat is made.
     fn add(self, chat: &Chat, context: &Context<'_>, author: Option<UserId>) -> Result<Decision, Rejection> {
-        let id = chat.next_event_id().ok_or(Rejection::ChatInactive)?;
         let is_system = matches!(self.event.body, EventBody::SystemMessage(_));
-        let event = Arc::new(Event {
-            id: id.clone(),
-            custom_id: self.event.custom_id,
-            created_at: chat.next_time(context.now),
-            author: author.clone().filter(|_| !is_system),
-            visibility: self.event.visibility,
-            properties: self.event.properties,
-            deleted: false,
-            body: self.event.body,
-        });
+        let event = next_event(chat, context, self.event, author.clone().filter(|_| !is_system))?;
+        let id = event.id.clone();
         let push = Push {
             to: chat.members(event.visibility),
             body: PushBody::IncomingEvent {

@@ -5,10 +5,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use uuid::Uuid;
 
 use super::View;
-use super::properties::Readable;
+use super::properties::OfEvent;
 use crate::domain::event::{Button, Element, Event, EventBody, FileBody, Image, SystemMessage, Visibility};
 use crate::domain::properties::{PropertyValue, get};
-use crate::domain::property_definitions::Location;
 use crate::protocol::time::Rfc3339;
 
 /// An event that the reader may see.
@@ -37,7 +36,7 @@ impl Serialize for EventView<'_> {
                 return map.end();
             }
         }
-        let properties = Readable { view, location: Location::Event, properties: &event.properties };
+        let properties = OfEvent::new(view, event);
         // The structure of system messages has none.
         let has_properties = !matches!(event.body, EventBody::SystemMessage(_)) && !properties.is_empty();
         if has_properties {

@@ -39,6 +39,7 @@ pub(super) fn event_of(greeting: &Greeting, showing: &Showing) -> Event {
         custom_id: None,
         created_at: showing.at,
         author: Some(UserId::Agent(showing.agent.clone())),
+        client: None,
         visibility: Visibility::All,
         properties,
         deleted: false,

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 
 use super::View;
+use crate::domain::event::Event;
+use crate::domain::id::ClientId;
 use crate::domain::properties::{Properties, PropertyNames, PropertyValue};
 use crate::domain::property_definitions::{Location, is_readable};
 
@@ -43,13 +46,54 @@ impl Readable<'_, PropertyNames> {
     }
 }
 
-impl Serialize for Readable<'_, Properties> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
+impl Readable<'_, Properties> {
+    fn entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         for (namespace, values) in self.properties {
             if self.shows_any(namespace, values) {
                 map.serialize_entry(namespace, &Namespace { readable: self, namespace, values })?;
             }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Readable<'_, Properties> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.entries(&mut map)?;
+        map.end()
+    }
+}
+
+/// What is readable of an event: the properties that were given to it, and the client that sent it.
+pub(super) struct OfEvent<'a> {
+    given: Readable<'a, Properties>,
+    client: Option<&'a ClientId>,
+}
+
+impl<'a> OfEvent<'a> {
+    pub(super) fn new(view: View<'a>, event: &'a Event) -> Self {
+        let given = Readable { view, location: Location::Event, properties: &event.properties };
+        let client = event.client.as_ref().filter(|_| given.shows("source", "client_id"));
+        Self { given, client }
+    }
+
+    /// Is nothing left?
+    pub(super) fn is_empty(&self) -> bool {
+        self.client.is_none() && self.given.is_empty()
+    }
+}
+
+impl Serialize for OfEvent<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Source<'a> {
+            client_id: &'a ClientId,
+        }
+        let mut map = serializer.serialize_map(None)?;
+        self.given.entries(&mut map)?;
+        if let Some(client_id) = self.client {
+            map.serialize_entry("source", &Source { client_id })?;
         }
         map.end()
     }

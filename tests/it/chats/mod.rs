@@ -20,6 +20,7 @@ mod properties;
 mod returning;
 mod secrets;
 mod seen;
+mod sources;
 mod threads;
 mod tokens;
 mod url_info;

@@ -58,6 +58,11 @@ pub(crate) fn user_id(name: &str) -> UserId {
     if is_customer(name) { UserId::Customer(customer_id(name)) } else { UserId::Agent(agent_id(name)) }
 }
 
+/// The application that a customer uses.
+pub(crate) fn client_of(name: &str) -> ClientId {
+    ClientId::new(format!("{name}-web"))
+}
+
 pub(crate) fn customer_named(name: &str) -> Customer {
     let profile = CustomerProfile { name: Some(capitalised(name)), ..CustomerProfile::default() };
     Customer { id: customer_id(name), profile }

@@ -13,6 +13,13 @@ impl Step<'_> {
         self.story.decide(self.caller, command)
     }
 
+    /// A customer, by another application, or by one that an earlier version did not pass on.
+    pub(crate) fn by(mut self, application: Option<&str>) -> Self {
+        let Caller::Customer { client, .. } = &mut self.caller else { panic!("agents' tokens name none") };
+        *client = application.map(ClientId::new);
+        self
+    }
+
     pub(crate) fn starts(self) -> Outcome {
         self.starts_with(plain())
     }

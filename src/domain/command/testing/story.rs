@@ -115,7 +115,8 @@ impl Story {
 
     pub(crate) fn customer_named(&mut self, name: &str) -> Step<'_> {
         let Customer { id, profile } = customer_named(name);
-        Step { story: self, caller: Caller::Customer { id, profile: Some(Box::new(profile)) } }
+        let (profile, client) = (Some(Box::new(profile)), Some(client_of(name)));
+        Step { story: self, caller: Caller::Customer { id, profile, client } }
     }
 
     /// The router, or a timer.

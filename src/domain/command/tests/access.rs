@@ -158,7 +158,7 @@ fn an_earlier_thread_is_seen_by_its_own_groups_whoever_sees_the_chat_now() {
     assert_eq!(sees(&story, "brown", Reach::Access), (true, false));
     assert_eq!(sees(&story, "brown", Reach::All), (true, true));
     assert_eq!(sees(&story, "smith", Reach::My), (false, false));
-    let kate = Caller::Customer { id: customer_id("kate"), profile: None };
+    let kate = Caller::Customer { id: customer_id("kate"), profile: None, client: None };
     assert!(can_see_thread(&story.chat, &first, &kate, &story.license).is_ok());
     let message = &story.chat.last_public_events[&EventKind::Message];
     assert_eq!(message.access, Some(groups(&[1])));

@@ -96,7 +96,7 @@ fn the_router_is_asked_about_every_active_thread_and_told_which_an_agent_opens()
     assert_eq!(command.route_request(&story.chat, &Caller::Server, &story.license), None);
     story.customer().starts().done();
     story.customer().closes().done();
-    let kate = Caller::Customer { id: customer_id("kate"), profile: None };
+    let kate = Caller::Customer { id: customer_id("kate"), profile: None, client: None };
     let request = Command::ResumeChat(ResumeChat { thread: plain() });
     let expected = RouteRequest::Open {
         groups: vec![GroupId::ALL],
@@ -115,7 +115,7 @@ fn the_router_is_asked_about_every_active_thread_and_told_which_an_agent_opens()
 #[test]
 fn the_router_learns_who_had_the_last_thread() {
     let story = Story::closed();
-    let kate = Caller::Customer { id: customer_id("kate"), profile: None };
+    let kate = Caller::Customer { id: customer_id("kate"), profile: None, client: None };
     let command = Command::SendEvent(SendEvent { event: message("hi"), attach_to_last_thread: false });
     let Some(RouteRequest::Open { recent_agent, .. }) =
         command.route_request(&story.chat, &kate, &story.license)

@@ -73,7 +73,7 @@ fn a_thread_that_an_event_opens_keeps_from_where_its_customer_came() {
         start_url: Some("https://shop.example/cart".to_owned()),
         referrer: Some("https://shop.example/".to_owned()),
     };
-    let came = Some((customer_id("kate"), Provenance { visit: Some(visit.clone()), pages }));
+    let came = Some((customer_id("kate"), Provenance { visit: Some(visit.clone()), pages, client: None }));
     let mut story = Story::closed();
     story.visit.clone_from(&came);
     story.customer().sends("me again").done();

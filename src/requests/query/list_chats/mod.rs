@@ -74,7 +74,7 @@ impl Requests {
         let who = call.who;
         let reader = match &who.identity {
             crate::requests::Identity::Agent { id, .. } => format!("a/{id}"),
-            crate::requests::Identity::Customer { id } => format!("c/{id}"),
+            crate::requests::Identity::Customer { id, .. } => format!("c/{id}"),
         };
         let scope = format!("list_chats/{}/{reader}", who.license_id());
         let now = self.parts.actors.clock().now();
