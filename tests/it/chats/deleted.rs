@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Session, shared};
+use crate::support::{Chat, Session, TestNode, shared};
 
 fn event<'e>(thread: &'e Value, id: &str) -> Option<&'e Value> {
     thread["events"].as_array()?.iter().find(|event| event["id"] == id)
@@ -59,4 +59,52 @@ async fn only_an_event_of_one_s_own_is_taken_back() {
     assert_eq!(other.refused("delete_event", delete(&chat.event_ids[0])).await.kind, "not_found");
     let error = customer.refused("delete_event", delete("nonsense")).await;
     assert_eq!(error.kind, "not_found");
+}
+
+#[tokio::test]
+async fn a_customer_is_shown_the_event_before_the_newest_that_they_took_back() {
+    let node = TestNode::start(&[]).await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in_away().await;
+    let login = license.customer().await;
+    let customer = login.logs_in().await;
+    let first = customer.starts_chat("first").await;
+    customer.deactivates(&first).await;
+    let chat = customer.resumes(&first).await;
+    agent.joins(&chat).await;
+    let second = agent.says(&chat, "second").await;
+    agent.sends(&chat, json!({ "type": "message", "text": "a note", "visibility": "agents" })).await;
+    let third = customer.says(&chat, "third").await;
+    let fourth = customer.says(&chat, "fourth").await;
+    let newest = async |session: &Session| {
+        let list = session.call("list_chats", json!({})).await;
+        list["chats_summary"][0]["last_event_per_type"]["message"].clone()
+    };
+    let deletes = async |chat: &Chat, event: &str| {
+        let payload = json!({ "chat_id": chat.id, "thread_id": chat.thread_id, "event_id": event });
+        customer.call("delete_event", payload).await;
+    };
+    deletes(&chat, &fourth).await;
+    assert_eq!(newest(&customer).await["event"]["id"], *third);
+    deletes(&chat, &third).await;
+    let shown = newest(&customer).await;
+    assert_eq!((&shown["event"]["id"], &shown["thread_id"]), (&json!(second), &json!(chat.thread_id)));
+    let of_agent = newest(&agent).await;
+    assert_eq!((&of_agent["event"]["id"], &of_agent["event"]["deleted"]), (&json!(fourth), &json!(true)));
+    // In the thread before, and after a restart.
+    customer.deactivates(&chat).await;
+    let last = customer.resumes(&chat).await;
+    let fifth = customer.says(&last, "fifth").await;
+    deletes(&last, &fifth).await;
+    node.kill().await;
+    node.launch().await;
+    let customer = login.logs_in().await;
+    assert_eq!(newest(&customer).await, shown);
+    let custom = customer.sends(&last, json!({ "type": "custom", "content": {} })).await;
+    let payload = json!({ "chat_id": last.id, "thread_id": last.thread_id, "event_id": custom });
+    customer.call("delete_event", payload).await;
+    let list = customer.call("list_chats", json!({})).await;
+    let of_kinds = &list["chats_summary"][0]["last_event_per_type"];
+    assert_eq!(of_kinds.get("custom"), None, "there was no other: {of_kinds}");
+    assert_eq!(of_kinds["message"], shown);
 }

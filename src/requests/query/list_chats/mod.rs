@@ -4,6 +4,7 @@
 //! index; each candidate is asked what it is now, so that filters and access never see something stale. What is walked, and
 //! in which order, does not change while somebody walks it: see [`standing`].
 
+mod as_shown;
 mod earlier;
 mod standing;
 mod walk;
@@ -90,7 +91,11 @@ impl Requests {
         };
         let page = self.chats_page(call, &cursor).await?;
         let mut json = String::from("{\"chats_summary\":[");
-        self.write_summaries(call, page.chats.iter().map(|(_, snapshot)| &snapshot.chat), &mut json).await;
+        let mut shown = Vec::with_capacity(page.chats.len());
+        for (_, snapshot) in &page.chats {
+            shown.push(self.as_shown(call, snapshot).await?);
+        }
+        self.write_summaries(call, shown.iter().map(|chat| &**chat), &mut json).await;
         let total = self.count(call, &cursor).await?;
         let key = if who.surface() == Surface::Agent { "found_chats" } else { "total_chats" };
         json.push_str(&format!("],\"{key}\":{total}"));
