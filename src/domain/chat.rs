@@ -41,6 +41,12 @@ pub struct Chat {
     pub thread: Option<Thread>,
     /// The latest `created_at` that was given out here.
     pub last_at: Timestamp,
+    /// When an agent said something last, whoever may see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_last_event_at: Option<Timestamp>,
+    /// When the customer did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_last_event_at: Option<Timestamp>,
     /// The last event of each kind that everybody may see.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub last_public_events: BTreeMap<EventKind, LastEvent>,
@@ -74,6 +80,8 @@ impl Chat {
             followers: Vec::new(),
             thread: None,
             last_at: Timestamp::default(),
+            agent_last_event_at: None,
+            customer_last_event_at: None,
             last_public_events: BTreeMap::new(),
             last_agents_events: BTreeMap::new(),
         }
@@ -296,6 +304,11 @@ impl Chat {
 
     fn add_event(&mut self, event: &Arc<Event>) {
         self.last_at = self.last_at.max(event.created_at);
+        match event.author {
+            Some(UserId::Agent(_)) => self.agent_last_event_at = Some(event.created_at),
+            Some(UserId::Customer(_)) => self.customer_last_event_at = Some(event.created_at),
+            None => {}
+        }
         let Some(thread) = &mut self.thread else { return };
         thread.events = thread.events.max(event.id.number);
         let kind = event.body.kind();
@@ -372,6 +385,30 @@ impl Chat {
                 && last.event.author.as_ref().is_some_and(|author| author != reader)
                 && seen.is_none_or(|seen| seen < last.event.created_at)
         })
+    }
+}
+
+/// When each side of a customer's chats said something last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// An agent.
+    pub by_agent: Option<Timestamp>,
+    /// The customer.
+    pub by_customer: Option<Timestamp>,
+}
+
+impl Said {
+    /// In one chat.
+    pub fn of(chat: &Chat) -> Self {
+        Self { by_agent: chat.agent_last_event_at, by_customer: chat.customer_last_event_at }
+    }
+
+    /// In these or in those.
+    pub fn or_later(self, other: Self) -> Self {
+        Self {
+            by_agent: self.by_agent.max(other.by_agent),
+            by_customer: self.by_customer.max(other.by_customer),
+        }
     }
 }
 

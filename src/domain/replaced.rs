@@ -1,6 +1,6 @@
 //! What an event replaces in its chat, so that it can be taken back without a copy of the whole chat.
 
-use super::chat::{Chat, LastEvent};
+use super::chat::{Chat, LastEvent, Said};
 use super::event::{Event, EventKind, Visibility};
 use super::id::UserId;
 use super::time::Timestamp;
@@ -9,6 +9,7 @@ use super::time::Timestamp;
 #[derive(Clone, Debug)]
 pub struct Replaced {
     last_at: Timestamp,
+    said: Said,
     thread: Option<OfThread>,
     /// Where the event stands as the last of its kind, and which stood there.
     last_of_kind: (Visibility, EventKind, Option<LastEvent>),
@@ -41,6 +42,7 @@ impl Replaced {
         let author = event.author.as_ref().and_then(|author| chat.user(author));
         Self {
             last_at: chat.last_at,
+            said: Said::of(chat),
             thread,
             last_of_kind: (event.visibility, kind, last.cloned()),
             seen: author.map(|user| (user.id.clone(), user.seen_up_to)),
@@ -49,8 +51,10 @@ impl Replaced {
 
     /// Puts it back: the chat is as it was before the event, if all that came after it was put back before.
     pub fn restore(self, chat: &mut Chat) {
-        let Self { last_at, thread, last_of_kind: (visibility, kind, last), seen } = self;
+        let Self { last_at, said, thread, last_of_kind: (visibility, kind, last), seen } = self;
         chat.last_at = last_at;
+        chat.agent_last_event_at = said.by_agent;
+        chat.customer_last_event_at = said.by_customer;
         if let (Some(thread), Some(before)) = (&mut chat.thread, thread) {
             thread.events = before.events;
             thread.last_activity = before.last_activity;

@@ -9,6 +9,7 @@ use super::pipeline::{Call, EMPTY, Requests, customer_id};
 use super::visits::watchers;
 use crate::actors::delivery::Cause;
 use crate::actors::{ChatKey, Origin};
+use crate::domain::chat::Said;
 use crate::domain::command::{Caller, CloseBanned, Command, UpdateCustomer};
 use crate::domain::customer::{Customer, CustomerProfile, CustomerUpdate};
 use crate::domain::id::{AgentId, ChatId, CustomerId, GroupId, LicenseId};
@@ -34,12 +35,20 @@ impl Requests {
             let id = customer_id(call.who)?;
             let profile = self.parts.customers.profile(call.who.license_id(), id).await;
             let profile = profile.map_err(|error| of_store(&error))?.unwrap_or_default();
-            return Ok(self.view(call).customer(id, &profile, &CustomerVisits::default(), &[]));
+            return Ok(self.view(call).customer(
+                id,
+                &profile,
+                &CustomerVisits::default(),
+                &[],
+                Said::default(),
+            ));
         };
         let profile = self.known(call, &id).await?;
         let visits = self.parts.customers.visits(call.who.license_id(), &id).await;
         let visits = visits.map_err(|error| of_store(&error))?;
-        Ok(self.view(call).customer(&id, &profile, &visits, &self.chats_of(call, &id).await?))
+        let chats = self.chats_of(call, &id).await?;
+        let said = self.said_in(call, &chats).await?;
+        Ok(self.view(call).customer(&id, &profile, &visits, &chats, said))
     }
 
     pub(super) async fn update_customer(
@@ -186,6 +195,17 @@ impl Requests {
     async fn chats_of(&self, call: &Call<'_>, id: &CustomerId) -> Result<Vec<ChatId>, WireError> {
         let chats = self.parts.customers.chats(call.who.license_id(), id).await;
         Ok(chats.map_err(|error| of_store(&error))?.chats)
+    }
+
+    async fn said_in(&self, call: &Call<'_>, chats: &[ChatId]) -> Result<Said, WireError> {
+        let mut said = Said::default();
+        for chat in chats {
+            let key = ChatKey { license: call.who.license_id(), chat: chat.clone() };
+            let snapshot = self.parts.actors.inspect(&key).await;
+            let snapshot = snapshot.map_err(|error| of_ask(error, call.who.surface()))?;
+            said = said.or_later(Said::of(&snapshot.chat));
+        }
+        Ok(said)
     }
 
     /// Tells something that no chat tells.

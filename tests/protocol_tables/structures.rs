@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use switchboard::domain::access::Access;
-use switchboard::domain::chat::Chat;
+use switchboard::domain::chat::{Chat, Said};
 use switchboard::domain::event::Visibility;
 use switchboard::domain::greeting::GreetingsOfVisit;
 use switchboard::domain::id::{AgentId, CustomerId, GroupId, LicenseId, ThreadId, UserId};
@@ -259,20 +259,27 @@ fn the_login_of_a_customer_is_as_documented() {
 fn a_customer_is_as_documented() {
     let license = fixture::license();
     let id = CustomerId::from(CUSTOMER);
+    let said = Said { by_agent: Some(fixture::AT), by_customer: Some(fixture::AT) };
     for surface in BOTH {
         let value = parsed(&fixture::view(surface, &license).customer(
             &id,
             &fixture::profile(),
             &Default::default(),
             &[fixture::chat_id()],
+            said,
         ));
         Tables::load(surface.as_str()).assert_response("get_customer", &value);
+        let is_told = |name: &str| value.get(name).is_some_and(|at| *at == "2017-10-12T15:19:21.010200Z");
+        for name in ["agent_last_event_created_at", "customer_last_event_created_at"] {
+            assert_eq!(is_told(name), surface == Surface::Agent, "{name}");
+        }
     }
     let bare = parsed(&fixture::view(Surface::Customer, &license).customer(
         &id,
         &Default::default(),
         &Default::default(),
         &[],
+        said,
     ));
     Tables::load("customer").assert_response("get_customer", &bare);
     assert_eq!(bare, json!({"id": CUSTOMER, "type": "customer"}));

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
 use super::{View, json};
-use crate::domain::chat::Chat;
+use crate::domain::chat::{Chat, Said};
 use crate::domain::customer::{Address, CustomerProfile};
 use crate::domain::event::{Json, Visibility};
 use crate::domain::geolocation::Geolocation;
@@ -27,7 +27,11 @@ impl Serialize for Users<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
         for user in self.chat.users.iter().filter(|user| self.view.shows_user(user)) {
-            list.serialize_element(&self.view.user(user))?;
+            let mut user = self.view.user(user);
+            if let UserView::Customer(customer) = &mut user {
+                customer.said = self.view.said(Said::of(self.chat));
+            }
+            list.serialize_element(&user)?;
         }
         list.end()
     }
@@ -75,6 +79,8 @@ pub(super) struct CustomerView<'a> {
     present: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     events_seen_up_to: Option<Rfc3339>,
+    #[serde(flatten)]
+    said: SaidView,
     #[serde(skip_serializing_if = "Option::is_none")]
     visit: Option<Box<VisitView<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,6 +89,15 @@ pub(super) struct CustomerView<'a> {
     state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     group_ids: Option<[GroupId; 1]>,
+}
+
+/// When each side of a customer's chats said something last.
+#[derive(Default, Serialize)]
+struct SaidView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_last_event_created_at: Option<Rfc3339>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_last_event_created_at: Option<Rfc3339>,
 }
 
 /// An agent outside of any chat: who would get one, or in whose name a customer is greeted.
@@ -337,6 +352,7 @@ impl<'a> View<'a> {
             statistics: known.map(|profile| Statistics::new(profile, None)),
             present: None,
             events_seen_up_to: None,
+            said: SaidView::default(),
             visit: None,
             online: None,
             state: None,
@@ -368,13 +384,25 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A customer outside of any chat: `get_customer`. `chats` and `visits` are told to agents only.
+    /// Customers are not told: it might be an agent's note.
+    fn said(&self, said: Said) -> SaidView {
+        if self.is_for_customers() {
+            return SaidView::default();
+        }
+        SaidView {
+            agent_last_event_created_at: said.by_agent.map(Rfc3339),
+            customer_last_event_created_at: said.by_customer.map(Rfc3339),
+        }
+    }
+
+    /// A customer outside of any chat: `get_customer`. `chats`, what was said there, and `visits` are told to agents only.
     pub fn customer(
         &self,
         id: &CustomerId,
         profile: &CustomerProfile,
         visits: &CustomerVisits,
         chats: &[ChatId],
+        said: Said,
     ) -> String {
         #[derive(Serialize)]
         struct Customer<'c> {
@@ -386,7 +414,8 @@ impl<'a> View<'a> {
         if self.is_for_customers() {
             return json(&Customer { customer: self.customer_view(id, Some(profile)), chat_ids: &[] });
         }
-        json(&Customer { customer: self.with_visits(id, profile, visits), chat_ids: chats })
+        let customer = CustomerView { said: self.said(said), ..self.with_visits(id, profile, visits) };
+        json(&Customer { customer, chat_ids: chats })
     }
 
     /// Who would get a chat: `get_predicted_agent`.

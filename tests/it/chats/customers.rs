@@ -165,3 +165,40 @@ async fn session_fields_last_for_the_visit_and_agents_see_them_go() {
     assert_eq!(customer.login["customer"]["session_fields"], basket);
     serves.expect_push("customer_updated", |push| push["session_fields"] == basket).await;
 }
+
+#[tokio::test]
+async fn agents_are_told_when_each_side_of_a_customer_s_chats_wrote_last() {
+    let license = shared().await.license();
+    let agent = license.agent(1).logs_in_away().await;
+    let customer = license.customer().await.logs_in().await;
+    let names = ["agent_last_event_created_at", "customer_last_event_created_at"];
+    let said = |user: &Value| names.map(|name| user[name].as_str().map(str::to_owned));
+    let of_customer = async || said(&agent.call("get_customer", json!({ "id": customer.id() })).await);
+    assert_eq!(of_customer().await, [None, None]);
+    let chat = customer.starts_chat("hello").await;
+    agent.joins(&chat).await;
+    agent.sends(&chat, json!({ "type": "message", "text": "a note", "visibility": "agents" })).await;
+    customer.says(&chat, "is anybody there?").await;
+    let read = agent.reads(&chat).await;
+    let events = read["thread"]["events"].as_array().expect("events");
+    let by = |author: &str| {
+        let last = events.iter().rev().find(|event| event["author_id"] == *author).expect("an event");
+        last["created_at"].as_str().map(str::to_owned)
+    };
+    let expected = [by(agent.id()), by(customer.id())];
+    assert_eq!(of_customer().await, expected);
+    let is_customer = |user: &&Value| user["type"] == "customer";
+    let shown = read["users"].as_array().expect("users").iter().find(is_customer).expect("the customer");
+    assert_eq!(said(shown), expected);
+    let theirs = customer.reads(&chat).await;
+    let told = theirs["users"].as_array().expect("users").iter().map(said).collect::<Vec<_>>();
+    assert_eq!(told, [[None, None], [None, None]], "customers are not told");
+    // Through the next threads, and over all chats.
+    customer.deactivates(&chat).await;
+    customer.resumes(&chat).await;
+    assert_eq!(of_customer().await, expected);
+    let other = agent.starts_chat_with(json!([{ "id": customer.id(), "type": "customer" }])).await;
+    agent.says(&other, "hi").await;
+    let [by_agent, by_customer] = of_customer().await;
+    assert!(by_agent > expected[0] && by_customer == expected[1]);
+}
