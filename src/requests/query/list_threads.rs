@@ -28,6 +28,9 @@ struct Cursor {
     min_events: Option<u64>,
     from: Option<i64>,
     to: Option<i64>,
+    /// The threads of a page in the order of their age, though the pages lead to older ones.
+    #[serde(default)]
+    oldest_first: bool,
 }
 
 /// Thread numbers looked at in one call: bounds the work of a filter that matches nothing.
@@ -38,6 +41,8 @@ const MAX_THREADS: usize = 100;
 const MAX_HIDDEN: usize = 100;
 
 impl Requests {
+    /// With `min_events_count` the newest threads that hold so many events are the first page, and the pages behind it lead to
+    /// older ones, whatever the order: `sort_order` is then that of the threads within a page.
     pub(in crate::requests) async fn list_threads(
         &self,
         call: &Call<'_>,
@@ -52,7 +57,10 @@ impl Requests {
         };
         let entries = self.entries(call, &snapshot, &cursor).await?;
         let found = entries.len();
-        let (page, edge) = self.page(call, &snapshot, &cursor, entries).await?;
+        let (mut page, edge) = self.page(call, &snapshot, &cursor, entries).await?;
+        if cursor.oldest_first {
+            page.reverse();
+        }
         if page.is_empty() {
             // Of a chat without a thread that they may see nobody is told more.
             check_sees(call, &snapshot.chat)?;
@@ -202,11 +210,12 @@ impl Requests {
 }
 
 fn first_page(list: &ListThreads) -> Cursor {
-    let descending = list.sort_order == SortOrder::Desc;
+    let is_desc = list.sort_order == SortOrder::Desc;
     let (limit, min_events) = match list.size {
         PageSize::Threads(limit) => (limit as usize, None),
         PageSize::MinEvents(events) => (MAX_THREADS, Some(u64::from(events))),
     };
+    let descending = is_desc || min_events.is_some();
     Cursor {
         spot: Spot::first(),
         descending,
@@ -214,5 +223,6 @@ fn first_page(list: &ListThreads) -> Cursor {
         min_events,
         from: list.filters.from.map(|at| at.0),
         to: list.filters.to.map(|at| at.0),
+        oldest_first: descending && !is_desc,
     }
 }

@@ -251,6 +251,43 @@ async fn threads_are_listed_until_enough_events_are_there() {
 }
 
 #[tokio::test]
+async fn the_newest_threads_with_enough_events_are_listed_in_either_order() {
+    let license = shared().await.license();
+    let agent = license.agent(1).logs_in_away().await;
+    let customer = license.customer().await.logs_in().await;
+    let chat = customer.starts_chat("0").await;
+    for _ in 0..4 {
+        customer.says(&chat, "more").await;
+        customer.deactivates(&chat).await;
+        customer.starts_chat("next").await;
+    }
+    let payload = |order: &str| json!({ "chat_id": chat.id, "min_events_count": 4, "sort_order": order });
+    let turned = |mut pages: Vec<Vec<String>>| {
+        pages.iter_mut().for_each(|page| page.reverse());
+        pages
+    };
+    for session in [&agent.session, &customer.session] {
+        let ways = async |order: &str| {
+            let first = session.call("list_threads", payload(order)).await;
+            let base = json!({ "chat_id": chat.id });
+            let mut forth = vec![ids(&first, "threads")];
+            let mut page = first;
+            while let Some(id) = page.get("next_page_id") {
+                page = session.call("list_threads", json!({ "chat_id": chat.id, "page_id": id })).await;
+                forth.push(ids(&page, "threads"));
+            }
+            let back = walk(session, "list_threads", "threads", &base, page, "previous_page_id").await;
+            (forth, back)
+        };
+        let (newest_first, back) = ways("desc").await;
+        assert!(newest_first.len() > 1 && newest_first[0].len() > 1, "{newest_first:?}");
+        assert_eq!(newest_first.concat().len(), 5);
+        let oldest_first = ways("asc").await;
+        assert_eq!(oldest_first, (turned(newest_first), turned(back)));
+    }
+}
+
+#[tokio::test]
 async fn threads_are_filtered_by_time() {
     let license = shared().await.license();
     let agent = license.agent(1).logs_in_away().await;
