@@ -87,7 +87,8 @@ Examples:
 pub(super) const AGENT_SET_EXAMPLES: &str = "\
 An empty value takes a setting away. These can be set: name; max_chats_count; login_status (accepting_chats, \
 not_accepting_chats: what a day begins with); group.N (first, normal, last, supervisor; empty: not in group N); \
-work_scheduler (working hours as JSON; empty: always); suspended and awaiting_approval (true, false).
+work_scheduler (working hours as JSON; empty: always); suspended and awaiting_approval (true, false); \
+bot_type (of a bot: ai_agent, or what else it is; empty: chatbot).
 
 Examples:
   switchboard agent set --agent smith@example.com --set max_chats_count=3 --set group.5=first

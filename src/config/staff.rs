@@ -6,7 +6,7 @@ use super::overrides::OverrideError;
 use super::typed;
 use super::widget::{set_of_widget, shown_of_widget};
 use crate::domain::id::GroupId;
-use crate::domain::license::{Agent, Group, LoginStatus, Priority, WorkSchedule};
+use crate::domain::license::{Agent, AgentKind, Group, LoginStatus, Priority, WorkSchedule};
 use crate::domain::property_definitions::Location;
 
 const AGENT_GROUP: &str = "group.";
@@ -20,6 +20,7 @@ pub const AGENT_SETTINGS: &[(&str, &str)] = &[
     ("work_scheduler", "working hours as JSON, with timezone and schedule; empty: always"),
     ("suspended", "true: chats go to others, no new ones come"),
     ("awaiting_approval", "true: no chats until approved"),
+    ("bot_type", "of a bot: ai_agent, or what else it is; empty: chatbot"),
 ];
 
 /// What can be set of a group, besides [`WIDGET_SETTINGS`](super::WIDGET_SETTINGS).
@@ -61,6 +62,10 @@ pub fn set_of_agent(
         }
         "suspended" => agent.suspended = switch(name, text)?,
         "awaiting_approval" => agent.awaiting_approval = switch(name, text)?,
+        "bot_type" if agent.kind == AgentKind::Human => return Err(not_allowed("set of a bot alone")),
+        "bot_type" => {
+            agent.bot_type = (!text.is_empty()).then(|| display_name(name, text)).transpose()?;
+        }
         _ => return set_membership(agent, name, text, has_group),
     }
     Ok(())
@@ -151,6 +156,9 @@ pub fn shown_of_agent(agent: &Agent) -> Vec<(String, String)> {
     if agent.awaiting_approval {
         show("awaiting_approval", "true".to_owned());
     }
+    if let Some(kind) = &agent.bot_type {
+        show("bot_type", kind.clone());
+    }
     shown
 }
 
@@ -194,7 +202,6 @@ fn display_name(name: &str, text: &str) -> Result<String, OverrideError> {
 mod tests {
     use super::*;
     use crate::domain::command::testing::an_agent;
-    use crate::domain::license::AgentKind;
 
     fn set(agent: &mut Agent, name: &str, text: &str) -> Result<(), OverrideError> {
         set_of_agent(agent, name, text, |group| group == GroupId(5))
@@ -202,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_is_set_of_an_agent_is_shown_and_taken_away() {
-        let mut agent = an_agent("smith", &[], AgentKind::Human);
+        let mut agent = an_agent("smith", &[], AgentKind::Bot);
         let hours = r#"{"timezone":"Europe/Warsaw","schedule":[{"day":"monday","enabled":true,"start":"08:00","end":"16:00"}]}"#;
         let settings = [
             ("max_chats_count", "3"),
@@ -210,6 +217,7 @@ mod tests {
             ("group.5", "first"),
             ("work_scheduler", hours),
             ("awaiting_approval", "true"),
+            ("bot_type", "ai_agent"),
         ];
         for (name, text) in settings {
             set(&mut agent, name, text).expect("a value that fits");
@@ -222,11 +230,12 @@ mod tests {
             ("login_status", "accepting chats"),
             ("group.5", ""),
             ("work_scheduler", ""),
+            ("bot_type", ""),
         ] {
             set(&mut agent, name, text).expect("can be taken away");
         }
         set(&mut agent, "awaiting_approval", "false").expect("can be taken away");
-        assert_eq!(agent, an_agent("smith", &[], AgentKind::Human));
+        assert_eq!(agent, an_agent("smith", &[], AgentKind::Bot));
     }
 
     #[test]
@@ -241,6 +250,8 @@ mod tests {
             ("suspended", "yes"),
             ("name", ""),
             ("role", "owner"),
+            // Of a person.
+            ("bot_type", "ai_agent"),
         ] {
             let error = set(&mut agent, name, text).expect_err(name).to_string();
             assert!(error.contains(name), "{error}");

@@ -58,6 +58,9 @@ pub struct Agent {
     pub role: Role,
     /// Person or bot.
     pub kind: AgentKind,
+    /// What kind of bot, as whoever runs it calls it; none: a [`CHATBOT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot_type: Option<String>,
     /// Groups they are in, with their priority there; in group 0 everybody is, here stands only who has a priority there.
     pub groups: BTreeMap<GroupId, Priority>,
     /// Chats at once; none follows the setting `agent.max_chats_count`.
@@ -137,6 +140,11 @@ pub enum Role {
     /// Owns the organization.
     Owner,
 }
+
+/// The type of a bot of which no other is known (`create_bot`).
+pub const CHATBOT: &str = "chatbot";
+/// The type of a bot that answers by itself.
+pub const AI_AGENT: &str = "ai_agent";
 
 /// Who stands behind an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -332,5 +340,10 @@ impl Agent {
     pub fn group_ids(&self) -> impl Iterator<Item = GroupId> + '_ {
         let named = self.groups.keys().copied().filter(|group| *group != GroupId::ALL);
         std::iter::once(GroupId::ALL).chain(named)
+    }
+
+    /// What kind of bot it is; none for a person.
+    pub fn type_of_bot(&self) -> Option<&str> {
+        (self.kind == AgentKind::Bot).then(|| self.bot_type.as_deref().unwrap_or(CHATBOT))
     }
 }

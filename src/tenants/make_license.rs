@@ -83,6 +83,7 @@ impl LicensePlan {
                 job_title: None,
                 role: *role,
                 kind: AgentKind::Human,
+                bot_type: None,
                 groups: BTreeMap::new(),
                 max_chats_count: None,
                 suspended: false,

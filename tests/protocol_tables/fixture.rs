@@ -77,6 +77,7 @@ fn license_agent(id: &str, name: &str, kind: AgentKind) -> (AgentId, Agent) {
         job_title: Some("Support Agent".to_owned()),
         role: Role::ViceOwner,
         kind,
+        bot_type: None,
         groups: BTreeMap::new(),
         max_chats_count: None,
         suspended: false,

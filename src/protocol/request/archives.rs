@@ -229,7 +229,7 @@ pub struct AgentTypesFilter {
     pub exclude: Vec<AgentType>,
 }
 
-/// The kinds of agents. This server has no `ai_agent`.
+/// The kinds of agents. A bot that is no `ai_agent` is a `chatbot`, whatever it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are the protocol's")]

@@ -109,6 +109,8 @@ pub(super) struct Predicted<'a> {
     avatar: Option<&'a str>,
     is_bot: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    bot_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     job_title: Option<&'a str>,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -428,7 +430,7 @@ impl<'a> View<'a> {
         json(&Answer { agent: self.predicted(agent), queue })
     }
 
-    /// The same with the id of the message that welcomes: `request_welcome_message`.
+    /// The same with the id of the message that welcomes, and of what kind a bot is: `request_welcome_message`.
     pub fn welcome(&self, id: &str, agent: &Agent, queue: bool) -> String {
         #[derive(Serialize)]
         struct Answer<'a> {
@@ -436,7 +438,8 @@ impl<'a> View<'a> {
             predicted_agent: Predicted<'a>,
             queue: bool,
         }
-        json(&Answer { id, predicted_agent: self.predicted(agent), queue })
+        let predicted_agent = Predicted { bot_type: agent.type_of_bot(), ..self.predicted(agent) };
+        json(&Answer { id, predicted_agent, queue })
     }
 
     fn predicted<'u>(&self, agent: &'u Agent) -> Predicted<'u> {
@@ -445,6 +448,7 @@ impl<'a> View<'a> {
             name: &agent.name,
             avatar: agent.avatar.as_deref(),
             is_bot: agent.kind == AgentKind::Bot,
+            bot_type: None,
             job_title: agent.job_title.as_deref(),
             kind: "agent",
         }
@@ -462,6 +466,7 @@ impl<'a> View<'a> {
                 name: "Agent",
                 avatar: None,
                 is_bot: false,
+                bot_type: None,
                 job_title: None,
                 kind: "agent",
             },

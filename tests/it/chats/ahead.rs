@@ -59,6 +59,38 @@ async fn the_prediction_is_of_the_group_in_which_the_customer_is_logged_in() {
 }
 
 #[tokio::test]
+async fn a_bot_that_would_come_says_of_what_kind_it_is() {
+    let node = TestNode::with(&[], Plan { licenses: 1, bots: &[3], ..Plan::default() }).await;
+    let license = node.license();
+    let bot = license.agent(3).id;
+    let human = license.agent(1).logs_in_away().await;
+    let customer = license.customer().await.logs_in().await;
+    let set = async |setting: &str| {
+        node.operates(&["agent", "set", "--agent", &bot, "--set", setting]).await;
+    };
+    human.call("set_routing_status", json!({ "status": "accepting_chats", "agent_id": bot })).await;
+    let welcomed = async || {
+        let answer = customer.call("request_welcome_message", json!({})).await;
+        answer["predicted_agent"]["bot_type"].clone()
+    };
+    let found = async |kind: &str| {
+        let filters = json!({ "agent_types": { "any_values": [kind] } });
+        human.call("list_archives", json!({ "filters": filters })).await["found_chats"].clone()
+    };
+    assert_eq!(welcomed().await, "chatbot");
+    customer.starts_chat("hello").await;
+    assert_eq!((found("chatbot").await, found("ai_agent").await), (json!(1), json!(0)));
+    set("bot_type=ai_agent").await;
+    assert_eq!(welcomed().await, "ai_agent");
+    assert_eq!((found("chatbot").await, found("ai_agent").await), (json!(0), json!(1)));
+
+    // Nobody asks what kind of human somebody is.
+    human.call("set_routing_status", json!({ "status": "offline", "agent_id": bot })).await;
+    human.call("set_routing_status", json!({ "status": "accepting_chats" })).await;
+    assert_eq!(welcomed().await, json!(null));
+}
+
+#[tokio::test]
 async fn a_welcome_comes_from_the_agent_who_would_get_the_chat() {
     let settings = Settings { welcome_message: Some("Welcome!".to_owned()), ..Settings::default() };
     let node = TestNode::with(&[], Plan { licenses: 1, settings, ..Plan::default() }).await;

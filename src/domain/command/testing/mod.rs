@@ -85,6 +85,7 @@ pub(crate) fn an_agent(name: &str, groups: &[i64], kind: AgentKind) -> Agent {
         job_title: None,
         role: Role::Normal,
         kind,
+        bot_type: None,
         groups: groups.iter().map(|group| (GroupId(*group), Priority::Normal)).collect(),
         max_chats_count: None,
         suspended: false,

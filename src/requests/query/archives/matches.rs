@@ -6,7 +6,7 @@ use crate::actors::chat::history::History;
 use crate::domain::chat::Chat;
 use crate::domain::event::{Event, EventBody, EventKind, FormAnswer, FormField, FormOption, Visibility};
 use crate::domain::id::{AgentId, GroupId};
-use crate::domain::license::{AgentKind, License};
+use crate::domain::license::{AI_AGENT, Agent, License};
 use crate::domain::properties::{self, PropertyValue};
 use crate::domain::thread::Thread;
 use crate::protocol::request::{
@@ -112,9 +112,10 @@ impl Matcher<'_> {
     fn types_hold(&self, filter: &AgentTypesFilter, thread: &Thread) -> bool {
         let agents = thread.user_ids.iter().filter_map(|user| user.agent());
         let kinds: Vec<AgentType> = agents
-            .map(|agent| match self.license.agent(agent).map(|agent| agent.kind) {
-                Some(AgentKind::Bot) => AgentType::Chatbot,
-                Some(AgentKind::Human) | None => AgentType::Human,
+            .map(|agent| match self.license.agent(agent).and_then(Agent::type_of_bot) {
+                Some(AI_AGENT) => AgentType::AiAgent,
+                Some(_) => AgentType::Chatbot,
+                None => AgentType::Human,
             })
             .collect();
         filter.all.iter().all(|kind| kinds.contains(kind))
