@@ -31,6 +31,7 @@ pub mod rejection;
 pub mod replaced;
 pub mod retelling;
 pub mod routing;
+pub mod said_before;
 pub mod system_message;
 pub mod text;
 pub mod thread;

@@ -10,6 +10,7 @@ use super::geolocation::Geolocation;
 use super::greeting::GreetingsOfVisit;
 use super::id::{ClientId, CustomerId, GroupId};
 use super::license::License;
+use super::said_before::Welcome;
 use super::time::Timestamp;
 
 /// A visit whose end nobody noted goes on for who comes back within this time of what was heard of them last: they are connected
@@ -50,6 +51,9 @@ pub struct CustomerVisits {
     /// Which greetings they have seen, of those that the license had when it showed one last.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub greetings_seen: BTreeSet<u32>,
+    /// The welcome that they were given last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub welcome: Option<Welcome>,
 }
 
 /// One visit.

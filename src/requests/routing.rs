@@ -10,6 +10,8 @@ use crate::domain::id::{AgentId, ChatId, GroupId, UserId};
 use crate::domain::license::{Agent, AgentKind};
 use crate::domain::push::{Audience, PushBody};
 use crate::domain::routing::{CustomerGroupStatus, Prediction, PredictionError};
+use crate::domain::said_before::Welcome;
+use crate::domain::visit::CustomerVisits;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::request::{Multicast, RoutingStatus};
 
@@ -98,7 +100,8 @@ impl Requests {
         Ok(self.view(call).predicted_agent(known, queue))
     }
 
-    /// The answer says who would get a chat; their message follows it as a push to all of the customer's connections.
+    /// The answer says who would get a chat; their message follows it as a push to all of the customer's connections, and is kept for
+    /// a thread that is to begin with it.
     pub(super) async fn request_welcome_message(
         &self,
         call: &Call<'_>,
@@ -115,6 +118,10 @@ impl Requests {
         let answer = self.view(call).welcome(&id, known, queue);
         let text = self.parts.actors.licenses().welcome_message(license);
         let (at, author) = (self.parts.actors.clock().now(), known.id.clone());
+        let given = Welcome { id: id.clone(), agent: author.clone(), text: text.clone() };
+        let give = |visits: &mut CustomerVisits| visits.welcome = Some(given.clone());
+        let kept = self.parts.customers.change_visits(license.id, customer, give).await;
+        kept.map_err(|error| of_store(&error))?;
         let to = Audience { customers: vec![customer.clone()], ..Audience::default() };
         self.tell(call, PushBody::IncomingWelcomeMessage { id, at, author, text }, to);
         Ok(answer)

@@ -209,6 +209,13 @@ impl Requests {
             None => visits.as_ref().and_then(|visits| auto_access(call, visits)),
             given => given,
         };
+        let said_before = match (&call.who.identity, &visits) {
+            (Identity::Customer { .. }, Some(visits)) => {
+                let welcome = open.welcome_message_id.as_deref();
+                visits.said_before(&call.who.license, &open.thread_properties, welcome)
+            }
+            _ => Vec::new(),
+        };
         let Provenance { visit, pages, client } =
             visits.map(|visits| visits.provenance()).unwrap_or_default();
         Ok(NewThread {
@@ -217,6 +224,7 @@ impl Requests {
             users,
             customer_visit: visit.map(Box::new),
             pages,
+            said_before,
             customer_client: client,
             events: open.events,
             thread_properties: open.thread_properties,

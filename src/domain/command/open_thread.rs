@@ -17,6 +17,7 @@ use crate::domain::properties::{self, Properties, PropertyValue, is_on};
 use crate::domain::property_definitions::{Location, check_set};
 use crate::domain::push::{PushBody, QueuePlace, ThreadEvents};
 use crate::domain::rejection::Rejection;
+use crate::domain::said_before::SaidBefore;
 use crate::domain::system_message::ServerMessage;
 use crate::domain::thread::Thread;
 use crate::domain::user::ChatUser;
@@ -31,6 +32,9 @@ pub struct NewThread {
     pub access: Option<Access>,
     /// Users besides the requester.
     pub users: Vec<NewUser>,
+    /// What the customer was told before; the thread begins with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub said_before: Vec<SaidBefore>,
     /// Initial events.
     pub events: Vec<NewEvent>,
     /// Initial properties of the thread.
@@ -187,6 +191,7 @@ pub(super) fn open_thread(draft: &mut Draft<'_>, new: NewThread) -> Result<Vec<E
     properties::merge(&mut chat.properties, &new.chat_properties);
     chat.thread = Some(head_of_new_thread(draft, &chat, &new));
     name_clients(draft, &mut chat, &new);
+    list_greeters(&mut chat, &new, context);
     chat.last_at = draft.time();
     if chat.continuous || was_continuous {
         let value = || PropertyValue::Bool(chat.continuous);
@@ -200,6 +205,9 @@ pub(super) fn open_thread(draft: &mut Draft<'_>, new: NewThread) -> Result<Vec<E
 
     let mut given = Vec::new();
     let mut all: Vec<Arc<Event>> = Vec::new();
+    for said in new.said_before {
+        all.push(draft.add_event(said.event, Some(UserId::Agent(said.agent)))?);
+    }
     for event in new.events {
         let author = author_of(&event, &authors, context)?;
         let event = draft.add_event(event, author)?;
@@ -233,6 +241,16 @@ pub(super) fn open_thread(draft: &mut Draft<'_>, new: NewThread) -> Result<Vec<E
     };
     draft.push(body, to);
     Ok(given)
+}
+
+/// Whoever spoke before the thread is listed, so that readers find their name, and takes no part in it.
+fn list_greeters(chat: &mut Chat, new: &NewThread, context: &Context<'_>) {
+    for said in new.said_before.iter().filter(|said| context.license.agent(&said.agent).is_some()) {
+        let agent = ChatUser::agent(said.agent.clone(), Visibility::All);
+        if chat.user(&agent.id).is_none() {
+            chat.users.push(ChatUser { present: false, ..agent });
+        }
+    }
 }
 
 fn mark_all_seen_by_opener(draft: &mut Draft<'_>) {

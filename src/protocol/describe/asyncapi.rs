@@ -74,6 +74,7 @@ fn request(method: &'static Method) -> Value {
     let needs_payload = method.params.iter().any(|param| param.required && !param.name.contains('.'));
     let required = if needs_payload { json!(["action", "payload"]) } else { json!(["action"]) };
     let mut taken = payload(method.params);
+    beyond::add_to_request(method, &mut taken);
     if method.action == "login" {
         beyond::add_to_login(&mut taken);
     }

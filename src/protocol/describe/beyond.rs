@@ -1,12 +1,32 @@
-//! What this server has beyond the protocol, marked as such: resuming a session (`docs/resume.md`).
+//! What this server has beyond the protocol's tables, marked as such: resuming a session (`docs/resume.md`), and the welcome that a
+//! thread begins with.
 
 use serde_json::{Value, json};
+
+use crate::protocol::method::Method;
+use crate::protocol::version::Surface;
 
 /// The mark of a schema that is not the protocol's.
 const MARK: &str = "x-beyond-the-protocol";
 
 fn token(description: &str) -> Value {
     json!({ "type": "string", "maxLength": 16_384, "description": description, MARK: true })
+}
+
+/// Whether a customer's thread is opened by the method, which may begin with a welcome.
+pub(super) fn takes_welcome(method: &Method) -> bool {
+    method.surface == Surface::Customer && matches!(method.action, "start_chat" | "resume_chat")
+}
+
+/// Adds what a method takes to the schema of its payload.
+pub(super) fn add_to_request(method: &Method, payload: &mut Value) {
+    if takes_welcome(method) {
+        payload["properties"]["welcome_message_id"] = json!({
+            "type": "string",
+            "description": "The `id` of the welcome that came last: the thread begins with it.",
+            MARK: true,
+        });
+    }
 }
 
 /// Adds what `login` takes to the schema of its payload.

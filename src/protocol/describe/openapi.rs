@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::schema::{of_kind, payload};
-use super::{VERSION, info, scopes_in_words, structures};
+use super::{VERSION, beyond, info, scopes_in_words, structures};
 use crate::protocol::method::{self, HttpMethod, Method, ParamKind};
 use crate::protocol::version::Surface;
 
@@ -82,8 +82,10 @@ fn operation(method: &'static Method) -> Value {
             let is_form = method.params.iter().any(|param| param.kind == ParamKind::Binary);
             let kind = if is_form { "multipart/form-data" } else { "application/json" };
             let is_required = method.params.iter().any(|param| param.required && !param.name.contains('.'));
+            let mut taken = payload(method.params);
+            beyond::add_to_request(method, &mut taken);
             operation["requestBody"] =
-                json!({ "required": is_required, "content": { kind: { "schema": payload(method.params) } } });
+                json!({ "required": is_required, "content": { kind: { "schema": taken } } });
         }
     }
     if !parameters.is_empty() {

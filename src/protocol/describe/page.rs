@@ -96,6 +96,12 @@ fn section(html: &mut String, method: &Method) {
              answer has <code>resume</code>.</p>",
         );
     }
+    if beyond::takes_welcome(method) {
+        html.push_str(
+            "<p>Beyond the protocol: <code>welcome_message_id</code> (string) names the welcome that came last; the thread \
+             begins with it.</p>",
+        );
+    }
     table(html, "answer", &lines(&answer));
     if !method.pushes.is_empty() {
         // Some are told to the other side alone.

@@ -35,6 +35,8 @@ pub struct OpenThread {
     pub active: bool,
     /// None keeps the chat's mode.
     pub continuous: Option<bool>,
+    /// The welcome that a customer's thread begins with. The protocol's tables do not have it; the vendor's SDK sends it.
+    pub welcome_message_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +45,7 @@ struct Wire<'a> {
     chat: Option<Object<WireChat<'a>>>,
     active: Option<bool>,
     continuous: Option<bool>,
+    welcome_message_id: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -91,7 +94,7 @@ pub(super) fn resume_chat(payload: Payload<'_>) -> Result<Request, WireError> {
 }
 
 fn open_thread(payload: Payload<'_>, wire: Wire<'_>) -> Result<OpenThread, WireError> {
-    let Wire { chat, active, continuous } = wire;
+    let Wire { chat, active, continuous, welcome_message_id } = wire;
     let chat = chat.map(|Object(chat)| chat).unwrap_or_default();
     let thread = chat.thread.map(|Object(thread)| thread).unwrap_or_default();
     let wire_events = thread.events.unwrap_or_default();
@@ -109,6 +112,7 @@ fn open_thread(payload: Payload<'_>, wire: Wire<'_>) -> Result<OpenThread, WireE
         thread_properties: thread.properties.unwrap_or_default(),
         active: active.unwrap_or(true),
         continuous,
+        welcome_message_id,
     })
 }
 

@@ -8,7 +8,6 @@ use super::{View, json};
 use crate::domain::event::{Event, Visibility};
 use crate::domain::greeting::{Greeting, GreetingKind, Showing};
 use crate::domain::id::UserId;
-use crate::domain::properties::{Properties, PropertyValue, set};
 
 /// A greeting as it was shown.
 #[derive(Serialize)]
@@ -29,11 +28,6 @@ pub(super) struct GreetingView<'a> {
 
 /// The event that a greeting is shown as.
 pub(super) fn event_of(greeting: &Greeting, showing: &Showing) -> Event {
-    let mut properties = Properties::new();
-    let id = i32::try_from(greeting.id).unwrap_or(i32::MAX);
-    set(&mut properties, "lc2", "greeting_id", PropertyValue::Int(id));
-    let unique_id = PropertyValue::String(showing.unique_id.clone());
-    set(&mut properties, "lc2", "greeting_unique_id", unique_id);
     Event {
         id: showing.event_id(),
         custom_id: None,
@@ -41,7 +35,7 @@ pub(super) fn event_of(greeting: &Greeting, showing: &Showing) -> Event {
         author: Some(UserId::Agent(showing.agent.clone())),
         client: None,
         visibility: Visibility::All,
-        properties,
+        properties: showing.marks(),
         deleted: false,
         body: greeting.body(),
     }

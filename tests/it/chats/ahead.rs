@@ -3,7 +3,7 @@
 use serde_json::json;
 use switchboard::domain::license::Settings;
 
-use crate::support::{Plan, TestNode, shared};
+use crate::support::{Chat, Plan, TestNode, customer_message, shared};
 
 #[tokio::test]
 async fn customers_see_which_groups_can_be_reached() {
@@ -109,4 +109,42 @@ async fn a_welcome_comes_from_the_agent_who_would_get_the_chat() {
     let unknown = customer.refused("request_welcome_message", json!({ "group_id": 99 })).await;
     assert_eq!(unknown.kind, "group_not_found");
     agent.expect_no_push("incoming_welcome_message").await;
+}
+
+#[tokio::test]
+async fn a_thread_begins_with_the_welcome_that_the_customer_asks_for() {
+    let settings = Settings { welcome_message: Some("Welcome!".to_owned()), ..Settings::default() };
+    let node = TestNode::with(&[], Plan { licenses: 1, settings, ..Plan::default() }).await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in().await;
+    let customer = license.customer().await.logs_in().await;
+    let thread = json!({ "events": [customer_message("hello")] });
+    let begins_with = async |chat: &Chat| {
+        let both = [agent.reads(chat).await, customer.reads(chat).await];
+        both.map(|chat| {
+            (chat["thread"]["events"][0]["text"].clone(), chat["thread"]["events"][0]["properties"].clone())
+        })
+    };
+    let given = customer.call("request_welcome_message", json!({})).await;
+    let start = json!({ "welcome_message_id": given["id"], "chat": { "thread": thread } });
+    let chat = Chat::of(&customer.call("start_chat", start).await);
+    assert_eq!(chat.event_ids.len(), 1, "of what the customer sent");
+    let marks = json!({
+        "lc2": { "welcome_message": true }, "chats": { "welcome_message_source": "welcome_phrase" },
+    });
+    for begin in begins_with(&chat).await {
+        assert_eq!(begin, (json!("Welcome!"), marks.clone()));
+    }
+    let pushed = agent.expect_push("incoming_chat", |push| push["chat"]["id"] == chat.id).await;
+    assert_eq!(pushed["chat"]["thread"]["events"][0]["properties"], marks);
+
+    // Another thread has one if it is asked for, and not for the id of somebody else's.
+    for (id, text) in [(json!("else"), "hello"), (given["id"].clone(), "Welcome!")] {
+        customer.deactivates(&chat).await;
+        let resume = json!({ "welcome_message_id": id, "chat": { "id": chat.id, "thread": thread } });
+        customer.call("resume_chat", resume).await;
+        for (begin, _) in begins_with(&chat).await {
+            assert_eq!(begin, text);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Plan, TestCustomer, TestNode};
+use crate::support::{Answer, Plan, TestCustomer, TestNode, customer_message};
 
 /// A node whose first license greets like this.
 async fn greeting(greetings: &Value) -> TestNode {
@@ -172,11 +172,35 @@ async fn greetings_are_for_a_group_and_for_those_who_do_not_chat() {
     // What a chat came of was seen, and whoever chats is not greeted.
     let unique_id = &greeted_in_sales["unique_id"];
     let properties = json!({ "lc2": { "greeting_id": 1, "greeting_unique_id": unique_id } });
-    in_sales.call("start_chat", json!({ "chat": { "thread": { "properties": properties } } })).await;
+    let thread = json!({ "properties": properties, "events": [customer_message("yes please")] });
+    let chat = in_sales.starts_chat_like(json!({ "thread": thread })).await;
+    assert_eq!(chat.event_ids.len(), 1, "of what the customer sent");
+    // The thread begins with the greeting, marked by the server, for both sides.
+    let reader = license.agent(1).logs_in_away().await;
+    let of_agent = reader.reads(&chat).await;
+    let shown = in_sales.reads(&chat).await;
+    for read in [&of_agent, &shown] {
+        let events = read["thread"]["events"].as_array().expect("events");
+        assert_eq!((&events[0]["text"], &events[1]["text"]), (&json!("Hello 1"), &json!("yes please")));
+        let marks = json!({ "lc2": { "greeting_id": 1, "greeting_unique_id": unique_id } });
+        assert_eq!(events[0]["properties"], marks);
+        let author = &events[0]["author_id"];
+        assert!(read["users"].as_array().expect("users").iter().any(|user| user["id"] == *author), "{read}");
+    }
+    assert_eq!(shown["thread"]["events"][0]["author_id"], greeted_in_sales["agent"]["id"]);
+    let mark = json!({ "lc2": { "greeting_id": 1 } });
+    for session in [&in_sales.session, &reader.session] {
+        let of_event = json!({
+            "chat_id": chat.id, "thread_id": chat.thread_id, "event_id": chat.event_ids[0], "properties": mark,
+        });
+        assert_eq!(session.refused("update_event_properties", of_event).await.kind, "authorization");
+    }
+    let unanswered = json!({ "agent_response": { "exists": false } });
+    let page = reader.call("list_archives", json!({ "filters": unanswered })).await;
+    assert_eq!(page["found_chats"], 1, "a greeting is no answer: {page}");
     let login = in_sales.who.logs_in().await.login;
     assert_eq!(login["customer"]["statistics"]["greetings_accepted_count"], 1);
     assert!(login.get("greeting").is_none());
-    let reader = license.agent(1).logs_in_away().await;
     for (group, found) in [(1, 1), (2, 0)] {
         let filters = json!({ "greetings": { "groups": { "values": [group] } } });
         let page = reader.call("list_archives", json!({ "filters": filters })).await;

@@ -5,6 +5,7 @@ use super::super::*;
 use crate::domain::event::{NewEvent, Visibility};
 use crate::domain::properties::{self, PropertyValue};
 use crate::domain::push::{PushBody, ThreadEvents};
+use crate::domain::said_before::SaidBefore;
 
 fn agents(names: &[&str]) -> Vec<NewUser> {
     names.iter().map(|name| NewUser::Agent(agent_id(name))).collect()
@@ -368,4 +369,42 @@ fn there_may_be_any_time_between_threads_and_the_chat_stays() {
     story.wait(90 * 24 * 3_600 + 1).customer().resumes().done();
     assert!(story.thread().created_at.since(closed_at).as_secs() >= 90 * 24 * 3_600);
     assert_eq!(story.reloaded(), story.chat);
+}
+
+fn greeting_of(agent: &str) -> SaidBefore {
+    let mut event = message("May I help you?");
+    event.properties = property("lc2", "greeting_unique_id", PropertyValue::String("x".to_owned()));
+    SaidBefore { agent: agent_id(agent), event }
+}
+
+#[test]
+fn a_thread_begins_with_what_was_said_before_which_is_nobody_s_answer() {
+    for by in ["smith", "brown"] {
+        let mut story = Story::new();
+        let said_before = vec![greeting_of(by)];
+        let thread = NewThread { said_before, events: vec![message("yes")], ..plain() };
+        let started = story.router_assigns("smith").customer().starts_with(thread);
+        let Reply::Thread { events: Some(given), .. } = &started.decision().reply else { panic!("a thread") };
+        let [first, second, ..] = &story.events[..] else { panic!("two events") };
+        assert_eq!((first.author.as_ref(), first.properties.len()), (Some(&user_id(by)), 1));
+        assert_eq!((&second.id, second.author.as_ref()), (&given[0], Some(&user_id("kate"))));
+        assert_eq!(given.len(), 1, "ids of what the customer sent");
+        // Whoever greeted is named among the users; whoever serves the chat is in it.
+        assert_eq!(story.serving(), [agent_id("smith")]);
+        assert!(!story.is_present("brown"));
+        assert!(story.chat.user(&user_id(by)).is_some());
+        assert!(!story.thread().user_ids.contains(&user_id("brown")));
+        assert!(story.thread().unanswered_since.is_some(), "the customer waits for an answer");
+        assert_eq!(story.reloaded(), story.chat);
+    }
+}
+
+#[test]
+fn a_greeter_who_comes_into_the_chat_is_in_it() {
+    let mut story = Story::new();
+    let thread = NewThread { said_before: vec![greeting_of("brown")], ..plain() };
+    story.router_queues().customer().starts_with(thread).done();
+    assert!(!story.is_present("brown") && story.serving().is_empty());
+    story.server().assigns("brown").done();
+    assert_eq!(story.serving(), [agent_id("brown")]);
 }

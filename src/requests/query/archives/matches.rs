@@ -8,6 +8,7 @@ use crate::domain::event::{Event, EventBody, EventKind, FormAnswer, FormField, F
 use crate::domain::id::{AgentId, GroupId};
 use crate::domain::license::{AI_AGENT, Agent, License};
 use crate::domain::properties::{self, PropertyValue};
+use crate::domain::said_before::was_said_before;
 use crate::domain::thread::Thread;
 use crate::protocol::request::{
     AgentResponseFilter, AgentType, AgentTypesFilter, ArchiveFilters, FormFilter, FormType, GreetingFilter,
@@ -74,9 +75,12 @@ impl Matcher<'_> {
     }
 
     fn response_holds(&self, filter: &AgentResponseFilter, events: &[Arc<Event>]) -> bool {
-        let answers = events
-            .iter()
-            .filter(|event| event.visibility == Visibility::All && event.body.kind().is_activity());
+        let is_answer = |event: &&Arc<Event>| {
+            event.visibility == Visibility::All
+                && event.body.kind().is_activity()
+                && !was_said_before(&event.properties)
+        };
+        let answers = events.iter().filter(is_answer);
         let mut agents: Vec<AgentId> =
             answers.filter_map(|event| event.author.as_ref()?.agent().cloned()).collect();
         if filter.first {
