@@ -78,6 +78,7 @@ impl World {
             inactive_send: InactiveSend::NewThread,
             manual_routing: false,
             events: EventLimits { max_size: 16 * 1024 },
+            mails_transcripts: false,
         };
         let agent = Caller::Agent { id: AgentId::new("agent@example.com"), reach: Reach::All };
         let chat = Chat::new(ChatId::new("ABCDEFGHIJKLMNOP"), license.id);

@@ -23,6 +23,7 @@ use super::elsewhere::{ChatCall, Elsewhere};
 use super::error::AskError;
 use super::forward::{Hops, Owner, Parking};
 use super::pending::PendingLicenses;
+use super::post::Post;
 use super::reports::Reports;
 use super::residents::{Resident, Residents};
 use super::roll::Roll;
@@ -81,6 +82,8 @@ pub struct ActorsParts {
     pub licenses: Arc<dyn LicenseSource>,
     /// The way to the sessions.
     pub delivery: Arc<dyn Delivery>,
+    /// The way to the relay; none where there is none.
+    pub post: Option<Arc<dyn Post>>,
     /// The way to what other nodes own.
     pub elsewhere: Arc<dyn Elsewhere>,
     /// Bounds and times.

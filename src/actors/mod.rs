@@ -25,6 +25,7 @@ mod error;
 mod forward;
 pub mod pending;
 pub mod period;
+pub mod post;
 pub mod recovery;
 mod reports;
 mod residents;

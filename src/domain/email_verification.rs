@@ -35,6 +35,13 @@ impl Mails {
         self.sent.push(now);
         true
     }
+
+    /// The one that was counted at this moment did not go.
+    pub fn withdraw(&mut self, counted_at: Timestamp) {
+        if let Some(position) = self.sent.iter().rposition(|at| *at == counted_at) {
+            self.sent.remove(position);
+        }
+    }
 }
 
 /// What is kept of a customer.
@@ -130,6 +137,17 @@ mod tests {
         assert_eq!(admitted(&mut mails, NOW.after(HOUR * 4)), 0);
         assert_eq!(admitted(&mut mails, NOW.after(HOUR * 24)), 3);
         assert!(mails.sent.len() <= 10, "{}", mails.sent.len());
+    }
+
+    #[test]
+    fn a_mail_that_did_not_go_out_does_not_count() {
+        let mut mails = Mails::default();
+        for second in 0..20 {
+            let at = NOW.after(Duration::from_secs(second));
+            assert!(mails.admits(at));
+            mails.withdraw(at);
+        }
+        assert_eq!(mails, Mails::default());
     }
 
     #[test]

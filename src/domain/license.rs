@@ -316,6 +316,8 @@ pub struct ChatRules {
     pub manual_routing: bool,
     /// Sizes.
     pub events: EventLimits,
+    /// Customers are mailed transcripts if they want them: the server has a relay.
+    pub mails_transcripts: bool,
 }
 
 impl License {

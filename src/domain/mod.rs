@@ -9,7 +9,7 @@
 //! - [`license`] is the tenant: agents, groups, limits, settings. [`rejection`] is every way to say no.
 //! - [`routing`] decides who gets the next chat.
 //!
-//! Everything outside depends on this room; this room depends on nobody (serde's derives and a parser of addresses aside).
+//! Everything outside depends on this room; this room depends on nobody (serde's derives and parsers of addresses aside).
 
 pub mod access;
 pub mod auto_access;
@@ -23,6 +23,7 @@ pub mod geolocation;
 pub mod greeting;
 pub mod id;
 pub mod license;
+pub mod mail_address;
 pub mod operations;
 pub mod properties;
 pub mod property_definitions;
@@ -36,6 +37,7 @@ pub mod system_message;
 pub mod text;
 pub mod thread;
 pub mod time;
+pub mod transcript;
 pub mod user;
 pub mod visit;
 pub mod watch;

@@ -1,6 +1,7 @@
 //! The properties that every license has, and who may read and write them where (`properties.json`, 3.6).
 //! Namespaces of one's own come with the Configuration API; until then any other name is refused.
 
+use super::mail_address::MailAddress;
 use super::properties::{Properties, PropertyNames, PropertyValue};
 use super::rejection::Rejection;
 
@@ -148,6 +149,9 @@ const DOMAINS: &[(&str, &str, &[Listed])] = &[
     ("rating", "score", &[Listed::Number(0), Listed::Number(1)]),
 ];
 
+/// The property that says where a transcript goes.
+const TRANSCRIPT_EMAIL: (&str, &str) = ("routing", "transcript_email");
+
 impl Listed {
     fn is(self, value: &PropertyValue) -> bool {
         match (self, value) {
@@ -215,6 +219,16 @@ fn writable(
     }
 }
 
+/// Mail goes where a customer says, so nothing else may be said.
+fn is_address_where_one_is_wanted(definition: &Definition, value: &PropertyValue) -> bool {
+    match value {
+        PropertyValue::String(text) if (definition.namespace, definition.name) == TRANSCRIPT_EMAIL => {
+            text.is_empty() || text.parse::<MailAddress>().is_ok()
+        }
+        _ => true,
+    }
+}
+
 /// May this kind of user set these properties there?
 ///
 /// # Errors
@@ -233,6 +247,10 @@ pub fn check_set(properties: &Properties, location: Location, side: Side) -> Res
             {
                 let listed: Vec<_> = domain.iter().map(|listed| listed.text()).collect();
                 let message = format!("{namespace}.{name} must be one of {}", listed.join(", "));
+                return Err(Rejection::validation("properties", message));
+            }
+            if !is_address_where_one_is_wanted(definition, value) {
+                let message = format!("{namespace}.{name} must be an e-mail address, or empty");
                 return Err(Rejection::validation("properties", message));
             }
         }

@@ -10,6 +10,7 @@ use super::id::{EventId, UserId};
 use super::properties::Properties;
 use super::property_definitions::{Location, Side, is_readable};
 use super::push::{Audience, Pressed, Push, PushBody, ThreadEvents, TransferReason, TransferTarget};
+use super::transcript::is_private;
 
 /// The pushes for the changes of one row: `before` is the chat without them, `after` the chat with them, `shown` are the
 /// events that go with the chat to those who gain it.
@@ -18,7 +19,7 @@ pub fn retell(before: &Chat, changes: &[Change], after: &Chat, shown: &[Arc<Even
     if matches!(changes.first(), Some(Change::ThreadOpened(_))) {
         retelling.opening(changes);
     } else {
-        changes.iter().for_each(|change| retelling.change(change));
+        changes.iter().filter(|change| !is_private(change)).for_each(|change| retelling.change(change));
     }
     retelling.pushes
 }

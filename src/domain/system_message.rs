@@ -103,6 +103,10 @@ server_messages! {
     unassigned_other() = "routing.unassigned_other", "Chat is unassigned";
     /// Waiting again: the agent did not answer.
     unassigned_inactive(agent, duration) = "routing.unassigned", "Chat is unassigned because %agent% hasn't replied in %duration% minutes";
+    /// The customer wants a transcript.
+    transcript_requested(customer, email) = "transcript_requested", "%customer% requested the chat transcript to be sent to %email%";
+    /// The thread ended, and the customer gets a transcript.
+    transcript_sent(customer, email) = "transcript_sent", "%customer% sent the chat transcript to %email%";
     /// Waiting.
     unassigned() = "routing.unassigned", "Chat is unassigned";
 }

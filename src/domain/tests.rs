@@ -1,5 +1,7 @@
 //! Rules that hold after any sequence of commands, tried on random ones by several agents and a customer.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::change::{Change, Target};
@@ -12,6 +14,7 @@ use super::properties::PropertyValue;
 use super::push::{Push, PushBody};
 use super::replaced::Replaced;
 use super::time::Timestamp;
+use super::transcript;
 
 /// One step of a random story.
 #[derive(Clone, Debug)]
@@ -48,6 +51,10 @@ enum What {
     /// A property of the chat (0), a thread (odd) or an event (even), by number from the end.
     Set(usize, bool),
     Delete(usize),
+    /// A transcript of the last thread, or not any more.
+    Want(bool),
+    /// The first transcript that is owed is mailed.
+    Mail,
     Rename(&'static str),
     Assign(&'static str, Vec<&'static str>, Option<LeaveCause>),
     Unassign(Vec<&'static str>, LeaveCause, bool),
@@ -168,6 +175,8 @@ fn what() -> impl Strategy<Value = What> {
         1 => Just(What::Peek),
         6 => (0..20usize, any::<bool>()).prop_map(|(target, rating)| What::Set(target, rating)),
         3 => (0..20usize).prop_map(What::Delete),
+        4 => prop::bool::weighted(0.8).prop_map(What::Want),
+        2 => Just(What::Mail),
         1 => prop::sample::select(vec!["Kate", "Catherine"]).prop_map(What::Rename),
         4 => (agent(), those_before(), prop::option::of(leave_cause()))
             .prop_map(|(name, before, cause)| What::Assign(name, before, cause)),
@@ -253,6 +262,16 @@ fn command(story: &Story, what: What) -> Option<Command> {
             let names = [("rating".to_owned(), vec!["score".to_owned()])].into();
             Command::DeleteProperties(DeleteProperties { target: target_of(story, number), names })
         }
+        What::Want(is_wanted) => {
+            let address = if is_wanted { "kate@mail.example" } else { "" };
+            let value = PropertyValue::String(address.to_owned());
+            let properties = property("routing", "transcript_email", value);
+            Command::UpdateProperties(UpdateProperties { target: target_of(story, 1), properties })
+        }
+        What::Mail => {
+            let thread = transcript::owed(&story.chat).next()?.thread;
+            Command::SettleTranscript(SettleTranscript { thread })
+        }
         What::Rename(name) => {
             let mut customer = customer_named("kate");
             customer.profile.name = Some(name.to_owned());
@@ -277,6 +296,10 @@ struct Ledger {
     threads: Vec<(ThreadId, bool)>,
     events: u64,
     last_at: Timestamp,
+    /// Threads that ended with the word that their transcript is sent, and it was not mailed since.
+    owed: BTreeSet<ThreadId>,
+    /// Somebody said so in the last thread, as its last event.
+    is_promised: bool,
     /// Fed with what is read back from each row of the last thread.
     copy: Chat,
 }
@@ -284,7 +307,8 @@ struct Ledger {
 impl Ledger {
     fn new(story: &Story) -> Self {
         let copy = Chat::new(story.chat.id.clone(), story.chat.license);
-        Self { rows: 0, threads: Vec::new(), events: 0, last_at: Timestamp::default(), copy }
+        let (threads, owed) = (Vec::new(), BTreeSet::new());
+        Self { rows: 0, threads, events: 0, last_at: Timestamp::default(), owed, is_promised: false, copy }
     }
 
     fn read_new_rows(&mut self, story: &Story) {
@@ -299,6 +323,8 @@ impl Ledger {
             }
         }
         self.rows = story.rows.len();
+        let owed: Vec<ThreadId> = transcript::owed(&story.chat).map(|owed| owed.thread).collect();
+        assert_eq!(owed.iter().collect::<BTreeSet<_>>(), self.owed.iter().collect(), "as was said");
         assert_eq!(self.copy, story.chat, "the log gives the chat");
         let last = self.threads.last().map(|(thread, active)| (thread.clone(), *active));
         let ours = story.chat.thread.as_ref().map(|thread| (thread.id.clone(), thread.active));
@@ -324,6 +350,8 @@ impl Ledger {
                     let (thread, _) = self.threads.last().expect("a thread");
                     assert_eq!(&event.id.thread, thread, "events go to the last thread");
                     self.events += 1;
+                    self.is_promised = matches!(&event.body, EventBody::SystemMessage(message)
+                        if message.system_message_type == "transcript_sent");
                     assert_eq!(event.id.number, self.events, "event numbers have no gaps");
                     assert!(event.created_at > self.last_at, "created_at grows strictly");
                     self.last_at = event.created_at;
@@ -333,6 +361,13 @@ impl Ledger {
                     assert!(std::mem::take(active), "only an active thread is closed");
                     assert!(*at > self.last_at, "it is closed after its last event");
                     self.last_at = *at;
+                    if self.is_promised {
+                        self.owed.extend(self.threads.last().map(|(thread, _)| thread.clone()));
+                    }
+                }
+                Change::PropertiesDeleted { names, .. } if transcript::is_private(change) => {
+                    let settled: Vec<&String> = names.values().flatten().collect();
+                    self.owed.retain(|thread| !settled.iter().any(|name| *name == thread.as_str()));
                 }
                 _ => {}
             }
@@ -347,6 +382,7 @@ impl Ledger {
         self.threads.push((thread.id.clone(), true));
         assert_eq!(thread.number as usize, self.threads.len());
         (self.events, self.last_at) = (0, thread.created_at);
+        self.is_promised = false;
     }
 }
 
@@ -403,9 +439,14 @@ fn take(story: &mut Story, step: Move) -> Option<Outcome> {
         }
         return None;
     };
-    // Only the router and its timers give these, and it gives no others.
-    let routes =
-        matches!(command, Command::AssignAgent(_) | Command::UnassignAgent(_) | Command::HeedSilence(_));
+    // Only the router, timers and the chat itself give these, and they give no others.
+    let routes = matches!(
+        command,
+        Command::AssignAgent(_)
+            | Command::UnassignAgent(_)
+            | Command::HeedSilence(_)
+            | Command::SettleTranscript(_)
+    );
     if let Some(route) = step.route {
         story.router_says(route);
     }
@@ -424,6 +465,7 @@ fn take(story: &mut Story, step: Move) -> Option<Outcome> {
 /// Mostly of a chat that smith has; some chats are not started yet.
 fn tell((started, moves): (bool, Vec<Move>)) -> Story {
     let mut story = if started { Story::with_smith() } else { Story::new() };
+    story.rules.mails_transcripts = true;
     let mut ledger = Ledger::new(&story);
     ledger.read_new_rows(&story);
     for step in moves {

@@ -169,6 +169,9 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
         let (ownership, metrics, readiness, limits) = (&ownership, &metrics, &readiness, &limits);
         let (nodes, member, files) = (&nodes, &member, &files);
         async move |threads: Vec<ArbiterHandle>, addresses: Vec<SocketAddr>| {
+            let customers = Customers::new(store.clone());
+            let mailer = mail::open(config)?.map(Arc::new);
+            let post = mailer.clone().map(|mailer| mail::post(mailer, customers.clone(), clock.clone()));
             let actors = Actors::new(ActorsParts {
                 store: store.clone(),
                 ownership: ownership.clone(),
@@ -176,6 +179,7 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
                 ids: ids.clone(),
                 licenses: Arc::new(Rules::new(config.clone(), tenants.licenses.clone())),
                 delivery: nodes.clone(),
+                post,
                 elsewhere: nodes.clone(),
                 settings: ActorSettings {
                     passivate_after: config.chat.passivate_after,
@@ -188,7 +192,6 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
             metrics.follow_cluster(membership::figures(member.clone(), actors.clone()));
             nodes.serve(actors.clone());
             ownership.occupied_by(Arc::new(Occupants(actors.clone())));
-            let customers = Customers::new(store.clone());
             let customer_tokens = tenants.customer_tokens.clone();
             let base_url = config.base_url(addresses.first().copied().unwrap_or(config.server.listen));
             let fetcher = Fetcher::new(config.outgoing.allow_private)?;
@@ -198,7 +201,7 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
                 pages,
                 files: files.clone(),
                 fetcher,
-                mailer: mail::open(config)?,
+                mailer,
                 base_url,
                 customer_tokens,
             };

@@ -12,5 +12,5 @@ mod page;
 
 pub use address::is_public;
 pub use fetch::{FetchError, Fetched, Fetcher};
-pub use mail::{MailAddress, MailError, MailRelay, MailSecurity, Mailer};
+pub use mail::{MailError, MailRelay, MailSecurity, Mailer};
 pub use page::{PageInfo, describe};

@@ -236,11 +236,23 @@ impl Customers {
         email: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let hash = Sha256::digest(email.to_lowercase());
-        let hash = hash.iter().fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
-        let key = CellKey::new(CellTable::EmailVerifications, license, format!("address/{hash}"));
+        let key = mails_key(license, email);
         let (_, admitted) = self.change_and_say(&key, |mails: &mut Mails| mails.admits(now)).await?;
         Ok(admitted == Some(true))
+    }
+
+    /// A mail that was counted at this moment did not go out.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn uncount_mail(
+        &self,
+        license: LicenseId,
+        email: &str,
+        counted_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let withdraw = |mails: &mut Mails| mails.withdraw(counted_at);
+        self.change_and_say(&mails_key(license, email), withdraw).await.map(drop)
     }
 
     /// The chats of a customer.
@@ -342,6 +354,13 @@ fn new_profile(now: Timestamp) -> CustomerProfile {
 
 fn verification_key(license: LicenseId, customer: &CustomerId) -> CellKey {
     CellKey::new(CellTable::EmailVerifications, license, format!("customer/{customer}"))
+}
+
+/// What counts the mails to an address.
+fn mails_key(license: LicenseId, email: &str) -> CellKey {
+    let hash = Sha256::digest(email.to_lowercase());
+    let hash = hash.iter().fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
+    CellKey::new(CellTable::EmailVerifications, license, format!("address/{hash}"))
 }
 
 fn decode<T: for<'de> Deserialize<'de>>(cell: &(impl AsRef<[u8]> + ?Sized)) -> Result<T, StoreError> {

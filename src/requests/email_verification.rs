@@ -12,7 +12,8 @@ use crate::domain::customer::Customer;
 use crate::domain::email_verification::VALID;
 use crate::domain::id::{CustomerId, LicenseId};
 use crate::domain::license::License;
-use crate::outgoing::{Fetcher, MailAddress, MailError};
+use crate::domain::mail_address::{MailAddress, NoMailAddress};
+use crate::outgoing::{Fetcher, MailError};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::version::Surface;
 
@@ -50,7 +51,7 @@ impl Requests {
         let Some(mailer) = &self.parts.mailer else {
             return Err(WireError::new(ErrorType::NotAllowed, "this server sends no mail"));
         };
-        let to = MailAddress::parse(&email).map_err(|error| of_mail(&error))?;
+        let to: MailAddress = email.parse().map_err(|error: NoMailAddress| of_mail(&error.into()))?;
         let now = self.parts.actors.clock().now();
         let fresh = self.parts.actors.ids().uuid().simple().to_string();
         let asked = self.parts.customers.change_email_verification(license, id, |verification| {

@@ -44,7 +44,7 @@ pub struct RequestsParts {
     /// Fetches what people name.
     pub fetcher: Fetcher,
     /// Sends mail; none if nobody said how.
-    pub mailer: Option<Mailer>,
+    pub mailer: Option<Arc<Mailer>>,
     /// Where clients reach the server: scheme, host and port.
     pub base_url: String,
     /// Customers' tokens, and who is banned.

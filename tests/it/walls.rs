@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("web", &[]),
     ("files", &["config", "domain"]),
-    ("outgoing", &[]),
+    ("outgoing", &["domain"]),
     ("observe", &["store", "protocol", "config"]),
     ("tenants", &["config", "domain", "protocol", "store"]),
     ("actors", &["config", "domain", "store", "observe"]),

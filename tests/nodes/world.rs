@@ -486,6 +486,7 @@ impl Node {
             ids: Arc::new(OsIds),
             licenses: Arc::new(Rules::new(Arc::default(), tenants.licenses.clone())),
             delivery: nodes.clone(),
+            post: None,
             elsewhere: nodes.clone(),
             settings: ActorSettings { agent_sessions: AGENT_SESSIONS, ..ActorSettings::default() },
             arbiters: vec![Arbiter::new().handle()],

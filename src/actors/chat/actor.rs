@@ -1,5 +1,7 @@
 //! The queue and the lifecycle of a chat.
 
+mod mailing;
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use switchboard_cluster::{Epoch, Shard};
 use tokio::sync::{mpsc, oneshot};
 
+use self::mailing::Mailing;
 use super::super::elsewhere::ChatCall;
 use super::super::{Actors, AskError, ChatKey};
 use super::load::State;
@@ -42,6 +45,7 @@ pub struct ChatActor {
     timer: Option<(Timestamp, SpawnHandle)>,
     /// When the router was last asked for somebody who answers.
     asked_for_another: Option<Timestamp>,
+    mailing: Mailing,
     last_used: Timestamp,
     /// As of the last turn.
     rules: Option<ChatRules>,
@@ -177,6 +181,7 @@ impl ChatActor {
             until_gone: None,
             timer: None,
             asked_for_another: None,
+            mailing: Mailing::default(),
             last_used,
             rules: None,
         }
@@ -206,6 +211,7 @@ impl ChatActor {
                 self.head = Head::of(&ended.state);
                 self.state = Some(ended.state);
                 self.rules = Some(ended.rules);
+                self.mail_transcript(ctx);
                 self.arm(ctx, if ended.refused { REFUSED_PAUSE } else { Duration::ZERO });
                 self.turn(ctx);
             }
@@ -229,7 +235,8 @@ impl ChatActor {
     /// When the chat has something to do by itself.
     fn deadline(&self) -> Option<Timestamp> {
         let (chat, rules) = (&self.state.as_ref()?.chat, self.rules.as_ref()?);
-        HeedSilence::deadline(chat, rules).into_iter().chain(self.answer_deadline(chat, rules)).min()
+        let silence = HeedSilence::deadline(chat, rules);
+        [silence, self.answer_deadline(chat, rules), self.mailing.deadline()].into_iter().flatten().min()
     }
 
     /// When the router is to be asked for another agent, since the one of now does not answer. If it finds nobody it
@@ -290,7 +297,7 @@ impl ChatActor {
     fn passivate_if_quiet(&mut self, ctx: &mut Context<Self>) {
         let now = self.actors.parts.clock.now();
         let quiet = now.since(self.last_used) >= self.actors.parts.settings.passivate_after;
-        if !quiet || self.in_turn || !self.queue.is_empty() {
+        if !quiet || self.in_turn || !self.queue.is_empty() || self.mailing.is_under_way() {
             return;
         }
         let Some(state) = &self.state else { return };

@@ -9,6 +9,7 @@ use crate::domain::chat::Chat;
 use crate::domain::id::ThreadId;
 use crate::domain::thread::Thread;
 use crate::domain::time::Timestamp;
+use crate::domain::transcript;
 use crate::store::{IndexKey, IndexTable, IndexWrite, Version};
 
 /// How many days back a start looks for chats that were left open.
@@ -86,7 +87,7 @@ pub(super) fn opened(key: &ChatKey, shard: Shard, before: &Chat, after: &Chat, s
         writes.extend(lists(key, before, previous).into_iter().map(left));
     }
     writes.extend(stands(key, after, thread, version));
-    if thread.active {
+    if thread.active || transcript::owed(after).next().is_some() {
         writes.push(open_chat(key, shard, thread.created_at, version, true));
     }
     writes

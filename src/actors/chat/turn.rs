@@ -31,6 +31,7 @@ use crate::domain::license::{ChatRules, License};
 use crate::domain::push::Push;
 use crate::domain::rejection::Rejection;
 use crate::domain::routing::DecisionId;
+use crate::domain::transcript::{is_private, owed};
 use crate::store::{Append, IndexWrite};
 
 /// Rows of one append together; a larger batch is stored in pieces.
@@ -395,6 +396,15 @@ impl Turn {
         if changes.iter().any(brings_customer) {
             let seq = state.seq + self.rows.len() as u64;
             self.index.extend(projections::customer_came(&self.writer.key, &state.chat, seq));
+        }
+        let is_rid =
+            |change: &Change| matches!(change, Change::PropertiesDeleted { .. } if is_private(change));
+        if changes.iter().any(is_rid)
+            && state.chat.active_thread().is_none()
+            && owed(&state.chat).next().is_none()
+        {
+            let version = projections::version(&state.chat, state.seq + self.rows.len() as u64);
+            self.index.extend(self.not_open(state, version));
         }
     }
 

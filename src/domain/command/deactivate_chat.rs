@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
-use super::{Caller, Context, Decision, Reply};
+use super::{Caller, Context, Decision, Reply, transcript};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
 use crate::domain::id::UserId;
@@ -44,6 +44,9 @@ pub(super) fn close_thread(
 ) -> Result<(), Rejection> {
     let hides = draft.caller_hides();
     draft.system_message_of_caller(message)?;
+    if let Some(said) = transcript::at_end(draft) {
+        draft.server_says(said)?;
+    }
     // Those who were in the chat until now are told, though the closing takes the agents out of it.
     let to = draft.chat.everybody();
     let thread = draft.chat.active_thread().ok_or(Rejection::ChatInactive)?.id.clone();

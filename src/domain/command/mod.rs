@@ -26,6 +26,7 @@ mod tags;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod transcript;
 mod transfer_chat;
 mod unassign;
 mod update_customer;
@@ -49,6 +50,7 @@ pub use send_event::SendEvent;
 pub use silence::HeedSilence;
 pub use start_chat::StartChat;
 pub use tags::{TagThread, UntagThread};
+pub use transcript::SettleTranscript;
 pub use transfer_chat::{TransferChat, TransferTo};
 pub use unassign::{LeaveCause, UnassignAgent};
 pub use update_customer::UpdateCustomer;
@@ -101,6 +103,7 @@ pub enum Command {
     HeedSilence(HeedSilence),
     CustomerPresence(CustomerPresence),
     CloseBanned(CloseBanned),
+    SettleTranscript(SettleTranscript),
 }
 
 /// Who gives a command.
@@ -342,6 +345,7 @@ impl Command {
             Self::HeedSilence(command) => command.decide(chat, context),
             Self::CustomerPresence(command) => command.decide(chat, context),
             Self::CloseBanned(command) => command.decide(chat, context),
+            Self::SettleTranscript(command) => command.decide(chat, context),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::draft::{Draft, server_event};
-use super::{Caller, Context, Reach, Route, RouteRequest, Subject, SubjectRequest, standing};
+use super::{Caller, Context, Reach, Route, RouteRequest, Subject, SubjectRequest, standing, transcript};
 use crate::domain::access::Access;
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
@@ -219,8 +219,10 @@ pub(super) fn open_thread(draft: &mut Draft<'_>, new: NewThread) -> Result<Vec<E
         Some(Assigned::Waits(_)) => Some(ServerMessage::unassigned()),
         Some(Assigned::Opener) | None => None,
     };
-    if let Some(message) = message {
-        all.push(draft.add_event(server_event(message.into_body()), None)?);
+    let requested = transcript::request(draft, None);
+    let ended = if new.active { None } else { transcript::at_end(draft) };
+    for said in message.map(ServerMessage::into_body).into_iter().chain(requested).chain(ended) {
+        all.push(draft.add_event(server_event(said), None)?);
     }
     mark_all_seen_by_opener(draft);
     if new.active {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
-use super::{Caller, Context, Decision, Reply, SubjectRequest};
+use super::{Caller, Context, Decision, Reply, SubjectRequest, transcript};
 use crate::domain::change::{Change, Target};
 use crate::domain::chat::Chat;
 use crate::domain::event::EventBody;
@@ -13,6 +13,7 @@ use crate::domain::property_definitions::{Location, check_delete, check_set};
 use crate::domain::push::{Audience, Push, PushBody};
 use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
+use crate::domain::transcript::wanted;
 
 /// Sets properties; others stay.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -155,7 +156,9 @@ fn decision(
     let mut draft = Draft::new(chat, context);
     draft.change(change);
     draft.push(body, to);
-    news.into_iter().try_for_each(|message| draft.server_says(message).map(drop))?;
+    let requested = transcript::request(&mut draft, chat.active_thread().and_then(wanted));
+    let mut news = news.into_iter().chain(requested);
+    news.try_for_each(|message| draft.server_says(message).map(drop))?;
     Ok(draft.decision(Reply::Done))
 }
 

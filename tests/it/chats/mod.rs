@@ -23,6 +23,7 @@ mod seen;
 mod sources;
 mod threads;
 mod tokens;
+mod transcripts;
 mod url_info;
 mod views;
 mod visitors;

@@ -51,7 +51,15 @@ pub(crate) struct MailServer {
 impl MailServer {
     /// On a free port; with a certificate and key, it speaks TLS from the first byte and asks for a login.
     pub(crate) fn start(tls: Option<rustls::ServerConfig>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Self::start_on(TcpListener::bind("127.0.0.1:0").expect("a port"), tls)
+    }
+
+    /// Where a relay is expected that was away until now.
+    pub(crate) fn start_at(address: &str) -> Self {
+        Self::start_on(TcpListener::bind(address).expect("the port is free still"), None)
+    }
+
+    fn start_on(listener: TcpListener, tls: Option<rustls::ServerConfig>) -> Self {
         let address = listener.local_addr().expect("an address");
         let mails = Arc::new(Mutex::new(Vec::new()));
         let (taken, tls) = (mails.clone(), tls.map(Arc::new));

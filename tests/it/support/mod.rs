@@ -29,7 +29,7 @@ pub(crate) use answer::{Answer, ApiError, tables};
 pub(crate) use bucket::{NodeWithBucket, S3Server, SECRET_ACCESS_KEY, shared_with_bucket};
 pub(crate) use chat::{Chat, customer_message, message};
 pub(crate) use license::{AgentLogin, CustomerLogin, TestLicense};
-pub(crate) use mail::{Callee, FULL, MailServer, NOBODY};
+pub(crate) use mail::{Callee, FULL, Mail, MailServer, NOBODY};
 pub(crate) use node::{NodeLink, TestNode, install_crypto, shared, variable};
 pub(crate) use prepare::{ORIGIN, Plan};
 pub(crate) use session::{BROWSER, FORWARDED_FOR, Inbox, Push, Session};

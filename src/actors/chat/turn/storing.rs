@@ -12,7 +12,8 @@ use super::Turn;
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
 use crate::domain::id::ThreadId;
-use crate::store::IndexWrite;
+use crate::domain::transcript;
+use crate::store::{IndexWrite, Version};
 
 /// How often a chat is entered anew among the open ones.
 const REENTER_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -71,11 +72,10 @@ impl Turn {
         let Some(thread) = state.chat.thread.clone() else { return Err(AskError::Stopped) };
         let seq = state.seq + 1;
         let version = projections::version(&state.chat, seq);
-        let gone = |at| projections::open_chat(&self.writer.key, self.writer.shard, at, version, false);
-        let mut index: Vec<IndexWrite> = vec![gone(thread.created_at)];
-        if state.open_since != thread.created_at {
-            index.push(gone(state.open_since));
-        }
+        // One that owes a transcript is found by whoever takes the shard over, as if it were open.
+        let owes =
+            transcript::owed(&state.chat).next().is_some() || changes.iter().any(transcript::is_private);
+        let index = if owes { Vec::new() } else { self.not_open(state, version) };
         self.append(&thread.id, seq, vec![self.row_of(changes)], index).await?;
         self.apply(state, changes);
         state.seq = seq;
@@ -83,6 +83,14 @@ impl Turn {
         let previous = thread.previous_thread_id.clone();
         let pointer = Pointer { last: thread.id, active: false, previous };
         set_pointer(&self.actors, &self.writer, state, pointer).await
+    }
+
+    /// Wherever the chat was entered among the open ones, it is not any more.
+    pub(super) fn not_open(&self, state: &State, version: Version) -> Vec<IndexWrite> {
+        let created_at = state.chat.thread.as_ref().map(|thread| thread.created_at);
+        let again = (created_at != Some(state.open_since)).then_some(state.open_since);
+        let gone = |at| projections::open_chat(&self.writer.key, self.writer.shard, at, version, false);
+        created_at.into_iter().chain(again).map(gone).collect()
     }
 
     /// Stores what was decided, then tells everybody.

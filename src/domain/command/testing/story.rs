@@ -35,6 +35,7 @@ impl Story {
                 inactive_send: InactiveSend::NewThread,
                 manual_routing: false,
                 events: EventLimits { max_size: 16 * 1024 },
+                mails_transcripts: false,
             },
             now: Timestamp(1_700_000_000_000_000),
             rows: Vec::new(),
