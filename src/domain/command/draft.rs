@@ -151,7 +151,8 @@ pub(super) fn next_event(
         id: chat.next_event_id().ok_or(Rejection::ChatInactive)?,
         custom_id: event.custom_id,
         created_at: chat.next_time(context.now),
-        client: context.caller.client().filter(|_| author.is_some()).cloned(),
+        // What was said to a customer before they opened the thread did not come from theirs.
+        client: context.caller.client().filter(|_| author == context.caller.user()).cloned(),
         author,
         visibility: event.visibility,
         properties: event.properties,
