@@ -23,6 +23,7 @@ pub mod geolocation;
 pub mod greeting;
 pub mod id;
 pub mod license;
+pub mod license_news;
 pub mod mail_address;
 pub mod operations;
 pub mod properties;

@@ -10,6 +10,7 @@ use super::customer::CustomerProfile;
 use super::event::{Event, Json, Visibility};
 use super::greeting::{Greeting, Showing};
 use super::id::{AgentId, ChatId, CustomerId, EventId, GroupId, ThreadId, UserId};
+use super::license_news::LicenseNews;
 use super::properties::{Properties, PropertyNames};
 use super::routing::{CustomerGroupStatus, GroupStatus};
 use super::text::{self, Text};
@@ -99,7 +100,7 @@ pub struct QueuePlace {
     pub queued_at: Option<Timestamp>,
 }
 
-/// What is told; a variant a push of the protocol, by its 3.6 name.
+/// What is told; a variant a push of the protocol, by its 3.6 name. Those of what operators change are [`LicenseNews`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are the protocol's")]
@@ -301,6 +302,7 @@ pub enum PushBody {
         id: CustomerId,
         at: Timestamp,
     },
+    LicenseNews(Box<LicenseNews>),
 }
 
 /// A button of a rich message that was pressed, as its presser tells it.

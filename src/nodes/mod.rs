@@ -10,7 +10,7 @@
 //! - [`incoming`] keeps the order of each chat, drops what comes twice, and reads from the store what was lost between two
 //!   nodes: a stream that broke or was full costs latency and no message.
 //! - [`news`] tells other nodes what they hold in memory and is not true any more: licenses, tokens; and whose sessions have
-//!   to end.
+//!   to end. It tells the sessions of this node how their license has changed.
 //! - [`message`] is the form of all that on the link: JSON with names, in which a node of the next version may say more.
 
 mod answer;
@@ -132,7 +132,7 @@ impl Nodes {
         self.parts.link.serve(self.clone());
         self.meet();
         actix_rt::spawn(peers::follow(self.clone()));
-        actix_rt::spawn(news::follow(self.clone()));
+        actix_rt::spawn(news::follow(self.clone(), self.parts.tenants.licenses.changes()));
         actix_rt::spawn(interest::sweep(self.clone()));
     }
 

@@ -1,4 +1,5 @@
-//! What a node tells all others at once: what they hold in memory and is not true any more, and whose sessions end.
+//! What a node tells all others at once: what they hold in memory and is not true any more, and whose sessions end. And what
+//! it tells the sessions that it has itself: how their license has changed, as soon as the node knows, whoever changed it.
 //!
 //! News are a shortcut. A node that misses them finds out by itself within `routing.license_poll_every`, except for
 //! sessions that somebody ends by hand: these are told again until every living node has heard it.
@@ -9,10 +10,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use switchboard_cluster::Incarnation;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::message::{Answer, CallRef};
 use super::{Nodes, Whose};
 use crate::domain::id::LicenseId;
+use crate::domain::license_news::license_news;
+use crate::domain::push::{Audience, Push, PushBody};
+use crate::tenants::LicenseChange;
 
 /// How long a node may take to hear it.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -71,6 +76,17 @@ impl Nodes {
         tracing::warn!(node = %node, "another node has to find out by itself what changed");
     }
 
+    /// Tells the agents who are connected here what they see of a change. Each node tells its own.
+    fn tell_sessions(&self, LicenseChange { before, after }: &LicenseChange) {
+        if !self.parts.sessions.has(after.id) {
+            return;
+        }
+        let news = license_news(before, after)
+            .into_iter()
+            .map(|news| Push { body: PushBody::LicenseNews(Box::new(news)), to: Audience::all_agents() });
+        self.parts.sessions.deliver(after, &news.collect::<Vec<_>>(), None, None);
+    }
+
     /// Takes another node's word that something changed.
     pub(super) async fn hear(&self, news: News) {
         let tenants = &self.parts.tenants;
@@ -88,20 +104,24 @@ impl Nodes {
     }
 }
 
-/// Tells the others what this node changes, for ever.
-pub(super) async fn follow(nodes: Arc<Nodes>) {
-    let mut licenses = nodes.parts.tenants.licenses.changes();
+/// Tells the others, and the sessions here, what this node changes or learns, for ever.
+pub(super) async fn follow(nodes: Arc<Nodes>, mut licenses: UnboundedReceiver<LicenseChange>) {
     let mut revoked = nodes.parts.tenants.revoked_here();
     loop {
-        let news = tokio::select! {
-            changed = licenses.recv() => changed.map(|license| News::License(license.id, license.version)),
-            revoked = revoked.recv() => revoked.map(News::Revoked),
-        };
-        match news {
-            Ok(news) => nodes.tell_all(news),
-            // The others find out by themselves.
-            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "changes came too fast to be told"),
-            Err(RecvError::Closed) => return,
+        tokio::select! {
+            changed = licenses.recv() => match changed {
+                Some(change) => {
+                    nodes.tell_sessions(&change);
+                    nodes.tell_all(News::License(change.after.id, change.after.version));
+                }
+                None => return,
+            },
+            revoked = revoked.recv() => match revoked {
+                Ok(license) => nodes.tell_all(News::Revoked(license)),
+                // The others find out by themselves.
+                Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "changes came too fast to be told"),
+                Err(RecvError::Closed) => return,
+            },
         }
     }
 }

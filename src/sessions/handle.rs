@@ -125,8 +125,10 @@ pub struct PushFilter {
     pub wanted: Option<PushSelection>,
     /// May get pushes about chats (scope `chats--access:ro` and above).
     pub chats: bool,
-    /// May get pushes about agents (scope `agents--all:ro`).
+    /// May get pushes about agents, groups and the license (scope `agents--all:ro`).
     pub agents: bool,
+    /// May get pushes about bots (scope `agents-bot--all:ro`).
+    pub bots: bool,
     /// May get pushes about customers (scope `customers:ro`).
     pub customers: bool,
     /// May get multicasts (scope `multicast:ro`).
@@ -142,7 +144,22 @@ impl PushFilter {
 
     fn lets_through(&self, action: &str) -> bool {
         let family = match action {
-            "routing_status_set" | "groups_status_updated" | "agent_disconnected" => self.agents,
+            "routing_status_set"
+            | "groups_status_updated"
+            | "agent_disconnected"
+            | "agent_created"
+            | "agent_approved"
+            | "agent_updated"
+            | "agent_suspended"
+            | "agent_unsuspended"
+            | "agent_deleted"
+            | "auto_accesses_updated"
+            | "group_created"
+            | "group_updated"
+            | "group_deleted"
+            | "license_properties_updated"
+            | "group_properties_updated" => self.agents,
+            "bot_created" | "bot_updated" | "bot_deleted" => self.bots,
             "incoming_customers" | "subscribed_customers_totals_updated" => self.customers,
             "customer_updated"
             | "customer_banned"
@@ -358,6 +375,10 @@ mod tests {
         let chats = PushFilter { chats: true, ..PushFilter::default() };
         assert!(passes(&chats, "incoming_event") && passes(&chats, "customer_left"));
         assert!(!passes(&chats, "routing_status_set") && !passes(&chats, "incoming_multicast"));
+        let agents = PushFilter { agents: true, ..PushFilter::default() };
+        assert!(passes(&agents, "group_created") && !passes(&agents, "bot_created"));
+        let bots = PushFilter { bots: true, ..PushFilter::default() };
+        assert!(passes(&bots, "bot_created") && !passes(&bots, "agent_created"));
         let names = vec!["incoming_event".to_owned(), "routing_status_set".to_owned(), "never".to_owned()];
         let named = PushFilter { wanted: Some(PushSelection::Named(names)), ..chats };
         assert!(passes(&named, "incoming_event"));

@@ -147,6 +147,7 @@ fn agents_filter(scopes: &ScopeSet, wanted: Option<PushSelection>) -> PushFilter
         wanted,
         chats: scopes.allows("chats--access:ro") || scopes.allows("chats--my:ro"),
         agents: scopes.allows("agents--all:ro"),
+        bots: scopes.allows("agents-bot--all:ro"),
         customers: scopes.allows("customers:ro"),
         multicast: scopes.allows("multicast:ro"),
     }
@@ -216,7 +217,14 @@ async fn customer(
     let update = login.customer.clone();
     update.check().map_err(|rejection| WireError::from_rejection(rejection, Surface::Customer))?;
     let wanted = wanted_pushes(&login);
-    handle.set_filter(PushFilter { wanted, chats: true, agents: true, customers: true, multicast: true });
+    handle.set_filter(PushFilter {
+        wanted,
+        chats: true,
+        agents: true,
+        bots: true,
+        customers: true,
+        multicast: true,
+    });
     handle.set_token(proven.token_id.to_string());
     shared.gate.customer(by.organization, &login.token, now).await?;
     let is_another = shared.registry.has_another(license.id, &proven.customer, handle.id);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Mutex, broadcast};
+use tokio::sync::{Mutex, mpsc};
 
 use super::cells::{Cells, SERVER};
 use super::license_record;
@@ -25,9 +25,6 @@ const FIRST_LICENSE: i64 = 1_001;
 
 /// How often a change is tried again because another node changed the license too.
 const UPDATE_TRIES: usize = 32;
-
-/// Changes that a slow listener may be behind; then it has to look at the licenses anew.
-const CHANGES_KEPT: usize = 1_024;
 
 /// How many licenses are looked at at the same time.
 const LOOKS_AT_ONCE: usize = 16;
@@ -62,6 +59,15 @@ pub enum UpdateError<E> {
     Store(#[source] StoreError),
 }
 
+/// A license that this process works with is another one now.
+#[derive(Clone, Debug)]
+pub struct LicenseChange {
+    /// As this process knew it until then.
+    pub before: Arc<License>,
+    /// As it knows it now.
+    pub after: Arc<License>,
+}
+
 /// What the directory and the look-ups say of a license.
 #[derive(Serialize, Deserialize)]
 struct Pointer {
@@ -74,7 +80,7 @@ pub struct Licenses {
     ids: Arc<dyn IdSource>,
     known: DashMap<LicenseId, Arc<License>>,
     organizations: DashMap<OrganizationId, LicenseId>,
-    changes: broadcast::Sender<Arc<License>>,
+    listeners: parking_lot::Mutex<Vec<mpsc::UnboundedSender<LicenseChange>>>,
     /// Changes of this process go one after another; only other nodes make them conflict.
     changing: Mutex<()>,
 }
@@ -87,7 +93,7 @@ impl Licenses {
             ids,
             known: DashMap::new(),
             organizations: DashMap::new(),
-            changes: broadcast::Sender::new(CHANGES_KEPT),
+            listeners: parking_lot::Mutex::default(),
             changing: Mutex::new(()),
         }
     }
@@ -213,10 +219,12 @@ impl Licenses {
         Err(UpdateError::Contended)
     }
 
-    /// Every change of a license that this process made or learned of, newest state. A receiver that lagged
-    /// behind has to look at its licenses anew.
-    pub fn changes(&self) -> broadcast::Receiver<Arc<License>> {
-        self.changes.subscribe()
+    /// Every change of a license that this process makes or learns of from now on: none is left out, and those of a license
+    /// follow each other.
+    pub fn changes(&self) -> mpsc::UnboundedReceiver<LicenseChange> {
+        let (sender, changes) = mpsc::unbounded_channel();
+        self.listeners.lock().push(sender);
+        changes
     }
 
     /// The licenses that this process works with.
@@ -258,19 +266,14 @@ impl Licenses {
     /// Keeps the newer of this state and the one known, and tells of it if it is new. Gives what is kept.
     fn keep(&self, license: Arc<License>) -> Arc<License> {
         self.organizations.insert(license.organization_id, license.id);
-        let mut is_change = false;
         let mut known = self.known.entry(license.id).or_insert_with(|| license.clone());
         if known.version < license.version {
-            *known = license;
-            is_change = true;
+            let before = std::mem::replace(&mut *known, license);
+            let change = LicenseChange { before, after: known.clone() };
+            // Under the lock of what is known, so that listeners hear of changes in their order.
+            self.listeners.lock().retain(|listener| listener.send(change.clone()).is_ok());
         }
-        let kept = known.clone();
-        drop(known);
-        if is_change {
-            // Nobody may be listening yet, which is no fault.
-            let _ = self.changes.send(kept.clone());
-        }
-        kept
+        known.clone()
     }
 }
 

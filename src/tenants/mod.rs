@@ -42,7 +42,7 @@ pub use customer_tokens::{
     CUSTOMER_TOKEN_LIFETIME, CustomerAuthError, CustomerIdentity, CustomerToken, CustomerTokens,
 };
 pub use grant::{Grant, GrantCall, GrantError, GrantRequest, Grants};
-pub use licenses::{Licenses, NewLicense, UpdateError};
+pub use licenses::{LicenseChange, Licenses, NewLicense, UpdateError};
 pub use make_license::{DemoError, LicensePlan, MAX_NEW_AGENTS, make_demo_license, make_license};
 pub use origin::Origin;
 pub use revocations::Revoked;

@@ -17,6 +17,7 @@ use switchboard::actors::chat::Head;
 use switchboard::clock::SystemClock;
 use switchboard::domain::command::Reply;
 use switchboard::domain::id::{ChatId, EventId};
+use switchboard::domain::license_news::LicenseNews;
 use switchboard::domain::time::Clock as _;
 use switchboard::store::{CellTable, StoreError};
 use world::World;
@@ -129,8 +130,19 @@ async fn sessions_are_cut_on_every_node() {
 #[actix_rt::test]
 async fn a_license_that_changed_on_one_node_is_new_on_the_other() {
     let world = World::new().await;
-    let version = world.rename_agent().await;
+    let version = world.rename_agent("Neo").await;
     world.there.wait_for_license(version).await;
+    world.there.wait_for_license_news(1).await;
+    world.rename_agent("Trinity").await;
+    for node in [&world.here, &world.there] {
+        let told = node.wait_for_license_news(2).await;
+        let name = |news: &LicenseNews| match news {
+            LicenseNews::AgentUpdated(change) => change.name.clone(),
+            other => panic!("{other:?}"),
+        };
+        let names: Vec<_> = told.iter().filter_map(name).collect();
+        assert_eq!(names, ["Neo", "Trinity"], "each node tells its own sessions, once");
+    }
 }
 
 #[actix_rt::test]

@@ -24,6 +24,7 @@ use switchboard::domain::id::{
     AgentId, ChatId, ClientId, CustomerId, EventId, IdSource as _, LicenseId, ThreadId,
 };
 use switchboard::domain::license::{Client, License, Role, Settings};
+use switchboard::domain::license_news::LicenseNews;
 use switchboard::domain::push::{Push, PushBody};
 use switchboard::domain::time::Clock as _;
 use switchboard::domain::visit::Arrival;
@@ -391,9 +392,9 @@ impl World {
     }
 
     /// Changes the license on this node; its version afterwards.
-    pub(crate) async fn rename_agent(&self) -> u64 {
+    pub(crate) async fn rename_agent(&self, name: &str) -> u64 {
         let changed = self.here.tenants.licenses.update(self.license, |license| {
-            license.settings.queue_limit = Some(7);
+            license.agents.values_mut().for_each(|agent| agent.name = name.to_owned());
             Ok::<(), std::convert::Infallible>(())
         });
         changed.await.expect("the license changes").version
@@ -561,6 +562,20 @@ impl Node {
             _ => None,
         };
         self.told.cuts.lock().iter().filter_map(number).collect()
+    }
+
+    /// Waits until the sessions here were told of so many changes of their license. Gives all that they were told.
+    pub(crate) async fn wait_for_license_news(&self, count: usize) -> Vec<LicenseNews> {
+        let news = || {
+            let pushes = self.told.pushes.lock();
+            let news = pushes.iter().filter_map(|push| match &push.body {
+                PushBody::LicenseNews(news) => Some(LicenseNews::clone(news)),
+                _ => None,
+            });
+            news.collect::<Vec<_>>()
+        };
+        self.wait(|| news().len() >= count, "nobody was told of the license").await;
+        news()
     }
 
     pub(crate) async fn wait_for_license(&self, version: u64) {

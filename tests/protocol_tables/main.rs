@@ -7,6 +7,7 @@ mod described;
 mod errors;
 mod examples;
 mod fixture;
+mod license_news;
 mod methods;
 mod pushes;
 mod requests;

@@ -43,7 +43,7 @@ fn both(action: &str, body: &PushBody) -> (Value, Value) {
     }
 }
 
-fn agents_only(action: &str, body: &PushBody) -> Value {
+pub(crate) fn agents_only(action: &str, body: &PushBody) -> Value {
     match rendered(action, body) {
         (Some(agents), None) => agents,
         other => panic!("{action}: {other:?}"),

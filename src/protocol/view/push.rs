@@ -3,6 +3,7 @@
 mod chats;
 mod events;
 mod groups;
+mod license;
 mod properties;
 mod queue;
 mod users;
@@ -51,7 +52,22 @@ pub const PUSHES: &[(Surface, &str)] = &[
     (Surface::Agent, "subscribed_customers_totals_updated"),
     (Surface::Agent, "routing_status_set"),
     (Surface::Agent, "agent_disconnected"),
+    (Surface::Agent, "agent_created"),
+    (Surface::Agent, "agent_approved"),
+    (Surface::Agent, "agent_suspended"),
+    (Surface::Agent, "agent_unsuspended"),
+    (Surface::Agent, "agent_deleted"),
+    (Surface::Agent, "agent_updated"),
+    (Surface::Agent, "auto_accesses_updated"),
+    (Surface::Agent, "bot_created"),
+    (Surface::Agent, "bot_updated"),
+    (Surface::Agent, "bot_deleted"),
+    (Surface::Agent, "group_created"),
+    (Surface::Agent, "group_updated"),
+    (Surface::Agent, "group_deleted"),
     (Surface::Agent, "groups_status_updated"),
+    (Surface::Agent, "license_properties_updated"),
+    (Surface::Agent, "group_properties_updated"),
     (Surface::Agent, "incoming_thinking_indicator"),
     (Surface::Agent, "incoming_typing_indicator"),
     (Surface::Agent, "incoming_sneak_peek"),
@@ -175,6 +191,7 @@ impl View<'_> {
             PushBody::CustomerStatisticsUpdated(visitor) => self.customer_statistics_updated(visitor),
             PushBody::CustomerTransferred { id, to } => self.customer_transferred(id, *to),
             PushBody::CustomerLeft { id, at } => self.customer_left(id, *at),
+            PushBody::LicenseNews(news) => self.license_news(news),
             PushBody::GroupsStatusUpdated { for_agents, for_customers } => {
                 self.groups_status_updated(for_agents, for_customers)
             }

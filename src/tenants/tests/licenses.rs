@@ -65,11 +65,13 @@ async fn changes_are_told_here_at_once_and_elsewhere_at_the_next_look() {
     let (mut here, mut there) = (test.tenants.licenses.changes(), other.licenses.changes());
 
     test.tenants.licenses.update(id, set_queue_limit(7)).await.expect("changed");
-    assert_eq!(here.try_recv().expect("told").settings.queue_limit, Some(7));
+    let made = here.try_recv().expect("told");
+    assert_eq!((made.before.settings.queue_limit, made.after.settings.queue_limit), (None, Some(7)));
     assert!(there.try_recv().is_err());
     other.refresh().await.expect("looked");
     let learned = there.try_recv().expect("told");
-    assert_eq!((learned.settings.queue_limit, learned.version), (Some(7), 2));
+    assert_eq!((learned.before.version, learned.after.version), (1, 2));
+    assert_eq!(learned.after.settings.queue_limit, Some(7));
     other.refresh().await.expect("looked");
     assert!(there.try_recv().is_err(), "nothing new");
 }

@@ -10,6 +10,7 @@
 //! no push is forgotten.
 
 mod cases;
+mod operators;
 mod others;
 
 use std::collections::BTreeMap;

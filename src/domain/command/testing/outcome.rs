@@ -135,5 +135,6 @@ pub(crate) fn push_name(body: &PushBody) -> &'static str {
         PushBody::CustomerStatisticsUpdated(_) => "customer_statistics_updated",
         PushBody::CustomerTransferred { .. } => "customer_transferred",
         PushBody::CustomerLeft { .. } => "customer_left",
+        PushBody::LicenseNews(_) => "license_news",
     }
 }
