@@ -23,6 +23,7 @@ mod customer;
 mod database;
 mod explain;
 mod lists;
+mod operators;
 mod ownership;
 mod ready;
 #[allow(dead_code, reason = "other test binaries use the rest of it")]
