@@ -204,6 +204,8 @@ pub enum VisitNews {
     Moved,
     /// They opened a page.
     PageOpened,
+    /// They were shown a greeting.
+    Greeted,
     /// They saw a greeting.
     GreetingSeen,
     /// Nothing that anybody would see.
@@ -324,6 +326,11 @@ impl CustomerVisits {
     pub fn provenance(&self) -> Provenance {
         let Some(visit) = &self.visit else { return Provenance::default() };
         Provenance { visit: visit.origin(), pages: visit.pages(), client: visit.client.clone() }
+    }
+
+    /// They were shown a greeting in this visit.
+    pub fn is_invited(&self) -> bool {
+        self.visit.as_ref().is_some_and(|visit| !visit.greetings.shown.is_empty())
     }
 
     /// The page they are on.

@@ -24,7 +24,7 @@ pub enum MonitoringLevel {
     My,
     /// Customers in chats of own groups.
     Chatting,
-    /// The same: this server shows no invitations yet.
+    /// Those, and whoever was greeted while they visit own groups.
     Invited,
     /// Everybody who visits own groups.
     Online,
@@ -41,6 +41,9 @@ pub struct Watched {
     pub group: GroupId,
     /// The groups that their active chats are open to; empty if they do not chat.
     pub chats: Vec<GroupId>,
+    /// They were shown a greeting in this visit.
+    #[serde(default)]
+    pub is_invited: bool,
     /// What is told.
     pub sighting: Sighting,
 }
@@ -74,16 +77,26 @@ pub struct Watching {
 pub struct Subscription {
     /// None: of the agent's own groups.
     groups: Option<Vec<GroupId>>,
-    /// Only those who chat, in a chat that the agent may see.
-    chatting: bool,
+    of: Of,
     limit: usize,
     followed: HashSet<CustomerId>,
+}
+
+/// Which customers of the groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    /// All.
+    Everybody,
+    /// Only those who chat, in a chat that the agent may see.
+    Chatting,
+    /// Those, and whoever was greeted.
+    Invited,
 }
 
 impl Subscription {
     /// Of these groups; none: of the agent's own.
     pub fn new(groups: Option<Vec<GroupId>>, limit: usize) -> Self {
-        Self { groups, chatting: false, limit, followed: HashSet::new() }
+        Self { groups, of: Of::Everybody, limit, followed: HashSet::new() }
     }
 
     /// The groups it names.
@@ -98,12 +111,15 @@ impl Subscription {
 
     fn covers(&self, watched: &Watched, own: &[GroupId]) -> bool {
         let is_own = |group: &GroupId| *group == GroupId::ALL || own.contains(group);
-        if self.chatting {
-            return watched.chats.iter().any(is_own);
-        }
-        match &self.groups {
+        let chats = || watched.chats.iter().any(is_own);
+        let visits = || match &self.groups {
             Some(groups) => groups.contains(&watched.group),
             None => is_own(&watched.group),
+        };
+        match self.of {
+            Of::Everybody => visits(),
+            Of::Chatting => chats(),
+            Of::Invited => chats() || (watched.is_invited && visits()),
         }
     }
 
@@ -129,13 +145,12 @@ impl Subscription {
 impl Watching {
     /// By a level alone.
     pub fn new(level: MonitoringLevel) -> Self {
-        let by_level = |chatting| {
-            Some(Subscription { groups: None, chatting, limit: MAX_BY_LEVEL, followed: HashSet::new() })
-        };
+        let by_level = |of| Some(Subscription { of, ..Subscription::new(None, MAX_BY_LEVEL) });
         let by_level = match level {
             MonitoringLevel::My => None,
-            MonitoringLevel::Chatting | MonitoringLevel::Invited => by_level(true),
-            MonitoringLevel::Online | MonitoringLevel::HighestAvailable => by_level(false),
+            MonitoringLevel::Chatting => by_level(Of::Chatting),
+            MonitoringLevel::Invited => by_level(Of::Invited),
+            MonitoringLevel::Online | MonitoringLevel::HighestAvailable => by_level(Of::Everybody),
         };
         Self { level, by_level, subscriptions: BTreeMap::new() }
     }
@@ -194,7 +209,8 @@ mod tests {
     use super::*;
 
     fn sees(customer: &str, group: i64, sighting: Sighting) -> Watched {
-        Watched { customer: CustomerId::new(customer), group: GroupId(group), chats: Vec::new(), sighting }
+        let (customer, group) = (CustomerId::new(customer), GroupId(group));
+        Watched { customer, group, chats: Vec::new(), is_invited: false, sighting }
     }
 
     const OWN: &[GroupId] = &[GroupId(1)];
@@ -231,17 +247,20 @@ mod tests {
             chats: groups.iter().copied().map(GroupId).collect(),
             ..sees("a", 1, Sighting::Came)
         };
-        for (level, browsing, own_chat, other_chat) in [
-            (MonitoringLevel::My, false, false, false),
-            (MonitoringLevel::Chatting, false, true, false),
-            (MonitoringLevel::Invited, false, true, false),
-            (MonitoringLevel::Online, true, true, true),
-            (MonitoringLevel::HighestAvailable, true, true, true),
+        let greeted = |group| Watched { is_invited: true, ..sees("a", group, Sighting::Noticed) };
+        for (level, browsing, own_chat, other_chat, invited, elsewhere) in [
+            (MonitoringLevel::My, false, false, false, false, false),
+            (MonitoringLevel::Chatting, false, true, false, false, false),
+            (MonitoringLevel::Invited, false, true, false, true, false),
+            (MonitoringLevel::Online, true, true, true, true, false),
+            (MonitoringLevel::HighestAvailable, true, true, true, true, false),
         ] {
             let hears = |watched: &Watched| Watching::new(level).hears(watched, OWN);
             assert_eq!(hears(&chatting(&[])), browsing, "{level:?}");
             assert_eq!(hears(&chatting(&[1])), own_chat, "{level:?}");
             assert_eq!(hears(&chatting(&[2])), other_chat, "{level:?}");
+            assert_eq!(hears(&greeted(1)), invited, "{level:?}");
+            assert_eq!(hears(&greeted(2)), elsewhere, "{level:?}");
         }
     }
 

@@ -126,11 +126,11 @@ impl Requests {
         let (profile, before) = (customer.profile.clone(), before.map(Box::new));
         let body = PushBody::CustomerUpdated { id: id.clone(), profile, before };
         let visits = self.parts.customers.visits(license.id, id).await;
-        let group = visits.map_err(|error| of_store(&error))?.group;
+        let visits = visits.map_err(|error| of_store(&error))?;
         let chatting = self.chatting(license, id).await?;
         // Who is in a chat with them is told by the chat.
         let except = Audience { agents: chatting.everybody.clone(), ..Audience::default() };
-        let watched = watchers(id, group, chatting, Sighting::Seen).watchers;
+        let watched = watchers(id, &visits, chatting, Sighting::Seen).watchers;
         let (customers, except) = (vec![id.clone()], Some(Box::new(except)));
         let to = Audience { customers, watchers: watched, except, ..Audience::default() };
         let cause = Cause { origin, ..Cause::default() };
@@ -173,10 +173,10 @@ impl Requests {
             self.parts.customer_tokens.ban(call.who.license_id(), &customer, now.after(DAY * days), now);
         banned.await.map_err(|error| of_store(&error))?;
         let visits = self.parts.customers.visits(call.who.license_id(), &customer).await;
-        let group = visits.map_err(|error| of_store(&error))?.group;
+        let visits = visits.map_err(|error| of_store(&error))?;
         let chatting = self.chatting(&call.who.license, &customer).await?;
         let agents = chatting.everybody.clone();
-        let to = Audience { agents, ..watchers(&customer, group, chatting, Sighting::Seen) };
+        let to = Audience { agents, ..watchers(&customer, &visits, chatting, Sighting::Seen) };
         for chat in self.chats_of(call, &customer).await? {
             // Whichever chats the token reaches: a ban ends them all.
             self.ask(call, &chat, Command::CloseBanned(CloseBanned { days }), call.who.writer()).await?;

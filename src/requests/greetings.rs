@@ -31,10 +31,11 @@ impl Requests {
         let (id, license) = (customer_id(who)?, &who.license);
         let now = self.parts.actors.clock().now();
         let profile = self.parts.customers.profile(license.id, id).await;
-        let fields = profile.map_err(|error| of_store(&error))?.unwrap_or_default().session_fields;
+        let profile = profile.map_err(|error| of_store(&error))?.unwrap_or_default();
+        let fields = &profile.session_fields;
         let visits = self.parts.customers.visits(license.id, id).await;
         let mut visits = visits.map_err(|error| of_store(&error))?;
-        if !visits.due_greetings(license, &fields, now).greetings.is_empty() {
+        if !visits.due_greetings(license, fields, now).greetings.is_empty() {
             // Whoever chats is past being greeted.
             if !self.chatting(license, id).await?.groups.is_empty() {
                 return Ok(None);
@@ -42,15 +43,16 @@ impl Requests {
             let Some(agent) = self.greeter(license, visits.group).await? else { return Ok(None) };
             let unique_id = self.parts.actors.ids().uuid().simple().to_string();
             let show =
-                |visits: &mut CustomerVisits| visits.show_greeting(license, &fields, &unique_id, &agent, now);
+                |visits: &mut CustomerVisits| visits.show_greeting(license, fields, &unique_id, &agent, now);
             let changed = self.parts.customers.change_visits(license.id, id, show).await;
             let (changed, shown) = changed.map_err(|error| of_store(&error))?;
             visits = changed;
             if let Some(shown) = shown.flatten() {
                 self.tell_greeting(license, id, shown);
+                self.tell_of_visit(license, id, &profile, &visits, VisitNews::Greeted).await?;
             }
         }
-        let next = visits.due_greetings(license, &fields, now).next;
+        let next = visits.due_greetings(license, fields, now).next;
         Ok(next.map(|at| at.since(self.parts.actors.clock().now())))
     }
 

@@ -78,7 +78,7 @@ impl Requests {
         let left = self.parts.customers.change_visits(license.id, customer, |visits| visits.leave(at)).await;
         let (visits, has_ended) = left.map_err(|error| of_store(&error))?;
         if has_ended == Some(true) {
-            let to = watchers(customer, visits.group, chatting, Sighting::Left);
+            let to = watchers(customer, &visits, chatting, Sighting::Left);
             let body = PushBody::CustomerLeft { id: customer.clone(), at };
             self.tell_all(license, &[Push { body, to }]);
         }
@@ -136,7 +136,7 @@ impl Requests {
         // They are shown the customer in the chat.
         chatting.members.clear();
         let visitor = Visitor { id: customer.clone(), profile, visits, is_chatting: true };
-        let to = watchers(customer, visitor.visits.group, chatting, Sighting::Noticed);
+        let to = watchers(customer, &visitor.visits, chatting, Sighting::Noticed);
         let body = PushBody::IncomingCustomer(Box::new(visitor));
         self.tell_all(license, &[Push { body, to }]);
         Ok(())
@@ -159,7 +159,7 @@ impl Requests {
             let (id, profile, visits) = (customer.clone(), profile.clone(), visits.clone());
             Box::new(Visitor { id, profile, visits, is_chatting })
         };
-        let to = watchers(customer, visits.group, chatting, Sighting::Seen);
+        let to = watchers(customer, visits, chatting, Sighting::Seen);
         let as_seen = |sighting: Sighting| {
             let mut to = to.clone();
             if let Some(watchers) = &mut to.watchers {
@@ -177,6 +177,8 @@ impl Requests {
                 push(moved, only_watchers);
                 push(PushBody::IncomingCustomer(visitor()), as_seen(Sighting::Came));
             }
+            // Some watch only whoever was invited.
+            VisitNews::Greeted => push(PushBody::IncomingCustomer(visitor()), as_seen(Sighting::Noticed)),
             VisitNews::PageOpened | VisitNews::GreetingSeen | VisitNews::Nothing => {}
         }
         if let Some(page) = visits.page().filter(|_| news == VisitNews::PageOpened) {
@@ -207,8 +209,8 @@ impl Requests {
             let visits = self.parts.customers.visits(license.id, &id).await;
             let visits = visits.map_err(|error| of_store(&error))?;
             let chats = self.chatting(license, &id).await?.groups;
-            let (group, is_chatting) = (visits.group, !chats.is_empty());
-            let watched = Watched { customer: id.clone(), group, chats, sighting: Sighting::Noticed };
+            let is_chatting = !chats.is_empty();
+            let watched = watched(&id, &visits, chats, Sighting::Noticed);
             Ok::<_, WireError>(Some((Visitor { id, profile, visits, is_chatting }, watched)))
         };
         let reads: Vec<_> = customers.into_iter().map(read).collect();
@@ -333,10 +335,20 @@ const READS_AT_ONCE: usize = 32;
 /// Whoever watches the customer, and who is in a chat with them.
 pub(super) fn watchers(
     customer: &CustomerId,
-    group: GroupId,
+    visits: &CustomerVisits,
     chatting: Chatting,
     sighting: Sighting,
 ) -> Audience {
-    let watched = Watched { customer: customer.clone(), group, chats: chatting.groups, sighting };
+    let watched = watched(customer, visits, chatting.groups, sighting);
     Audience { agents: chatting.members, watchers: Some(Box::new(watched)), ..Audience::default() }
+}
+
+fn watched(
+    customer: &CustomerId,
+    visits: &CustomerVisits,
+    chats: Vec<GroupId>,
+    sighting: Sighting,
+) -> Watched {
+    let (group, is_invited) = (visits.group, visits.is_invited());
+    Watched { customer: customer.clone(), group, chats, is_invited, sighting }
 }

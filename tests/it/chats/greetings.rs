@@ -149,6 +149,28 @@ async fn time_brings_a_greeting_once_to_all_connections_of_a_customer() {
 }
 
 #[tokio::test]
+async fn whoever_watches_the_invited_is_shown_whom_a_greeting_was_shown() {
+    let node = greeting(&json!([on(7, "/sale")])).await;
+    let license = node.license();
+    let watching = async |level: &str| {
+        license.agent(1).logs_in_with(json!({ "customer_monitoring_level": level })).await
+    };
+    let (invited, chatting) = (watching("invited").await, watching("chatting").await);
+    let customer = license.customer().await.logs_in_with(from("/")).await;
+    invited.expect_no_push("incoming_customer").await;
+    opens(&customer, "/sale").await;
+    greeted(&customer, 7).await;
+    let shown = invited.expect_push("incoming_customer", |push| push["id"] == customer.id()).await;
+    assert_eq!(shown["statistics"]["greetings_shown_count"], 1);
+    chatting.expect_no_push("incoming_customer").await;
+    for (level, count) in [("invited", 1), ("chatting", 0)] {
+        let later = watching(level).await;
+        let there = later.expect_push("incoming_customers", |_| true).await;
+        assert_eq!(there["customers"].as_array().map(Vec::len), Some(count), "{level}: {there}");
+    }
+}
+
+#[tokio::test]
 async fn greetings_are_for_a_group_and_for_those_who_do_not_chat() {
     let mut of_sales = on(1, "/");
     of_sales["group"] = json!(1);
