@@ -23,6 +23,7 @@ mod directory;
 pub mod elsewhere;
 mod error;
 mod forward;
+mod near;
 pub mod pending;
 pub mod period;
 pub mod post;

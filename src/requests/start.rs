@@ -50,7 +50,7 @@ impl Requests {
     }
 
     async fn start_of_agent(&self, call: &Call<'_>, new: NewThread) -> Result<Reply, WireError> {
-        let chat = self.parts.actors.ids().chat();
+        let chat = self.new_chat_id(call);
         let brings = customer_among(&new.users).cloned();
         if let Some(customer) = &brings {
             self.remember_chat(call, customer, &chat, None).await?;
@@ -88,9 +88,17 @@ impl Requests {
         }
     }
 
+    /// Who starts a chat by websocket goes on through this node; what they do next by HTTP may arrive anywhere.
+    fn new_chat_id(&self, call: &Call<'_>) -> ChatId {
+        match call.origin {
+            Some(_) => self.parts.actors.near_chat_id(call.who.license_id()),
+            None => self.parts.actors.ids().chat(),
+        }
+    }
+
     async fn opening(&self, call: &Call<'_>, customer: &CustomerId) -> Result<Opening, WireError> {
         let license = &call.who.license;
-        let fresh = self.parts.actors.ids().chat();
+        let fresh = self.new_chat_id(call);
         let limit = self.parts.actors.licenses().routing_rules(license).max_customer_chats_count;
         let chats = self.remember_chat(call, customer, &fresh, Some(limit)).await?;
         if chats.contains(&fresh) {

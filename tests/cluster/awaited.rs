@@ -5,18 +5,22 @@ use serde_json::{Value, json};
 
 use crate::chats::{Agent, Socket};
 use crate::harness::{Cluster, Server, until};
-use crate::people::{asks, customer_on};
+use crate::people::{Customer, asks, customer_on};
 
 /// No customer is waited for longer than this.
 const PATIENCE: (&str, &str) = ("SWITCHBOARD_CHAT_CUSTOMER_GONE_AFTER", "500ms");
 /// Whether customers are back is looked at once their node's death is known, before all of its work is taken over.
 const AT_ONCE: (&str, &str) = ("SWITCHBOARD_RTM_CUSTOMER_LEFT_AFTER", "10ms");
 
-/// A customer who has just come to a node, with the chat that they started there.
+/// A customer who has just come to a node, with a chat that they started by HTTP: so it is any node's.
 async fn waiting(server: &Server, made: &Value) -> (Socket, String) {
-    let (mut customer, _) = customer_on(server, made).await;
-    let started = asks(&mut customer, "start_chat", json!({ "active": true })).await;
-    (customer, started["chat_id"].as_str().expect("an id").to_owned())
+    let Customer { socket, bearer, .. } = customer_on(server, made).await;
+    let organization = made["organization_id"].as_str().expect("an id");
+    let url = format!("{}/v3.6/customer/action/start_chat?organization_id={organization}", server.url);
+    let start = reqwest::Client::new().post(url).header("Authorization", bearer);
+    let answer = start.json(&json!({ "active": true })).send().await.expect("an answer");
+    let started: Value = answer.json().await.expect("JSON");
+    (socket, started["chat_id"].as_str().unwrap_or_else(|| panic!("an id: {started}")).to_owned())
 }
 
 /// Waits until a chat was closed since nobody waits for its customer any more. The agent was never connected.

@@ -9,7 +9,7 @@ use crate::chats::{Agent, Socket, connect_to, next};
 use crate::harness::{Cluster, Server, until};
 
 /// A login that goes well, however often it has to be tried while shards are on their way; what it answers.
-async fn log_in(server: &Server, path: &str, login: &Value) -> (Socket, Value) {
+pub(crate) async fn log_in(server: &Server, path: &str, login: &Value) -> (Socket, Value) {
     let frame = json!({ "action": "login", "payload": login }).to_string();
     loop {
         let mut socket = connect_to(&server.url, path).await.expect("a socket");
@@ -22,8 +22,15 @@ async fn log_in(server: &Server, path: &str, login: &Value) -> (Socket, Value) {
     }
 }
 
-/// A customer who logs in, and their id.
-pub(crate) async fn customer_on(server: &Server, made: &Value) -> (Socket, String) {
+/// A customer who logs in.
+pub(crate) struct Customer {
+    pub(crate) socket: Socket,
+    /// What they show.
+    pub(crate) bearer: String,
+    pub(crate) id: String,
+}
+
+pub(crate) async fn customer_on(server: &Server, made: &Value) -> Customer {
     let grant = json!({
         "grant_type": "cookie", "response_type": "token",
         "client_id": made["client_id"], "organization_id": made["organization_id"],
@@ -35,7 +42,7 @@ pub(crate) async fn customer_on(server: &Server, made: &Value) -> (Socket, Strin
     let path =
         format!("customer/rtm/ws?organization_id={}", made["organization_id"].as_str().expect("an id"));
     let (socket, _) = log_in(server, &path, &json!({ "token": bearer })).await;
-    (socket, token["entity_id"].as_str().expect("an id").to_owned())
+    Customer { socket, bearer, id: token["entity_id"].as_str().expect("an id").to_owned() }
 }
 
 /// Asks, and waits for the answer, which is a good one; pushes before it are passed over.
@@ -75,7 +82,7 @@ async fn people_whose_node_died_go_on_elsewhere_and_are_missed() {
     let (mut watcher, _) = log_in(&a, "agent/rtm/ws", &watches).await;
     let begins = json!({ "token": agents[1].bearer(), "away": true, "resume": "" });
     let (mut roamer, _) = log_in(&b, "agent/rtm/ws", &begins).await;
-    let (customer, id) = customer_on(&b, &made).await;
+    let Customer { socket: customer, id, .. } = customer_on(&b, &made).await;
     let came = push(&mut watcher, "incoming_customer").await;
     assert_eq!(came["payload"]["id"], *id);
 
@@ -132,8 +139,8 @@ async fn a_chat_that_waits_for_an_agent_does_not_wait_for_a_customer_whose_node_
     cluster.orders(&a, &["license", "set", "--set", "chat.customer_gone_after=500ms"]).expect("a setting");
 
     // No agent has a connection, so that nobody watches either of them.
-    let (mut stays, _) = customer_on(&a, &made).await;
-    let (mut leaves, _) = customer_on(&b, &made).await;
+    let mut stays = customer_on(&a, &made).await.socket;
+    let mut leaves = customer_on(&b, &made).await.socket;
     let mut chats = Vec::new();
     for customer in [&mut stays, &mut leaves] {
         let started = asks(customer, "start_chat", json!({ "active": true })).await;
