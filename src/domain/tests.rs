@@ -410,6 +410,13 @@ fn check_push(push: &Push, before: &Story, after: &Chat) {
         _ => false,
     };
     assert!(!for_agents || customers.is_empty(), "told a customer: {push:?}");
+    // One who hid, and has not shown themselves by it.
+    let stays_hidden = |id: &UserId| {
+        let is_shown = after.present_user(id).is_some_and(|user| user.visibility == Visibility::All);
+        hides(&before.chat, id) && !is_shown
+    };
+    let names_hidden = requester(&push.body).is_some_and(stays_hidden);
+    assert!(!names_hidden || customers.is_empty(), "told a customer of a hidden member: {push:?}");
     if let PushBody::IncomingEvent { .. } = &push.body {
         assert!(push.to.groups.is_empty(), "events are for members and followers: {push:?}");
     }

@@ -92,7 +92,6 @@ fn is_taken(chat: &Chat, context: &Context<'_>) -> bool {
 
 /// Lets the user in, tells everybody, and gives a newcomer the whole chat.
 fn join(draft: &mut Draft<'_>, user: ChatUser, adds_self: bool) -> Result<(), Rejection> {
-    let context = draft.context;
     let first_agent = draft.chat.serving_agents().next().is_none();
     let was_queued = draft.chat.active_thread().is_some_and(|thread| thread.queued_at.is_some());
     let saw_the_chat =
@@ -109,34 +108,36 @@ fn join(draft: &mut Draft<'_>, user: ChatUser, adds_self: bool) -> Result<(), Re
             draft.change(Change::Dequeued(at));
         }
     }
+    let chat = draft.chat.id.clone();
     let thread = draft.chat.active_thread().map(|thread| thread.id.clone());
-    let body = PushBody::UserAddedToChat {
-        chat: draft.chat.id.clone(),
-        thread,
+    let body = |requester| PushBody::UserAddedToChat {
+        chat: chat.clone(),
+        thread: thread.clone(),
         user: Box::new(user.clone()),
         reason: "manual",
-        requester: context.caller.user(),
+        requester,
     };
     let mut to = draft.chat.everybody();
     if user.visibility == Visibility::Agents {
         to.customers.clear();
     }
-    draft.push(body, to);
+    draft.push_of_caller(body, to);
     if hides {
-        tell_customer_of_leaving(draft, &user);
+        tell_customer_of_leaving(draft, &user, adds_self);
     }
     give_whole_chat(draft, saw_the_chat, &user);
     announce(draft, &user, adds_self, first_agent)
 }
 
 /// To the customer an agent who hides from now on has left.
-fn tell_customer_of_leaving(draft: &mut Draft<'_>, user: &ChatUser) {
+fn tell_customer_of_leaving(draft: &mut Draft<'_>, user: &ChatUser, by_self: bool) {
     let body = PushBody::UserRemovedFromChat {
         chat: draft.chat.id.clone(),
         thread: draft.chat.active_thread().map(|thread| thread.id.clone()),
         user: user.id.clone(),
         reason: "manual",
-        requester: draft.context.caller.user(),
+        // Whoever takes themselves out of sight seems to have left like anybody.
+        requester: draft.context.caller.user().filter(|_| by_self || !draft.caller_hides()),
     };
     let customers = draft.chat.members(Visibility::All).customers;
     draft.push(body, Audience { customers, ..Audience::default() });
@@ -178,14 +179,14 @@ fn announce(
     match &user.id {
         UserId::Agent(_) if first_agent || user.visibility == Visibility::Agents => {}
         UserId::Agent(id) if adds_self => {
-            draft.system_message(ServerMessage::agent_joined(license.agent_name(id)))?;
+            draft.system_message_of_caller(ServerMessage::agent_joined(license.agent_name(id)))?;
         }
         UserId::Agent(id) => {
-            draft.system_message(ServerMessage::agent_added(&initiator, license.agent_name(id)))?;
+            draft.system_message_of_caller(ServerMessage::agent_added(&initiator, license.agent_name(id)))?;
         }
         UserId::Customer(_) => {
             let name = user.profile.as_ref().map_or("Customer", |profile| profile.display_name()).to_owned();
-            draft.system_message(ServerMessage::customer_added(&initiator, &name))?;
+            draft.system_message_of_caller(ServerMessage::customer_added(&initiator, &name))?;
         }
     }
     Ok(())
@@ -349,6 +350,26 @@ mod tests {
         assert!(story.agent("brown").has_seen(at).told("kate").is_empty());
         assert!(story.agent("brown").types(Visibility::All).told("kate").is_empty());
         assert!(story.agent("brown").removes("brown").told("kate").is_empty());
+    }
+
+    #[test]
+    fn the_customer_is_not_told_that_a_hidden_member_added_or_hid_an_agent() {
+        let mut story = Story::with_smith();
+        story.hires(&["jones"]);
+        story.agent("brown").supervises().done();
+        let added = story.agent("brown").adds(agent("jones"));
+        assert_eq!(added.told("kate"), ["user_added_to_chat"]);
+        assert_eq!(added.requesters_told("kate", "user_added_to_chat"), [None]);
+        assert_eq!(added.requesters_told("smith", "user_added_to_chat"), [Some(user_id("brown"))]);
+        let hidden = story.agent("brown").gives(Command::AddUserToChat(AddUserToChat {
+            user: agent("jones"),
+            visibility: Visibility::Agents,
+            ignore_requester_presence: false,
+        }));
+        assert_eq!(hidden.requesters_told("kate", "user_removed_from_chat"), [None]);
+        // Who hides themselves seems to have left.
+        let left = story.agent("smith").supervises();
+        assert_eq!(left.requesters_told("kate", "user_removed_from_chat"), [Some(user_id("smith"))]);
     }
 
     #[test]

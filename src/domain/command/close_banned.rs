@@ -28,7 +28,7 @@ impl CloseBanned {
         };
         let days = self.days.to_string();
         let mut draft = Draft::new(chat, context);
-        close_thread(&mut draft, ServerMessage::customer_banned(name, &days), context.caller.user())?;
+        close_thread(&mut draft, ServerMessage::customer_banned(name, &days))?;
         Ok(draft.decision(Reply::Done))
     }
 }

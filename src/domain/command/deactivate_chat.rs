@@ -6,8 +6,7 @@ use super::draft::Draft;
 use super::{Caller, Context, Decision, Reply, transcript};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
-use crate::domain::id::UserId;
-use crate::domain::push::{Audience, PushBody};
+use crate::domain::push::PushBody;
 use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
 
@@ -31,35 +30,24 @@ impl DeactivateChat {
             Caller::Customer { .. } => ServerMessage::manual_archived_customer(chat.customer_name()),
             Caller::Server => ServerMessage::archived_other(),
         };
-        close_thread(&mut draft, message, context.caller.user())?;
+        close_thread(&mut draft, message)?;
         Ok(draft.decision(Reply::Done))
     }
 }
 
 /// Ends the active thread with a last word, and tells everybody.
-pub(super) fn close_thread(
-    draft: &mut Draft<'_>,
-    message: ServerMessage<'_>,
-    user: Option<UserId>,
-) -> Result<(), Rejection> {
-    let hides = draft.caller_hides();
+pub(super) fn close_thread(draft: &mut Draft<'_>, message: ServerMessage<'_>) -> Result<(), Rejection> {
     draft.system_message_of_caller(message)?;
     if let Some(said) = transcript::at_end(draft) {
         draft.server_says(said)?;
     }
-    // Those who were in the chat until now are told, though the closing takes the agents out of it.
-    let to = draft.chat.everybody();
+    let chat = draft.chat.id.clone();
     let thread = draft.chat.active_thread().ok_or(Rejection::ChatInactive)?.id.clone();
+    let body = |user| PushBody::ChatDeactivated { chat: chat.clone(), thread: thread.clone(), user };
+    // Before the closing takes the agents out: those who were in the chat until now are told.
+    draft.push_of_caller(body, draft.chat.everybody());
     let at = draft.time();
     draft.change(Change::ThreadClosed(at));
-    let chat = draft.chat.id.clone();
-    let mut for_agents = to;
-    if hides {
-        let customers = std::mem::take(&mut for_agents.customers);
-        let body = PushBody::ChatDeactivated { chat: chat.clone(), thread: thread.clone(), user: None };
-        draft.push(body, Audience { customers, ..Audience::default() });
-    }
-    draft.push(PushBody::ChatDeactivated { chat, thread, user }, for_agents);
     Ok(())
 }
 

@@ -35,6 +35,15 @@ impl<'a> Draft<'a> {
         self.pushes.push(Push { body, to });
     }
 
+    /// Tells of what the caller does. The customer is not told who did it if it is an agent who hides from them.
+    pub(super) fn push_of_caller(&mut self, body: impl Fn(Option<UserId>) -> PushBody, mut to: Audience) {
+        if self.caller_hides() && !to.customers.is_empty() {
+            let customers = std::mem::take(&mut to.customers);
+            self.push(body(None), Audience { customers, ..Audience::default() });
+        }
+        self.push(body(self.context.caller.user()), to);
+    }
+
     /// The moment of the next change.
     pub(super) fn time(&self) -> Timestamp {
         self.chat.next_time(self.context.now)

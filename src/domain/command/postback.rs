@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Context, Decision, Reply};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
+use crate::domain::event::Visibility;
 use crate::domain::id::EventId;
 use crate::domain::push::{Pressed, Push, PushBody};
 use crate::domain::rejection::Rejection;
@@ -28,6 +29,12 @@ impl SendRichMessagePostback {
         let (event, to) = context.subject_event(chat, &self.event)?;
         if !event.body.has_button(&self.postback.id) {
             return Err(Rejection::NotFound("button"));
+        }
+        let hides = chat.present_user(&user).is_some_and(|user| user.visibility == Visibility::Agents);
+        if hides && event.visibility == Visibility::All {
+            let message =
+                "the customer would see who presses: the requester is in the chat with visibility agents";
+            return Err(Rejection::validation("event_id", message));
         }
         let texts = [&self.postback.button_type, &self.postback.button_value];
         let longest = texts.into_iter().flatten().map(String::len).max().unwrap_or_default();
@@ -117,6 +124,18 @@ mod tests {
         let pressed = story.customer().gives(press(&id, "yes", true));
         assert!(pressed.pushes().is_empty());
         assert_eq!(pressed_by(&story), [customer_id("kate").as_str()]);
+    }
+
+    #[test]
+    fn who_hides_from_the_customer_presses_no_button_that_the_customer_sees() {
+        let mut story = Story::with_smith();
+        let id = story.agent("smith").sends_event(question()).event_id();
+        let secret = story.agent("smith").sends_event(hidden(question())).event_id();
+        story.agent("brown").supervises().done();
+        assert_eq!(story.agent("brown").gives(press(&id, "yes", true)).wrong_field(), "event_id");
+        let pressed = story.agent("brown").gives(press(&secret, "yes", true));
+        assert_eq!(pressed.told("smith"), ["incoming_rich_message_postback"]);
+        assert!(pressed.told("kate").is_empty());
     }
 
     #[test]

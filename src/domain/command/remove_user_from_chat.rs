@@ -40,7 +40,7 @@ impl RemoveUserFromChat {
                 }
                 _ => ServerMessage::agent_left(name),
             };
-            draft.system_message(message)?;
+            draft.system_message_of_caller(message)?;
         }
         Ok(draft.decision(Reply::Done))
     }
@@ -55,14 +55,16 @@ pub(super) fn remove(draft: &mut Draft<'_>, agent: &AgentId, reason: &'static st
         to.customers.clear();
     }
     draft.change(Change::UserRemoved(user.clone()));
-    let body = PushBody::UserRemovedFromChat {
-        chat: draft.chat.id.clone(),
-        thread: draft.chat.active_thread().map(|thread| thread.id.clone()),
-        user,
+    let chat = draft.chat.id.clone();
+    let thread = draft.chat.active_thread().map(|thread| thread.id.clone());
+    let body = |requester| PushBody::UserRemovedFromChat {
+        chat: chat.clone(),
+        thread: thread.clone(),
+        user: user.clone(),
         reason,
-        requester: draft.context.caller.user(),
+        requester,
     };
-    draft.push(body, to);
+    draft.push_of_caller(body, to);
 }
 
 #[cfg(test)]
@@ -115,6 +117,18 @@ mod tests {
         for name in ["brown", "nobody"] {
             assert_eq!(story.agent("smith").removes(name).refused(), &Rejection::NotFound("user"));
         }
+    }
+
+    #[test]
+    fn the_customer_is_not_told_that_a_hidden_member_put_an_agent_out() {
+        let mut story = Story::with_smith();
+        story.agent("brown").supervises().done();
+        let put_out = story.agent("brown").removes("smith");
+        // Not the system message, which names who did it.
+        assert_eq!(put_out.told("kate"), ["user_removed_from_chat"]);
+        assert_eq!(put_out.requesters_told("kate", "user_removed_from_chat"), [None]);
+        assert_eq!(put_out.requesters_told("brown", "user_removed_from_chat"), [Some(user_id("brown"))]);
+        assert_eq!(story.last_system_message().0, "agent_removed");
     }
 
     #[test]

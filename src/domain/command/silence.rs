@@ -49,13 +49,9 @@ impl HeedSilence {
         let mut draft = Draft::new(chat, context);
         let period = closing_period(chat, rules);
         if thread.last_activity.after(period) <= now {
-            close_thread(&mut draft, ServerMessage::archived_inactive(&minutes(period)), None)?;
+            close_thread(&mut draft, ServerMessage::archived_inactive(&minutes(period)))?;
         } else if customer_given_up(chat, thread, rules).is_some_and(|at| at <= now) {
-            close_thread(
-                &mut draft,
-                ServerMessage::archived_customer_disconnected(chat.customer_name()),
-                None,
-            )?;
+            close_thread(&mut draft, ServerMessage::archived_customer_disconnected(chat.customer_name()))?;
         } else if idle(thread, rules).is_some_and(|at| at <= now) {
             draft.set_thread_property("idle", PropertyValue::Bool(true));
             draft.system_message(ServerMessage::idle(&minutes(rules.idle_after)))?;

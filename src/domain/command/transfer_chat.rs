@@ -152,18 +152,19 @@ impl TransferChat {
             },
             agent_ids: agent.into_iter().collect(),
         };
-        let requester = context.caller.user();
-        let transferred = PushBody::ChatTransferred {
-            chat: draft.chat.id.clone(),
-            thread: draft.chat.active_thread().map(|thread| thread.id.clone()),
-            requester: requester.clone(),
+        let chat = draft.chat.id.clone();
+        let thread = draft.chat.active_thread().map(|thread| thread.id.clone());
+        let transferred = |requester| PushBody::ChatTransferred {
+            chat: chat.clone(),
+            thread: thread.clone(),
+            requester,
             reason: TransferReason::Manual,
             to: to.clone(),
             queue,
         };
-        draft.push(transferred, before.clone());
+        draft.push_of_caller(transferred, before.clone());
         let whole_chat = PushBody::IncomingChat {
-            requester,
+            requester: context.caller.user(),
             chat: Box::new(draft.chat.clone()),
             events: ThreadEvents::FromLog,
             queue,
@@ -206,15 +207,17 @@ fn settle(
     if !serves {
         let user = ChatUser::agent(agent.clone(), Visibility::All);
         draft.change(Change::UserAdded(user.clone()));
-        let body = PushBody::UserAddedToChat {
-            chat: draft.chat.id.clone(),
-            thread: draft.chat.active_thread().map(|thread| thread.id.clone()),
-            user: Box::new(user),
+        let chat = draft.chat.id.clone();
+        let thread = draft.chat.active_thread().map(|thread| thread.id.clone());
+        let body = |requester| PushBody::UserAddedToChat {
+            chat: chat.clone(),
+            thread: thread.clone(),
+            user: Box::new(user.clone()),
             reason: "manual",
-            requester: draft.context.caller.user(),
+            requester,
         };
         // Those who gain the chat learn of it as a whole.
-        draft.push(body, before.clone());
+        draft.push_of_caller(body, before.clone());
     }
     draft.assign(agent.clone());
     None

@@ -114,7 +114,7 @@ impl UnassignAgent {
         }
         let name = self.agents.first().map_or("", |agent| context.license.agent_name(agent));
         if self.archive {
-            close_thread(&mut draft, self.cause.archived(name), None)?;
+            close_thread(&mut draft, self.cause.archived(name))?;
             return Ok(draft.decision(Reply::Done));
         }
         let waits = draft.chat.active_thread().is_some_and(|thread| thread.queued_at.is_some());

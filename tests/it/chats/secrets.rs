@@ -61,6 +61,11 @@ impl Scene {
         let note = owner.sends(&chat, secret.clone()).await;
         owner.adds(&chat, hidden.id(), "agent", "agents").await;
         hidden.sends(&chat, secret).await;
+        // What the customer sees of this does not say who did it.
+        let helper = license.agent(4).id;
+        hidden.adds(&chat, &helper, "agent", "all").await;
+        let removed = json!({ "chat_id": chat_id, "user_id": helper, "user_type": "agent" });
+        hidden.call("remove_user_from_chat", removed).await;
         owner.says(&chat, "in the open").await;
         let properties = json!({ "routing": { "pinned": true } });
         owner.call("update_chat_properties", json!({ "id": chat_id, "properties": properties })).await;

@@ -80,6 +80,28 @@ impl Outcome {
         let reached = self.pushes().iter().filter(|push| reaches(&push.to, name, &self.license));
         reached.map(|push| push_name(&push.body)).collect()
     }
+
+    /// Who did it, as this user is told by each push of that name.
+    #[track_caller]
+    pub(crate) fn requesters_told(&self, name: &str, push: &str) -> Vec<Option<UserId>> {
+        let reached = self.pushes().iter().filter(|told| reaches(&told.to, name, &self.license));
+        reached
+            .filter(|told| push_name(&told.body) == push)
+            .map(|told| requester(&told.body).cloned())
+            .collect()
+    }
+}
+
+/// The user who a push says did it.
+pub(crate) fn requester(body: &PushBody) -> Option<&UserId> {
+    match body {
+        PushBody::UserAddedToChat { requester, .. }
+        | PushBody::UserRemovedFromChat { requester, .. }
+        | PushBody::ChatTransferred { requester, .. } => requester.as_ref(),
+        PushBody::ChatDeactivated { user, .. } => user.as_ref(),
+        PushBody::IncomingRichMessagePostback { user, .. } => Some(user),
+        _ => None,
+    }
 }
 
 /// Does the audience hold this user?

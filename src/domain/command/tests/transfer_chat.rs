@@ -171,6 +171,19 @@ fn a_hidden_member_stays_when_the_chat_is_handed_on() {
 }
 
 #[test]
+fn the_customer_is_not_told_that_a_hidden_member_handed_the_chat_on() {
+    let mut story = Story::with_smith();
+    story.hires(&["jones"]);
+    story.agent("jones").supervises().done();
+    let handed_on = story.router_assigns("brown").agent("jones").transfers(to_agent("brown"));
+    assert!(!handed_on.told("kate").contains(&"incoming_event"));
+    for push in ["user_removed_from_chat", "user_added_to_chat", "chat_transferred"] {
+        assert_eq!(handed_on.requesters_told("kate", push), [None], "{push}");
+        assert_eq!(handed_on.requesters_told("smith", push), [Some(user_id("jones"))], "{push}");
+    }
+}
+
+#[test]
 fn taking_a_waiting_chat_ends_its_waiting() {
     let mut story = Story::new();
     story.router_queues().customer().starts().done();
