@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::id::{ClientId, EventId, ThreadId, UserId};
+use super::id::{ClientId, CustomerId, EventId, ThreadId, UserId};
 use super::properties::Properties;
 use super::property_definitions::{Location, Side, check_set};
 use super::rejection::Rejection;
@@ -580,6 +580,11 @@ fn check_rich(template_id: &str, elements: &[Element], side: Side) -> Result<(),
             return Err(Rejection::validation("event.elements.buttons", "at most 13 buttons"));
         }
         buttons.iter().try_for_each(check_button)?;
+        // Customers know agents by other ids; from what is made of one they name they could learn whose it is.
+        let named = buttons.iter().flat_map(|button| &button.user_ids);
+        if side == Side::Customer && !named.into_iter().all(|id| CustomerId::is_form_of(id)) {
+            return Err(Rejection::validation("event.elements.buttons.user_ids", "customers name customers"));
+        }
     }
     Ok(())
 }

@@ -98,6 +98,14 @@ text_id!(
     /// A customer: a UUID.
     CustomerId
 );
+
+impl CustomerId {
+    /// Whether a text has the form of a customer's id: a UUID with hyphens. Ids of bots are hexadecimal digits alone.
+    pub fn is_form_of(text: &str) -> bool {
+        text.len() == 36 && Uuid::try_parse(text).is_ok()
+    }
+}
+
 text_id!(
     /// An application that was registered with a license: 32 hex digits.
     ClientId

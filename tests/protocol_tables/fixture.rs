@@ -203,7 +203,7 @@ fn rich_message() -> EventBody {
         value: Some("https://shop.test".to_owned()),
         webview_height: Some("tall".to_owned()),
         postback_id: "yes".to_owned(),
-        user_ids: vec![CUSTOMER.to_owned(), AGENT.to_owned()],
+        user_ids: vec![CUSTOMER.to_owned(), AGENT.to_owned(), BOT.to_owned()],
         target: None,
     };
     let bare = Button { kind: None, value: None, webview_height: None, ..button.clone() };

@@ -15,7 +15,7 @@ use switchboard::protocol::version::Surface;
 use switchboard::protocol::view::PUSHES;
 
 use crate::fixture::{
-    self, AGENT, AT, CUSTOMER, HIDDEN, agent, assert_keeps_secrets, chat_id, customer, event_id, parsed,
+    self, AGENT, AT, BOT, CUSTOMER, HIDDEN, agent, assert_keeps_secrets, chat_id, customer, event_id, parsed,
     thread_id,
 };
 use crate::tables::Tables;
@@ -234,8 +234,8 @@ fn a_buttons_users_are_pseudonyms_too() {
     let body = PushBody::IncomingEvent { chat: chat_id(), thread: thread_id(), event };
     let (agents, customers) = both("incoming_event", &body);
     let ids = |payload: &Value| payload["event"]["elements"][0]["buttons"][0]["user_ids"].clone();
-    assert_eq!(ids(&agents), json!([CUSTOMER, AGENT]));
-    assert_eq!(ids(&customers), json!([CUSTOMER, pseudonym(AGENT)]));
+    assert_eq!(ids(&agents), json!([CUSTOMER, AGENT, BOT]));
+    assert_eq!(ids(&customers), json!([CUSTOMER, pseudonym(AGENT), pseudonym(BOT)]));
 }
 
 #[test]

@@ -125,6 +125,18 @@ fn a_rich_message_has_at_most_10_elements_of_13_buttons() {
 }
 
 #[test]
+fn a_customer_names_customers_alone_as_who_pressed_a_button() {
+    let pressed_by = |id: &str| card(vec![Button { user_ids: vec![id.to_owned()], ..button(None, None) }]);
+    let wrong_of = |id: &str, side| pressed_by(id).check(LIMITS, side).is_err();
+    let customer = "b7eff798-f8df-4364-8059-649c35c9ed0c";
+    assert!(!wrong_of(customer, Side::Customer));
+    for agent in ["smith@example.com", "5c9871d5372c824cbf22d860a707a578"] {
+        assert!(wrong_of(agent, Side::Customer), "{agent}");
+        assert!(!wrong_of(agent, Side::Agent), "{agent}");
+    }
+}
+
+#[test]
 fn a_rich_message_names_one_of_the_templates() {
     for (template, expected) in
         [("cards", None), ("sticker", None), ("quick_replies", None), ("tiles", Some("event.template_id"))]

@@ -2,11 +2,11 @@
 //! `recipients`.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use uuid::Uuid;
 
 use super::View;
 use super::properties::OfEvent;
 use crate::domain::event::{Button, Element, Event, EventBody, FileBody, Image, SystemMessage, Visibility};
+use crate::domain::id::CustomerId;
 use crate::domain::properties::{PropertyValue, get};
 use crate::protocol::time::Rfc3339;
 
@@ -151,9 +151,9 @@ impl Serialize for ButtonView<'_> {
 }
 
 impl ButtonView<'_> {
-    /// The id does not say whose it is; but customers' ids are UUIDs and agents' are not.
+    /// The id does not say whose it is, but its form does.
     fn user_id(&self, id: &str) -> String {
-        if self.view.is_for_customers() && Uuid::try_parse(id).is_err() {
+        if self.view.is_for_customers() && !CustomerId::is_form_of(id) {
             return self.view.pseudonym(id);
         }
         id.to_owned()
