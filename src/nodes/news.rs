@@ -76,7 +76,8 @@ impl Nodes {
         tracing::warn!(node = %node, "another node has to find out by itself what changed");
     }
 
-    /// Tells the agents who are connected here what they see of a change. Each node tells its own.
+    /// Tells the agents who are connected here what they see of a change, and ends the sessions of those whose rights are
+    /// withdrawn. Each node tells its own.
     fn tell_sessions(&self, LicenseChange { before, after }: &LicenseChange) {
         if !self.parts.sessions.has(after.id) {
             return;
@@ -85,6 +86,10 @@ impl Nodes {
             .into_iter()
             .map(|news| Push { body: PushBody::LicenseNews(Box::new(news)), to: Audience::all_agents() });
         self.parts.sessions.deliver(after, &news.collect::<Vec<_>>(), None, None);
+        for agent in after.agents.values().filter(|agent| agent.suspended || agent.awaiting_approval) {
+            let whose = Whose::Agent(after.id, agent.id.clone());
+            self.parts.sessions.cut(&Cut { whose, reason: "agent_disconnected_by_server" });
+        }
     }
 
     /// Takes another node's word that something changed.

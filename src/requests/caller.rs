@@ -55,6 +55,22 @@ impl Requester {
         self.license.id
     }
 
+    /// Refuses agents whose rights were withdrawn since their token was proven.
+    ///
+    /// # Errors
+    /// `requester_suspended`, `requester_awaiting_approval`, or `authentication` for one who is no more.
+    pub fn check_standing(&self) -> Result<(), WireError> {
+        let Some(id) = self.agent() else { return Ok(()) };
+        match self.license.agent(id) {
+            None => Err(WireError::of(ErrorType::Authentication)),
+            Some(agent) if agent.suspended => Err(WireError::of(ErrorType::RequesterSuspended)),
+            Some(agent) if agent.awaiting_approval => {
+                Err(WireError::of(ErrorType::RequesterAwaitingApproval))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
     /// The same requester with the tenant as it is now; sessions live long, licenses change rarely.
     pub async fn latest(self: Arc<Self>, licenses: &Arc<dyn LicenseSource>) -> Arc<Self> {
         let license = match licenses.known_license(self.license.id) {
@@ -105,11 +121,12 @@ impl Requester {
         }
     }
 
-    /// Refuses methods that the token's scopes do not allow.
+    /// Refuses agents whose rights were withdrawn since their token was proven, and methods that its scopes do not allow.
     ///
     /// # Errors
-    /// `authorization`.
-    pub fn check_scopes(&self, method: &Method) -> Result<(), WireError> {
+    /// `authorization`, and those of [`Self::check_standing`].
+    pub fn check(&self, method: &Method) -> Result<(), WireError> {
+        self.check_standing()?;
         let Some(scopes) = self.scopes() else { return Ok(()) };
         let fine = match method.scopes {
             Scopes::None | Scopes::PerPushFamily(_) => true,

@@ -106,7 +106,7 @@ impl Requests {
         payload: Option<&RawValue>,
         request_id: Option<Arc<str>>,
     ) -> Result<String, WireError> {
-        who.check_scopes(method)?;
+        who.check(method)?;
         let request = decode(method, payload)?;
         let here = self.parts.actors.shards().incarnation();
         let session = |number| SessionId { node: here, number };

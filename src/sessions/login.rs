@@ -116,6 +116,8 @@ async fn agent(
         session: Some(handle.id),
     };
     let find = async {
+        // Whoever was suspended before this session could be found by that is let in no more.
+        Arc::new(who.clone()).latest(shared.requests.actors().licenses()).await.check_standing()?;
         let status = status.map_err(|_| WireError::of(ErrorType::ServiceUnavailable))?;
         let chats = shared.requests.first_chats(&who).await?;
         let again = match resuming {

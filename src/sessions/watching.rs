@@ -99,7 +99,7 @@ pub(super) async fn carry_out(
     method: &'static Method,
     payload: Option<&RawValue>,
 ) -> Result<String, WireError> {
-    who.check_scopes(method)?;
+    who.check(method)?;
     let agent = who.agent().ok_or_else(|| WireError::of(ErrorType::Authorization))?;
     match decode(method, payload)? {
         Request::SubscribeCustomers { groups, limit } => {

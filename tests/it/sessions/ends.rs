@@ -101,6 +101,35 @@ async fn an_agent_whose_token_is_revoked_is_told_so() {
 }
 
 #[tokio::test]
+async fn an_agent_whose_rights_are_withdrawn_is_told_so_and_let_in_no_more() {
+    let node = TestNode::start(&[]).await;
+    let license = node.license();
+    let other = license.agent(2).logs_in().await;
+    let number = license.number().to_string();
+    let set = async |agent: &str, value: &str| {
+        node.operates(&["agent", "set", "--license", &number, "--agent", agent, "--set", value]).await
+    };
+    for (what, refused) in
+        [("suspended", "requester_suspended"), ("awaiting_approval", "requester_awaiting_approval")]
+    {
+        let sessions = [license.agent(1).logs_in().await, license.agent(1).logs_in().await];
+        set(sessions[0].id(), &format!("{what}=true")).await;
+        for session in &sessions {
+            session
+                .expect_push("agent_disconnected", |push| push["reason"] == "agent_disconnected_by_server")
+                .await;
+            session.closed().await;
+        }
+        let again = license.agent(1).connects().await;
+        let error = again.refused("login", json!({ "token": license.agent(1).token })).await;
+        assert_eq!(error.kind, refused);
+        set(sessions[0].id(), &format!("{what}=false")).await;
+        license.agent(1).logs_in().await.call("list_chats", json!({})).await;
+    }
+    other.call("list_chats", json!({})).await;
+}
+
+#[tokio::test]
 async fn an_agent_with_too_many_sessions_loses_the_oldest() {
     let node = TestNode::start(&[("limits.agent_sessions", "2")]).await;
     let license = node.license();
