@@ -6,13 +6,15 @@ use switchboard::protocol::envelope;
 use switchboard::protocol::method::{self, HttpMethod, Method};
 use switchboard::protocol::version::Surface;
 
-use super::super::vitals::serves_a_chat;
+use super::super::vitals::{resident, serves_a_chat};
 use super::good::Known;
 use super::{config, wild};
 use crate::support::{Answer, Plan, Session, TestLicense, TestNode, Web};
 
 /// Bodies of each method by each way, where nobody asks for more.
 const OF_EACH: u32 = 4;
+/// What the server may hold more after all of them, bytes: it keeps what is said in a few chats, and nothing of what it refused.
+const MAX_GROWTH: u64 = 128 << 20;
 /// Longer frames end a connection, which is another test's.
 const MAX_BODY: usize = 100_000;
 /// What may be the end of a connection that sends it.
@@ -67,6 +69,7 @@ async fn a_server_answers_any_body_of_any_method_and_goes_on() {
     let mut runner = TestRunner::new(config());
     let each = OF_EACH.max(config().cases / 12);
     let mut answered = 0;
+    let before = resident(node.pid());
     for surface in [Surface::Agent, Surface::Customer] {
         let (mut session, mut web) = scene.session(surface).await;
         for method in method::all().filter(|method| method.surface == surface) {
@@ -95,6 +98,8 @@ async fn a_server_answers_any_body_of_any_method_and_goes_on() {
         }
     }
     assert!(answered > 300, "only {answered} calls");
+    let grown = resident(node.pid()).saturating_sub(before);
+    assert!(grown < MAX_GROWTH, "{grown} bytes more");
     serves_a_chat(&node).await;
     let log = node.link().log();
     assert!(!log.contains("ERROR"), "what clients send is no error of the server's:\n{log}");
