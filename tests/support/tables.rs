@@ -41,7 +41,7 @@ const EXCEPTIONS: &[(&str, &str, Fault, &str)] = &[
     ("*", "User:customer.address.*", Fault::Missing, "the rule names what an address may have"),
     ("*", "User:customer.omnichannel.*", Fault::Missing, "the rule names what there may be"),
     ("agent", "customer_updated.omnichannel.*", Fault::Missing, "as in the structure"),
-    ("customer", "incoming_chat.requester_id", Fault::Missing, "the server opens threads too"),
+    ("customer", "incoming_chat.requester_id", Fault::Missing, "what is told again does not say who asked"),
     ("agent", "Event:rich_message.deleted", Fault::Undocumented, "as in every other kind of event"),
     ("*", "incoming_thinking_indicator.*", Fault::Missing, "what the request may leave out"),
     ("customer", "incoming_event_preview.event.custom_id", Fault::Missing, "the request may leave it out"),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::system_messages;
-use crate::support::{Chat, TestAgent, shared};
+use crate::support::{Chat, Plan, TestAgent, TestNode, shared};
 
 async fn present(reader: &TestAgent, chat: &Chat) -> Vec<String> {
     let whole = reader.reads(chat).await;
@@ -83,6 +83,44 @@ async fn only_who_exists_and_has_access_is_added() {
     let payload =
         json!({ "chat_id": chat.id, "user_id": second.id(), "user_type": "customer", "visibility": "all" });
     assert_eq!(agent.refused("add_user_to_chat", payload).await.kind, "limit_reached");
+}
+
+#[tokio::test]
+async fn a_chat_is_opened_with_four_more_agents_and_one_customer_at_most() {
+    let node = TestNode::with(&[], Plan { licenses: 1, agents: 6, ..Plan::default() }).await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in_away().await;
+    let (customer, other) =
+        (license.customer().await.logs_in().await, license.customer().await.logs_in().await);
+    let chat = customer.starts_chat("hello").await;
+    customer.deactivates(&chat).await;
+    let agents =
+        |last: usize| (2..=last).map(|number| json!({ "id": license.agent(number).id, "type": "agent" }));
+    let customers = [customer.id(), other.id()].map(|id| json!({ "id": id, "type": "customer" }));
+    for users in [agents(6).collect::<Vec<_>>(), customers.to_vec()] {
+        let opened = [
+            ("start_chat", json!({ "chat": { "users": users } })),
+            ("resume_chat", json!({ "chat": { "id": chat.id, "users": users } })),
+        ];
+        for (action, payload) in opened {
+            let by_rtm = agent.refused(action, payload.clone()).await;
+            for refused in [by_rtm, agent.web.refused(action, payload).await] {
+                assert!(
+                    refused.kind == "validation" && refused.message.contains("chat.users"),
+                    "{refused:?}"
+                );
+            }
+        }
+    }
+    for users in [agents(2).collect::<Vec<_>>(), customers.to_vec()] {
+        let payload = json!({ "chat": { "users": users } });
+        let by_rtm = customer.refused("start_chat", payload.clone()).await;
+        for refused in [by_rtm, customer.web.refused("start_chat", payload).await] {
+            assert!(refused.kind == "validation" && refused.message.contains("chat.users"), "{refused:?}");
+        }
+    }
+    let most: Vec<Value> = agents(5).chain([customers[0].clone()]).collect();
+    agent.call("resume_chat", json!({ "chat": { "id": chat.id, "users": most } })).await;
 }
 
 #[tokio::test]
