@@ -81,12 +81,9 @@ impl SendSneakPeek {
     }
 }
 
-pub(super) fn told_to_others(
-    chat: &Chat,
-    author: &UserId,
-    visibility: Visibility,
-    body: PushBody,
-) -> Decision {
+/// Told to everybody else, for the method's own table lists no push that would come back to whoever asks: a client that shows
+/// who types would show its own user.
+fn told_to_others(chat: &Chat, author: &UserId, visibility: Visibility, body: PushBody) -> Decision {
     let mut to = chat.members(visibility);
     to.agents.retain(|agent| author.agent() != Some(agent));
     to.customers.retain(|customer| author.customer() != Some(customer));

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::indicators::told_to_others;
 use super::{Context, Decision, Reply};
 use crate::domain::chat::Chat;
 use crate::domain::event::{EventBody, NewEvent, Visibility};
@@ -76,7 +75,8 @@ impl SendThinkingIndicator {
             at: context.now,
             thought: self.thought,
         };
-        Ok(told_to_others(chat, &author, visibility, body))
+        let to = chat.members(visibility);
+        Ok(Decision { pushes: vec![Push { body, to }], reply: Reply::Done, ..Decision::default() })
     }
 }
 
@@ -124,13 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn thinking_is_told_to_the_others_who_may_know() {
+    fn thinking_is_told_to_all_who_may_know() {
         let mut story = Story::with_smith();
         story.agent("brown").joins().done();
         let told = story.agent("smith").gives(thinks(Visibility::All));
         assert_eq!(told.told("kate"), ["incoming_thinking_indicator"]);
         assert_eq!(told.told("brown"), ["incoming_thinking_indicator"]);
-        assert!(told.told("smith").is_empty());
+        assert_eq!(told.told("smith"), ["incoming_thinking_indicator"]);
         assert!(story.agent("smith").gives(thinks(Visibility::Agents)).told("kate").is_empty());
         let long = Thought { title: Some("x".repeat(1_025)), ..Thought::default() };
         let command = SendThinkingIndicator { visibility: Visibility::All, thought: long };

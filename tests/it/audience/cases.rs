@@ -355,14 +355,14 @@ pub(super) const CASES: &[Case] = &[
         'R',
         "send_thinking_indicator",
         |on| json!({ "chat_id": on.chat.id, "title": "Looking" }),
-        &[("incoming_thinking_indicator", "MFCc")],
+        &[("incoming_thinking_indicator", "RMFCc")],
     ),
     case(
         "an agent thinks for agents",
         'R',
         "send_thinking_indicator",
         |on| json!({ "chat_id": on.chat.id, "visibility": "agents" }),
-        &[("incoming_thinking_indicator", "MF")],
+        &[("incoming_thinking_indicator", "RMF")],
     ),
     case(
         "a customer takes a message back",
