@@ -102,6 +102,11 @@ impl Chat {
         self.user(id).filter(|user| user.present)
     }
 
+    /// Whether somebody is in the chat and the customer must not know.
+    pub fn has_hidden(&self, id: &UserId) -> bool {
+        self.present_user(id).is_some_and(|user| user.visibility == Visibility::Agents)
+    }
+
     /// The customer of the chat with their entry.
     pub fn customer(&self) -> Option<(&CustomerId, &ChatUser)> {
         self.users.iter().find_map(|user| Some((user.id.customer()?, user)))

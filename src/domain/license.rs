@@ -80,6 +80,15 @@ pub struct Agent {
     pub awaiting_approval: bool,
 }
 
+/// Why an agent may do nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// The owner took their rights back.
+    Suspended,
+    /// The owner has not let them in yet.
+    AwaitingApproval,
+}
+
 /// The status of an agent who has just logged in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -338,6 +347,14 @@ impl License {
 }
 
 impl Agent {
+    /// Why they may do nothing; none: they may.
+    pub fn withdrawn(&self) -> Option<Withdrawn> {
+        if self.suspended {
+            return Some(Withdrawn::Suspended);
+        }
+        self.awaiting_approval.then_some(Withdrawn::AwaitingApproval)
+    }
+
     /// The groups they are in, group 0 among them.
     pub fn group_ids(&self) -> impl Iterator<Item = GroupId> + '_ {
         let named = self.groups.keys().copied().filter(|group| *group != GroupId::ALL);

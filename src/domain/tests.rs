@@ -390,18 +390,15 @@ impl Ledger {
 fn check_push(push: &Push, before: &Story, after: &Chat) {
     let customers = &push.to.customers;
     assert!(customers.iter().all(|id| after.customer().is_some_and(|(own, _)| own == id)), "{push:?}");
-    let hides = |chat: &Chat, id: &UserId| {
-        chat.present_user(id).is_some_and(|user| user.visibility == Visibility::Agents)
-    };
     let for_agents = match &push.body {
         PushBody::IncomingEvent { event, .. } => event.visibility == Visibility::Agents,
         PushBody::IncomingSneakPeek { .. } | PushBody::ChatUnfollowed { .. } => true,
         PushBody::IncomingTypingIndicator { visibility, author, .. } => {
-            *visibility == Visibility::Agents || hides(&before.chat, author)
+            *visibility == Visibility::Agents || before.chat.has_hidden(author)
         }
         PushBody::UserAddedToChat { user, .. } => user.visibility == Visibility::Agents,
         PushBody::UserRemovedFromChat { user, .. } | PushBody::EventsMarkedAsSeen { user, .. } => {
-            hides(&before.chat, user)
+            before.chat.has_hidden(user)
         }
         PushBody::EventPropertiesUpdated { event: id, .. }
         | PushBody::EventPropertiesDeleted { event: id, .. } => {
@@ -413,7 +410,7 @@ fn check_push(push: &Push, before: &Story, after: &Chat) {
     // One who hid, and has not shown themselves by it.
     let stays_hidden = |id: &UserId| {
         let is_shown = after.present_user(id).is_some_and(|user| user.visibility == Visibility::All);
-        hides(&before.chat, id) && !is_shown
+        before.chat.has_hidden(id) && !is_shown
     };
     let names_hidden = requester(&push.body).is_some_and(stays_hidden);
     assert!(!names_hidden || customers.is_empty(), "told a customer of a hidden member: {push:?}");

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use switchboard_cluster::Incarnation;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::message::{Answer, CallRef};
 use super::{Nodes, Whose};
@@ -86,7 +86,7 @@ impl Nodes {
             .into_iter()
             .map(|news| Push { body: PushBody::LicenseNews(Box::new(news)), to: Audience::all_agents() });
         self.parts.sessions.deliver(after, &news.collect::<Vec<_>>(), None, None);
-        for agent in after.agents.values().filter(|agent| agent.suspended || agent.awaiting_approval) {
+        for agent in after.agents.values().filter(|agent| agent.withdrawn().is_some()) {
             let whose = Whose::Agent(after.id, agent.id.clone());
             self.parts.sessions.cut(&Cut { whose, reason: "agent_disconnected_by_server" });
         }
@@ -110,23 +110,21 @@ impl Nodes {
 }
 
 /// Tells the others, and the sessions here, what this node changes or learns, for ever.
-pub(super) async fn follow(nodes: Arc<Nodes>, mut licenses: UnboundedReceiver<LicenseChange>) {
+pub(super) async fn follow(nodes: Arc<Nodes>, mut licenses: Receiver<LicenseChange>) {
     let mut revoked = nodes.parts.tenants.revoked_here();
     loop {
-        tokio::select! {
-            changed = licenses.recv() => match changed {
-                Some(change) => {
-                    nodes.tell_sessions(&change);
-                    nodes.tell_all(News::License(change.after.id, change.after.version));
-                }
-                None => return,
-            },
-            revoked = revoked.recv() => match revoked {
-                Ok(license) => nodes.tell_all(News::Revoked(license)),
-                // The others find out by themselves.
-                Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "changes came too fast to be told"),
-                Err(RecvError::Closed) => return,
-            },
+        let heard = tokio::select! {
+            changed = licenses.recv() => changed.map(|change| {
+                nodes.tell_sessions(&change);
+                News::License(change.after.id, change.after.version)
+            }),
+            revoked = revoked.recv() => revoked.map(News::Revoked),
+        };
+        match heard {
+            Ok(news) => nodes.tell_all(news),
+            // The other nodes find out by themselves.
+            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "changes came too fast to be told"),
+            Err(RecvError::Closed) => return,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::actors::LicenseSource;
 use crate::domain::command::Caller;
 use crate::domain::id::{AgentId, ClientId, CustomerId, LicenseId};
-use crate::domain::license::License;
+use crate::domain::license::{License, Withdrawn};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::method::{Method, Scopes};
 use crate::protocol::version::Surface;
@@ -61,13 +61,11 @@ impl Requester {
     /// `requester_suspended`, `requester_awaiting_approval`, or `authentication` for one who is no more.
     pub fn check_standing(&self) -> Result<(), WireError> {
         let Some(id) = self.agent() else { return Ok(()) };
-        match self.license.agent(id) {
-            None => Err(WireError::of(ErrorType::Authentication)),
-            Some(agent) if agent.suspended => Err(WireError::of(ErrorType::RequesterSuspended)),
-            Some(agent) if agent.awaiting_approval => {
-                Err(WireError::of(ErrorType::RequesterAwaitingApproval))
-            }
-            Some(_) => Ok(()),
+        let agent = self.license.agent(id).ok_or_else(|| WireError::of(ErrorType::Authentication))?;
+        match agent.withdrawn() {
+            Some(Withdrawn::Suspended) => Err(WireError::of(ErrorType::RequesterSuspended)),
+            Some(Withdrawn::AwaitingApproval) => Err(WireError::of(ErrorType::RequesterAwaitingApproval)),
+            None => Ok(()),
         }
     }
 

@@ -11,7 +11,7 @@ use super::scopes::ScopeSet;
 use super::secret::SecretHash;
 use super::tokens::{TokenId, TokenKind, TokenRecord, Tokens};
 use crate::domain::id::AgentId;
-use crate::domain::license::{License, Role};
+use crate::domain::license::{License, Role, Withdrawn};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 
@@ -97,11 +97,10 @@ impl Tokens {
         if record.expires_at.is_some_and(|end| end <= now) {
             return Err(AuthError::Expired);
         }
-        if agent.suspended {
-            return Err(AuthError::Suspended);
-        }
-        if agent.awaiting_approval {
-            return Err(AuthError::AwaitingApproval);
+        match agent.withdrawn() {
+            Some(Withdrawn::Suspended) => return Err(AuthError::Suspended),
+            Some(Withdrawn::AwaitingApproval) => return Err(AuthError::AwaitingApproval),
+            None => {}
         }
         let scopes = record.scopes_under(agent.role);
         Ok(AgentIdentity {

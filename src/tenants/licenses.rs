@@ -11,7 +11,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, broadcast};
 
 use super::cells::{Cells, SERVER};
 use super::license_record;
@@ -22,6 +22,9 @@ use crate::store::{CasTables, CellKey, CellTable, StoreError};
 
 /// The first license of a server has this number.
 const FIRST_LICENSE: i64 = 1_001;
+
+/// Changes that a slow listener may be behind; after that it has missed some.
+const CHANGES_KEPT: usize = 1_024;
 
 /// How often a change is tried again because another node changed the license too.
 const UPDATE_TRIES: usize = 32;
@@ -80,7 +83,7 @@ pub struct Licenses {
     ids: Arc<dyn IdSource>,
     known: DashMap<LicenseId, Arc<License>>,
     organizations: DashMap<OrganizationId, LicenseId>,
-    listeners: parking_lot::Mutex<Vec<mpsc::UnboundedSender<LicenseChange>>>,
+    changes: broadcast::Sender<LicenseChange>,
     /// Changes of this process go one after another; only other nodes make them conflict.
     changing: Mutex<()>,
 }
@@ -93,7 +96,7 @@ impl Licenses {
             ids,
             known: DashMap::new(),
             organizations: DashMap::new(),
-            listeners: parking_lot::Mutex::default(),
+            changes: broadcast::Sender::new(CHANGES_KEPT),
             changing: Mutex::new(()),
         }
     }
@@ -219,12 +222,10 @@ impl Licenses {
         Err(UpdateError::Contended)
     }
 
-    /// Every change of a license that this process makes or learns of from now on: none is left out, and those of a license
-    /// follow each other.
-    pub fn changes(&self) -> mpsc::UnboundedReceiver<LicenseChange> {
-        let (sender, changes) = mpsc::unbounded_channel();
-        self.listeners.lock().push(sender);
-        changes
+    /// Every change of a license that this process makes or learns of from now on; those of a license follow each other, unless a
+    /// receiver lags far behind.
+    pub fn changes(&self) -> broadcast::Receiver<LicenseChange> {
+        self.changes.subscribe()
     }
 
     /// The licenses that this process works with.
@@ -270,8 +271,9 @@ impl Licenses {
         if known.version < license.version {
             let before = std::mem::replace(&mut *known, license);
             let change = LicenseChange { before, after: known.clone() };
-            // Under the lock of what is known, so that listeners hear of changes in their order.
-            self.listeners.lock().retain(|listener| listener.send(change.clone()).is_ok());
+            // Under the lock of what is known, so that listeners hear of changes in their order. Nobody may be listening yet, which
+            // is no fault.
+            let _ = self.changes.send(change);
         }
         known.clone()
     }

@@ -108,6 +108,20 @@ fn join(draft: &mut Draft<'_>, user: ChatUser, adds_self: bool) -> Result<(), Re
             draft.change(Change::Dequeued(at));
         }
     }
+    let mut to = draft.chat.everybody();
+    if user.visibility == Visibility::Agents {
+        to.customers.clear();
+    }
+    tell_of_added(draft, &user, to);
+    if hides {
+        tell_customer_of_leaving(draft, &user, adds_self);
+    }
+    give_whole_chat(draft, saw_the_chat, &user);
+    announce(draft, &user, adds_self, first_agent)
+}
+
+/// Tells that the caller let the user in.
+pub(super) fn tell_of_added(draft: &mut Draft<'_>, user: &ChatUser, to: Audience) {
     let chat = draft.chat.id.clone();
     let thread = draft.chat.active_thread().map(|thread| thread.id.clone());
     let body = |requester| PushBody::UserAddedToChat {
@@ -117,16 +131,7 @@ fn join(draft: &mut Draft<'_>, user: ChatUser, adds_self: bool) -> Result<(), Re
         reason: "manual",
         requester,
     };
-    let mut to = draft.chat.everybody();
-    if user.visibility == Visibility::Agents {
-        to.customers.clear();
-    }
     draft.push_of_caller(body, to);
-    if hides {
-        tell_customer_of_leaving(draft, &user, adds_self);
-    }
-    give_whole_chat(draft, saw_the_chat, &user);
-    announce(draft, &user, adds_self, first_agent)
 }
 
 /// To the customer an agent who hides from now on has left.

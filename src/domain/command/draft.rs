@@ -76,10 +76,7 @@ impl<'a> Draft<'a> {
 
     /// Whether the caller is in the chat and the customer must not know.
     pub(super) fn caller_hides(&self) -> bool {
-        let caller = self.context.caller.user();
-        caller
-            .and_then(|user| self.chat.present_user(&user))
-            .is_some_and(|user| user.visibility == Visibility::Agents)
+        self.context.caller.user().is_some_and(|user| self.chat.has_hidden(&user))
     }
 
     /// As [`Draft::system_message`], with the text made already.

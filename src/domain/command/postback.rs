@@ -30,8 +30,7 @@ impl SendRichMessagePostback {
         if !event.body.has_button(&self.postback.id) {
             return Err(Rejection::NotFound("button"));
         }
-        let hides = chat.present_user(&user).is_some_and(|user| user.visibility == Visibility::Agents);
-        if hides && event.visibility == Visibility::All {
+        if chat.has_hidden(&user) && event.visibility == Visibility::All {
             let message =
                 "the customer would see who presses: the requester is in the chat with visibility agents";
             return Err(Rejection::validation("event_id", message));

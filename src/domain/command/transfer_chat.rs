@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::add_user_to_chat::tell_of_added;
 use super::draft::Draft;
 use super::remove_user_from_chat::remove;
 use super::{Caller, Context, Decision, Reply, Route, RouteRequest};
@@ -207,17 +208,8 @@ fn settle(
     if !serves {
         let user = ChatUser::agent(agent.clone(), Visibility::All);
         draft.change(Change::UserAdded(user.clone()));
-        let chat = draft.chat.id.clone();
-        let thread = draft.chat.active_thread().map(|thread| thread.id.clone());
-        let body = |requester| PushBody::UserAddedToChat {
-            chat: chat.clone(),
-            thread: thread.clone(),
-            user: Box::new(user.clone()),
-            reason: "manual",
-            requester,
-        };
         // Those who gain the chat learn of it as a whole.
-        draft.push_of_caller(body, before.clone());
+        tell_of_added(draft, &user, before.clone());
     }
     draft.assign(agent.clone());
     None
