@@ -31,6 +31,8 @@ const CALL: &str = "/switchboard.Node/Call";
 const CALLS: &str = "/switchboard.Node/Calls";
 const CONTROL: &str = "/switchboard.Node/Control";
 const FRAMES: &str = "/switchboard.Node/Frames";
+/// A path that no version has a method for.
+const NO_METHOD: &str = "/switchboard.Node/None";
 /// Bytes that may be on their way, or wait to be read, on one stream.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 /// Bytes that may be on their way, or wait to be read, on a connection. Half of it is also what h2 lets small messages waste

@@ -25,7 +25,7 @@ use tonic::{Code, Request, Status};
 use super::calls::{Calls, HEAD};
 use super::certificate::NAME;
 use super::codec::BytesCodec;
-use super::{CALLS, CONNECTION_WINDOW, FRAMES, Run, STREAM_WINDOW, Shared};
+use super::{CALLS, CONNECTION_WINDOW, FRAMES, NO_METHOD, Run, STREAM_WINDOW, Shared};
 use crate::link::{CallError, MAX_MESSAGE, SendError, Service, Way};
 use crate::{Cause, Fingerprint, Incarnation, Member};
 
@@ -165,7 +165,7 @@ impl Keeper {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.connect().await {
-                Ok(channel) => {
+                Ok(channel) if is_let_in(channel.clone()).await => {
                     tracing::debug!(peer = %self.peer, "connected to a peer");
                     pause = FIRST_PAUSE;
                     self.publish.send_replace(Some(channel.clone()));
@@ -176,6 +176,7 @@ impl Keeper {
                     self.publish.send_replace(None);
                     tracing::debug!(peer = %self.peer, "the connection to a peer is lost");
                 }
+                Ok(_) => tracing::debug!(peer = %self.peer, "a peer does not let this node in"),
                 Err(error) => {
                     tracing::debug!(peer = %self.peer, address = self.address, %error, "no connection");
                 }
@@ -267,6 +268,18 @@ impl Keeper {
             }
         }
     }
+}
+
+/// Whether the peer serves the connection. It takes TLS from everybody, and then waits for the tables to show who this is: what
+/// was asked until then would be neither begun nor refused. No node has the method, and only who serves can say so.
+async fn is_let_in(channel: Channel) -> bool {
+    let mut grpc = grpc(channel);
+    if grpc.ready().await.is_err() {
+        return false;
+    }
+    let answer =
+        grpc.unary(Request::new(Bytes::new()), PathAndQuery::from_static(NO_METHOD), BytesCodec).await;
+    answer.is_err_and(|status| status.code() == Code::Unimplemented)
 }
 
 /// Asks over a connection that is there, or is there soon.
