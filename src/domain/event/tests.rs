@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::domain::command::testing::{annotation, event, hidden, json, message, named, property};
+use crate::domain::id::ThreadId;
 use crate::domain::properties::PropertyValue;
+use crate::domain::property_definitions::Side;
+use crate::domain::rejection::Rejection;
 
 const LIMITS: EventLimits = EventLimits { max_size: 16 * 1024 };
 
