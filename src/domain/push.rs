@@ -305,6 +305,19 @@ pub enum PushBody {
     LicenseNews(Box<LicenseNews>),
 }
 
+impl PushBody {
+    /// Whether it says what somebody is doing at this moment, and stands in no log.
+    pub fn is_fleeting(&self) -> bool {
+        matches!(
+            self,
+            Self::IncomingTypingIndicator { .. }
+                | Self::IncomingSneakPeek { .. }
+                | Self::IncomingThinkingIndicator { .. }
+                | Self::IncomingEventPreview { .. }
+        )
+    }
+}
+
 /// A button of a rich message that was pressed, as its presser tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pressed {

@@ -71,6 +71,7 @@ impl Nodes {
                 None => Answer::NotNow,
             },
             Call::Interest(update) => self.note(from, &update),
+            Call::Users(update) => self.note_users(from, &update),
             Call::Visitors(call) => Answer::Visitors(self.parts.sessions.visitors(&call)),
             Call::Coming(call) => {
                 actors.read_ahead(call).await;

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use switchboard_cluster::Incarnation;
+
 use super::message::{PushesRef, ToldRef};
 use super::news::News;
+use super::whereabouts::Named;
 use super::{Asker, Cut, Nodes, Whose};
 use crate::actors::delivery::{Cause, Delivery, Mark};
 use crate::actors::{Origin, SessionId};
+use crate::domain::id::{ChatId, LicenseId};
 use crate::domain::license::License;
 use crate::domain::push::Push;
 use crate::domain::time::Timestamp;
@@ -49,7 +53,7 @@ impl Delivery for Nodes {
         let told = ToldRef::Heads { license: license.id, heads: &[head] };
         let item = serde_json::to_vec(&told).expect("a message has a JSON form");
         for node in nodes {
-            self.push_to(node, &item);
+            self.push_to(node, Some((license.id, &mark.chat)), &item);
         }
     }
 
@@ -80,7 +84,8 @@ impl Nodes {
         })
     }
 
-    /// To each node that has sessions of the license, encoded once; the one whose session asked is told so.
+    /// To each node that has sessions of the license, and not only others than these are for, encoded once; the one whose session
+    /// asked is told so.
     fn send(&self, license: &License, pushes: &[Push], cause: Cause<'_>) {
         let nodes = self.theirs.nodes(license.id);
         if nodes.is_empty() {
@@ -91,18 +96,37 @@ impl Nodes {
             let pushes = PushesRef { license: id, version, mark, origin, pushes };
             serde_json::to_vec(&ToldRef::Pushes(pushes)).expect("a message has a JSON form")
         };
+        let chat = mark.map(|mark| (id, &mark.chat));
+        let sparing = mark.and_then(|mark| Some((mark, named_only(mark, pushes)?)));
         let mut plain: Option<Vec<u8>> = None;
         for node in nodes {
-            match cause.origin.filter(|origin| origin.session.node == node) {
-                Some(origin) => self.push_to(node, &encode(Some(origin))),
-                None => self.push_to(node, plain.get_or_insert_with(|| encode(None))),
+            if let Some(origin) = cause.origin.filter(|origin| origin.session.node == node) {
+                self.push_to(node, chat, &encode(Some(origin)));
+                continue;
             }
+            if let Some((mark, named)) = &sparing
+                && let Some(version) = self.whereabouts.lacks(node, id, named)
+            {
+                if let Some(peer) = self.peers.get(&node) {
+                    peer.outgoing.spare(id, mark, named, version);
+                }
+                continue;
+            }
+            self.push_to(node, chat, plain.get_or_insert_with(|| encode(None)));
         }
     }
 
-    fn push_to(&self, node: switchboard_cluster::Incarnation, item: &[u8]) {
+    fn push_to(&self, node: Incarnation, chat: Option<(LicenseId, &ChatId)>, item: &[u8]) {
         if let Some(peer) = self.peers.get(&node).map(|peer| peer.clone()) {
-            peer.outgoing.push(item, |frame| self.send_frame(node, frame));
+            peer.outgoing.push(chat, item, |frame| self.send_frame(node, frame));
         }
     }
+}
+
+/// Whom the pushes are for, if they are for nobody else and may be spared others. What stands in no log could not be found again
+/// by a node that was spared it for want of knowing, so of that only what nobody would look for is.
+fn named_only(mark: &Mark, pushes: &[Push]) -> Option<Named> {
+    let stands_in_the_log = mark.from < mark.to;
+    let may_be_spared = stands_in_the_log || pushes.iter().all(|push| push.body.is_fleeting());
+    if may_be_spared { Named::by(pushes) } else { None }
 }

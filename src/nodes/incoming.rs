@@ -12,7 +12,7 @@ use std::time::Duration;
 use switchboard_cluster::Incarnation;
 
 use super::heads::Entry;
-use super::message::{Head, Pushes, Told};
+use super::message::{Head, Pushes, Spared, Told};
 use super::{Asker, Nodes};
 use crate::actors::catching_up::SKEW;
 use crate::actors::chat::missed::{self, Since, Stretch};
@@ -21,6 +21,7 @@ use crate::actors::router::Status;
 use crate::domain::id::{ChatId, LicenseId, ThreadId};
 use crate::domain::license::{AgentKind, License};
 use crate::domain::push::{Push, PushBody};
+use crate::domain::time::Timestamp;
 
 /// What waits for a chat that is being healed; more, and it is read from the log, too.
 const WAITING: usize = 256;
@@ -43,6 +44,11 @@ impl Healing {
 }
 
 impl Entry {
+    /// Nothing of the chat was told lately: this is the first.
+    fn new(mark: &Mark, at: Timestamp) -> Self {
+        Self { thread: mark.thread.clone(), place: mark.from, at, healing: None }
+    }
+
     /// The chat was read up to a place and told that far. Tells what waited as far as it follows; says from where on
     /// something is missing still, which is behind all that was told by now.
     fn healed(&mut self, to: (ThreadId, Place), tell: impl Fn(&Mark, &[Push])) -> Option<Place> {
@@ -97,6 +103,9 @@ impl Nodes {
         match told {
             Told::Pushes(told) => self.take_pushes(from, told),
             Told::Heads { license, heads } => heads.iter().for_each(|head| self.compare(license, head)),
+            Told::Spared { license, spared } => {
+                spared.iter().for_each(|spared| self.take_spared(from, license, spared));
+            }
         }
     }
 
@@ -122,6 +131,29 @@ impl Nodes {
         self.place(&license, &pushes, mark.as_ref(), asker);
     }
 
+    /// Notes that rows were not told here, as they are for nobody who is connected here. If the other node should have known
+    /// better, they are read.
+    fn take_spared(&self, from: Incarnation, license: LicenseId, spared: &Spared) {
+        if self.ours.since(license).is_none() {
+            return;
+        }
+        let mark = &spared.mark;
+        let mut stripe = self.heads.stripe(license, &mark.chat);
+        let at = self.parts.clock.now();
+        let entry = stripe.entry((license, mark.chat.clone())).or_insert_with(|| Entry::new(mark, at));
+        entry.at = at;
+        if let Some(healing) = &mut entry.healing {
+            healing.reach(&mark.thread, mark.to);
+        } else if mark.to > entry.place {
+            if mark.from <= entry.place && !self.late.concerns(from, license, spared) {
+                (entry.place, entry.thread) = (mark.to, mark.thread.clone());
+            } else {
+                let since = Since::Place(entry.place);
+                self.begin_healing(entry, license, &mark.chat, since, (mark.thread.clone(), mark.to));
+            }
+        }
+    }
+
     /// Delivers pushes to the sessions of this node, in the order of their chat.
     pub(super) fn place(
         &self,
@@ -138,13 +170,7 @@ impl Nodes {
         let mut stripe = self.heads.stripe(license.id, &mark.chat);
         let key = (license.id, mark.chat.clone());
         let at = self.parts.clock.now();
-        let entry = stripe.entry(key).or_insert_with(|| Entry {
-            thread: mark.thread.clone(),
-            // Nothing of the chat was told lately: this is the first.
-            place: mark.from,
-            at,
-            healing: None,
-        });
+        let entry = stripe.entry(key).or_insert_with(|| Entry::new(mark, at));
         entry.at = at;
         if let Some(healing) = &mut entry.healing {
             if healing.waiting.len() < WAITING {
@@ -274,7 +300,6 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::domain::time::Timestamp;
 
     const fn place(row: u64) -> Place {
         Place(1, row)

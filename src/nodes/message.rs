@@ -10,6 +10,7 @@ use switchboard_cluster::{Epoch, Incarnation};
 
 use super::news::News;
 use super::visitors::{VisitorsCall, VisitorsFound};
+use super::whereabouts::{Named, UsersUpdate};
 use crate::actors::ahead::ComingCall;
 use crate::actors::barrier::{RebuildAnswer, RebuildCall};
 use crate::actors::delivery::{Mark, Place};
@@ -52,6 +53,8 @@ pub(super) enum Call {
     Rebuild(RebuildCall),
     /// Whose pushes the asker wants.
     Interest(InterestUpdate),
+    /// Who is connected to the asker.
+    Users(UsersUpdate),
     /// Something changed.
     News(News),
     /// Who of a license's customers is connected?
@@ -73,6 +76,7 @@ pub(super) enum CallRef<'a> {
     Router(&'a RouterCall),
     Rebuild(&'a RebuildCall),
     Interest(&'a InterestUpdate),
+    Users(&'a UsersUpdate),
     News(&'a News),
     Visitors(&'a VisitorsCall),
     Coming(&'a ComingCall),
@@ -125,6 +129,8 @@ pub(super) enum Told {
     Pushes(Pushes),
     /// How far chats have been told; what was lost before is found by it.
     Heads { license: LicenseId, heads: Vec<Head> },
+    /// Rows that were not told, since nobody whom they are for is connected there.
+    Spared { license: LicenseId, spared: Vec<Spared> },
 }
 
 /// Pushes of one license, in order.
@@ -147,6 +153,7 @@ pub(super) struct Pushes {
 pub(super) enum ToldRef<'a> {
     Pushes(PushesRef<'a>),
     Heads { license: LicenseId, heads: &'a [Head] },
+    Spared { license: LicenseId, spared: &'a [Spared] },
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -170,6 +177,16 @@ pub(super) struct Head {
     pub(super) place: Place,
     /// When the chat was last changed.
     pub(super) last_at: Timestamp,
+}
+
+/// Rows of a chat that were not told, and whom they were for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Spared {
+    /// The version of the receiver's users that the sender went by when it spared the first of the rows.
+    pub(super) version: u64,
+    pub(super) mark: Mark,
+    #[serde(flatten)]
+    pub(super) named: Named,
 }
 
 /// Why work was not done, as it travels. Causes stay in the log of the node that had them.

@@ -5,8 +5,9 @@
 //! - [`Nodes`] is what actors know as [`Elsewhere`](crate::actors::elsewhere::Elsewhere): work for a chat or router of
 //!   another node goes there in one hop, and is answered from there.
 //! - It is what actors know as [`Delivery`](crate::actors::delivery::Delivery), too: what a chat tells goes to the sessions
-//!   here and, once for each node, to the nodes that have sessions of the license ([`interest`]), over one ordered stream a
-//!   node ([`outgoing`]). There it is rendered and encoded once a surface.
+//!   here and, once for each node, to the nodes that have sessions of the license ([`interest`]) and, where it names whom it is
+//!   for, one of them ([`whereabouts`]), over one ordered stream a node ([`outgoing`]). There it is rendered and encoded once a
+//!   surface.
 //! - [`incoming`] keeps the order of each chat, drops what comes twice, and reads from the store what was lost between two
 //!   nodes: a stream that broke or was full costs latency and no message.
 //! - [`news`] tells other nodes what they hold in memory and is not true any more: licenses, tokens; and whose sessions have
@@ -24,6 +25,7 @@ mod news;
 mod outgoing;
 mod peers;
 mod visitors;
+mod whereabouts;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -33,7 +35,7 @@ use switchboard_cluster::{Incarnation, Link, Ownership};
 
 use crate::actors::Actors;
 use crate::actors::delivery::Mark;
-use crate::domain::id::{AgentId, CustomerId, LicenseId};
+use crate::domain::id::{AgentId, CustomerId, LicenseId, UserId};
 use crate::domain::license::License;
 use crate::domain::push::Push;
 use crate::domain::time::Clock;
@@ -46,6 +48,7 @@ pub use visitors::{VisitorsCall, VisitorsFound};
 use heads::Heads;
 use interest::{Interest, OurInterest};
 use peers::Peer;
+use whereabouts::{Late, OurUsers, Whereabouts};
 
 /// The sessions of this node, as other nodes' chats see them.
 pub trait Sessions: Send + Sync {
@@ -58,6 +61,12 @@ pub trait Sessions: Send + Sync {
 
     /// Whether anybody of the license is connected here.
     fn has(&self, license: LicenseId) -> bool;
+
+    /// Whether a user is connected here.
+    fn has_user(&self, license: LicenseId, user: &UserId) -> bool;
+
+    /// Everybody who is connected here, each once.
+    fn users(&self) -> Vec<(LicenseId, UserId)>;
 
     /// The customers who are connected here.
     fn visitors(&self, call: &VisitorsCall) -> VisitorsFound;
@@ -106,6 +115,9 @@ pub struct Nodes {
     has_peers: AtomicBool,
     ours: OurInterest,
     theirs: Interest,
+    our_users: OurUsers,
+    whereabouts: Whereabouts,
+    late: Late,
     heads: Heads,
 }
 
@@ -121,6 +133,9 @@ impl Nodes {
             has_peers: AtomicBool::new(false),
             ours: OurInterest::default(),
             theirs: Interest::default(),
+            our_users: OurUsers::default(),
+            whereabouts: Whereabouts::default(),
+            late: Late::default(),
             heads: Heads::new(now),
         })
     }
@@ -134,6 +149,7 @@ impl Nodes {
         actix_rt::spawn(peers::follow(self.clone()));
         actix_rt::spawn(news::follow(self.clone(), self.parts.tenants.licenses.changes()));
         actix_rt::spawn(interest::sweep(self.clone()));
+        actix_rt::spawn(whereabouts::sweep(self.clone()));
     }
 
     fn me(&self) -> Incarnation {

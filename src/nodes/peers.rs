@@ -8,10 +8,11 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use switchboard_cluster::Incarnation;
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
 use super::message::{ToldRef, append};
 use super::outgoing::{GATHER, Outgoing};
-use super::{Nodes, interest};
+use super::{Nodes, interest, whereabouts};
 use crate::domain::id::LicenseId;
 
 /// What this node knows of another.
@@ -20,12 +21,16 @@ pub(super) struct Peer {
     pub(super) outgoing: Outgoing,
     /// The version of our interest that it has noted.
     pub(super) noted: watch::Sender<u64>,
+    /// The version of our users that it has noted.
+    pub(super) users_noted: watch::Sender<u64>,
     /// False once it is no more.
     pub(super) lives: watch::Sender<bool>,
 }
 
 /// Before heads that were not taken are told again.
 const MEND_EVERY: Duration = Duration::from_millis(100);
+/// How often a node is told what it was spared.
+const SPARED_EVERY: Duration = Duration::from_millis(500);
 /// Heads of one frame.
 const HEADS: usize = 500;
 
@@ -74,6 +79,7 @@ impl Nodes {
                 node,
                 outgoing: Outgoing::default(),
                 noted: watch::Sender::new(0),
+                users_noted: watch::Sender::new(0),
                 lives: watch::Sender::new(true),
             })
         });
@@ -82,6 +88,7 @@ impl Nodes {
             tracing::info!(node = %node, "another node is there");
             actix_rt::spawn(send(self.clone(), peer.clone()));
             actix_rt::spawn(interest::tell(self.clone(), peer.clone()));
+            actix_rt::spawn(whereabouts::tell(self.clone(), peer.clone()));
         }
         peer
     }
@@ -94,6 +101,8 @@ impl Nodes {
         }
         self.parts.sessions.orphaned(self.theirs.of(node));
         self.theirs.forget(node);
+        self.whereabouts.forget(node);
+        self.late.forget(node);
         if let Some(actors) = self.actors.get() {
             actors.node_gone(node);
         }
@@ -107,11 +116,14 @@ impl Nodes {
 /// Sends what is gathered for a node, and the heads after a loss, for as long as it lives.
 async fn send(nodes: Arc<Nodes>, peer: Arc<Peer>) {
     let mut lives = peer.lives.subscribe();
+    let mut spared = tokio::time::interval(SPARED_EVERY);
+    spared.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let pause = if peer.outgoing.is_lost() { MEND_EVERY } else { Duration::from_secs(3600) };
         tokio::select! {
             () = peer.outgoing.wake.notified() => tokio::time::sleep(GATHER).await,
             () = tokio::time::sleep(pause) => {}
+            _ = spared.tick() => peer.outgoing.tell_spared(),
             _ = lives.wait_for(|lives| !lives) => return,
         }
         let send = |frame| nodes.send_frame(peer.node, frame);

@@ -342,7 +342,11 @@ impl<K> Drop for Session<K> {
         handle.ends();
         self.shared.metrics.session_closed(handle.surface);
         // Of a login that was still running, too: the others know of it already.
-        match self.shared.registry.closed(handle) {
+        let user = self.shared.registry.closed(handle);
+        if let Some(user) = &user {
+            self.shared.nodes.user_left(user.license(), user.id());
+        }
+        match user {
             Some(SessionUser::Agent(license, agent)) => {
                 let router = self.shared.requests.actors().router(license);
                 router.agent_left(&agent, session_id(&self.shared, handle), self.leave);

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::cut::Cut;
 use super::outbox::{Offered, Outbox};
 use super::trail::Trail;
-use crate::domain::id::{AgentId, CustomerId, GroupId, LicenseId};
+use crate::domain::id::{AgentId, CustomerId, GroupId, LicenseId, UserId};
 use crate::domain::watch::Watching;
 use crate::observe::Metrics;
 use crate::protocol::request::PushSelection;
@@ -42,6 +42,23 @@ pub enum SessionUser {
     Agent(LicenseId, AgentId),
     /// A customer.
     Customer(LicenseId, CustomerId),
+}
+
+impl SessionUser {
+    /// Whose user it is.
+    pub fn license(&self) -> LicenseId {
+        match self {
+            Self::Agent(license, _) | Self::Customer(license, _) => *license,
+        }
+    }
+
+    /// The user, without the license.
+    pub fn id(&self) -> UserId {
+        match self {
+            Self::Agent(_, agent) => UserId::Agent(agent.clone()),
+            Self::Customer(_, customer) => UserId::Customer(customer.clone()),
+        }
+    }
 }
 
 /// Later than anything: no request waits for its answer.

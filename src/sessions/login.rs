@@ -108,6 +108,7 @@ async fn agent(
     }
     // From here on it gets what every node tells.
     shared.nodes.interested(license.id).await;
+    shared.nodes.user_came(license.id, UserId::Agent(agent.id.clone())).await;
     let router = shared.requests.actors().router(license.id);
     let status = router.agent_came(&agent.id, session_id(shared, handle), login.away, login.reconnect).await;
     let who = Requester {
@@ -197,7 +198,11 @@ pub(super) fn session_id(shared: &SessionContext, handle: &SessionHandle) -> Ses
 
 /// A login that failed half-way leaves no trace.
 fn undo(shared: &SessionContext, handle: &Arc<SessionHandle>) {
-    if let Some(SessionUser::Agent(license, agent)) = shared.registry.logged_out(handle) {
+    let user = shared.registry.logged_out(handle);
+    if let Some(user) = &user {
+        shared.nodes.user_left(user.license(), user.id());
+    }
+    if let Some(SessionUser::Agent(license, agent)) = user {
         let router = shared.requests.actors().router(license);
         router.agent_left(&agent, session_id(shared, handle), crate::actors::router::Leave::Disconnected);
     }
@@ -237,6 +242,7 @@ async fn customer(
         return Err(too_many(handle));
     }
     shared.nodes.interested(license.id).await;
+    shared.nodes.user_came(license.id, UserId::Customer(proven.customer.clone())).await;
     let chats = match chats_of(shared, &license, &proven.customer).await {
         Ok(chats) => chats,
         Err(error) => {

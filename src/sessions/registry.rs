@@ -14,7 +14,7 @@ use super::fanout::Telling;
 use super::handle::{SessionHandle, SessionUser, Wake};
 use crate::actors::delivery::Mark;
 use crate::actors::pending::PendingLicenses;
-use crate::domain::id::{AgentId, CustomerId, LicenseId};
+use crate::domain::id::{AgentId, CustomerId, LicenseId, UserId};
 use crate::domain::license::License;
 use crate::domain::push::Push;
 use crate::domain::watch::MonitoringLevel;
@@ -280,6 +280,24 @@ impl nodes::Sessions for Registry {
         self.hubs
             .get(&license)
             .is_some_and(|hub| !hub.agents.read().is_empty() || !hub.customers.read().is_empty())
+    }
+
+    fn has_user(&self, license: LicenseId, user: &UserId) -> bool {
+        self.hubs.get(&license).is_some_and(|hub| match user {
+            UserId::Agent(agent) => hub.agents.read().contains_key(agent),
+            UserId::Customer(customer) => hub.customers.read().contains_key(customer),
+        })
+    }
+
+    fn users(&self) -> Vec<(LicenseId, UserId)> {
+        let mut users = Vec::new();
+        for hub in &self.hubs {
+            let license = *hub.key();
+            users.extend(hub.agents.read().keys().map(|agent| (license, UserId::Agent(agent.clone()))));
+            let customers = hub.customers.read();
+            users.extend(customers.keys().map(|customer| (license, UserId::Customer(customer.clone()))));
+        }
+        users
     }
 
     fn visitors(&self, call: &VisitorsCall) -> VisitorsFound {

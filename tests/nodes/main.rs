@@ -1,8 +1,10 @@
 //! Two nodes in one process over one store: what one node's chats tell reaches the sessions of the other, once and in
 //! order, whatever happens to the link between them.
 
+mod hesitant;
 mod lists;
 mod reluctant;
+mod spared;
 mod world;
 
 use std::collections::{BTreeSet, HashMap};

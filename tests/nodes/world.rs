@@ -1,5 +1,6 @@
 //! Two nodes, and what their sessions are told.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use switchboard::domain::command::{
 use switchboard::domain::customer::{CustomerProfile, CustomerUpdate};
 use switchboard::domain::event::{Event, EventBody, NewEvent, Visibility};
 use switchboard::domain::id::{
-    AgentId, ChatId, ClientId, CustomerId, EventId, IdSource as _, LicenseId, ThreadId,
+    AgentId, ChatId, ClientId, CustomerId, EventId, IdSource as _, LicenseId, ThreadId, UserId,
 };
 use switchboard::domain::license::{Client, License, Role, Settings};
 use switchboard::domain::license_news::LicenseNews;
@@ -47,6 +48,7 @@ use switchboard_cluster::{
     OwnershipTables as _, ShardCount,
 };
 
+use crate::hesitant::Hesitant;
 use crate::reluctant::Reluctant;
 
 /// How long something may take; only a failing test, or one on a starved machine, ever waits that long.
@@ -54,6 +56,9 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// Parts of the work.
 const SHARDS: u32 = 256;
+
+/// The license's agent.
+const AGENT: &str = "agent1@example.com";
 
 /// Sessions that an agent may have.
 const AGENT_SESSIONS: usize = 2;
@@ -81,12 +86,14 @@ pub(crate) struct Node {
     actors: Arc<Actors>,
     tenants: Tenants,
     told: Arc<Heard>,
+    link: Arc<Hesitant>,
     license: LicenseId,
 }
 
-/// Sessions of every user of the license, which write down what they are told.
+/// Sessions of some users, which write down what their node is told, whoever it is for.
 #[derive(Default)]
 struct Heard {
+    users: Mutex<HashSet<(LicenseId, UserId)>>,
     customers: Mutex<Vec<CustomerId>>,
     pushes: Mutex<Vec<Push>>,
     cuts: Mutex<Vec<Cut>>,
@@ -101,6 +108,14 @@ impl Sessions for Heard {
 
     fn has(&self, _: LicenseId) -> bool {
         true
+    }
+
+    fn has_user(&self, license: LicenseId, user: &UserId) -> bool {
+        self.users.lock().contains(&(license, user.clone()))
+    }
+
+    fn users(&self) -> Vec<(LicenseId, UserId)> {
+        self.users.lock().iter().cloned().collect()
     }
 
     fn visitors(&self, call: &VisitorsCall) -> VisitorsFound {
@@ -142,9 +157,21 @@ impl World {
         world
     }
 
+    /// Two nodes that know of each other's sessions; the customer has none on the one without chats.
+    pub(crate) async fn with_agent_there() -> Self {
+        let world = Self::without_sessions().await;
+        world.here.log_in(world.customer()).await;
+        world.there.log_in(UserId::Agent(AgentId::new(AGENT))).await;
+        world
+    }
+
     async fn log_in(&self) {
-        self.here.nodes.interested(self.license).await;
-        self.there.nodes.interested(self.license).await;
+        self.here.log_in(self.customer()).await;
+        self.there.log_in(self.customer()).await;
+    }
+
+    pub(crate) fn customer(&self) -> UserId {
+        UserId::Customer(self.customer.clone())
     }
 
     async fn without_sessions() -> Self {
@@ -365,7 +392,7 @@ impl World {
 
     /// Another session of the license's agent, on a node.
     pub(crate) async fn agent_comes(&self, node: &Node, number: u64) {
-        let agent = AgentId::new("agent1@example.com");
+        let agent = AgentId::new(AGENT);
         let session = SessionId { node: node.incarnation, number };
         let came = node.actors.router(self.license).agent_came(&agent, session, false, false).await;
         came.expect("the router answers");
@@ -402,6 +429,26 @@ impl World {
 }
 
 impl Node {
+    /// A session of a user begins here, and the others know it.
+    pub(crate) async fn log_in(&self, user: UserId) {
+        self.told.users.lock().insert((self.license, user.clone()));
+        self.nodes.interested(self.license).await;
+        self.nodes.user_came(self.license, user).await;
+    }
+
+    /// A session of a user begins here, and the others cannot be told of it in time.
+    pub(crate) async fn log_in_unheard(&self, user: UserId) {
+        self.link.silence(true);
+        self.log_in(user).await;
+        self.link.silence(false);
+    }
+
+    /// The last session of a user here ends.
+    pub(crate) fn log_out(&self, user: UserId) {
+        self.told.users.lock().remove(&(self.license, user.clone()));
+        self.nodes.user_left(self.license, user);
+    }
+
     /// Whether the customer is connected to this node from now on.
     pub(crate) fn has_customer(&self, customer: &CustomerId, is_connected: bool) {
         let mut customers = self.told.customers.lock();
@@ -472,8 +519,9 @@ impl Node {
         let incarnation = ownership.incarnation();
         let tenants = Tenants::new(store.clone(), Arc::new(SystemClock), Arc::new(OsIds));
         let told = Arc::new(Heard::default());
+        let link = Hesitant::new(link);
         let nodes = Nodes::new(NodesParts {
-            link,
+            link: link.clone(),
             ownership: ownership.clone(),
             sessions: told.clone(),
             tenants: tenants.clone(),
@@ -494,7 +542,7 @@ impl Node {
         });
         nodes.serve(actors.clone());
         tenants.licenses.get(license).await.expect("the license is read");
-        Self { incarnation, member: None, nodes, actors, tenants, told, license }
+        Self { incarnation, member: None, nodes, actors, tenants, told, link, license }
     }
 
     /// The events that somebody missed who knows this much, as this node finds out, each with the row that tells it.
@@ -544,6 +592,11 @@ impl Node {
             _ => None,
         });
         told.collect()
+    }
+
+    /// Waits until so many chats, or threads of them, were told as a whole.
+    pub(crate) async fn wait_for_chats(&self, count: usize) {
+        self.wait(|| self.chats().len() >= count, "the sessions were not told of the chats").await;
     }
 
     pub(crate) async fn wait_for(&self, events: &[EventId]) {
