@@ -27,6 +27,7 @@
 
 mod journal;
 mod keys;
+mod lock;
 mod mark;
 mod memory;
 mod open;

@@ -1,6 +1,5 @@
 //! Opening: lock the folder, let the engine recover, then check that nothing acknowledged is missing.
 
-use std::fs::{File, TryLockError};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use fjall::compaction::Leveled;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use tokio::sync::{mpsc, watch};
 
+use super::lock::Lock;
 use super::mark::{self, Mark, Marked};
 use super::memory::{Memory, Standing};
 use super::ring::{self, Found};
@@ -20,7 +20,6 @@ use crate::store::StoreError;
 /// The version of keys and values that this build reads and writes.
 const SCHEMA_VERSION: u32 = 1;
 
-const LOCK: &str = "LOCK";
 const ENGINE: &str = "db";
 const JOURNAL_COPY: &str = "journal-copy";
 const KEYSPACE: &str = "data";
@@ -107,7 +106,7 @@ pub(super) fn open(options: &EmbeddedOptions) -> Result<EmbeddedStore, OpenError
     let path = options.directory.as_path();
     let in_folder = |source| OpenError::Folder { path: path.to_owned(), source };
     std::fs::create_dir_all(path).map_err(in_folder)?;
-    let lock = lock(path)?;
+    let lock = Lock::take(path)?;
     let (mark, marked) = Mark::open(path).map_err(in_folder)?;
     if marked == Marked::Damaged {
         return Err(OpenError::Mark { path: path.join(mark::FILE_NAME) });
@@ -162,17 +161,6 @@ pub(super) fn open(options: &EmbeddedOptions) -> Result<EmbeddedStore, OpenError
         })
         .map_err(in_folder)?;
     Ok(EmbeddedStore { data, queue: Some(queue), gauges, failed: has_failed, standing, writer: Some(writer) })
-}
-
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let in_folder = |source| OpenError::Folder { path: path.to_owned(), source };
-    let file =
-        File::options().write(true).create(true).truncate(false).open(path.join(LOCK)).map_err(in_folder)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(path.to_owned())),
-        Err(TryLockError::Error(source)) => Err(in_folder(source)),
-    }
 }
 
 /// Keeps the journals as they are: the engine cuts a journal at the first record that it cannot decode, which would
