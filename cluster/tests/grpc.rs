@@ -15,6 +15,8 @@ use uuid::Uuid;
 const A: Incarnation = Incarnation(Uuid::from_u128(1));
 const B: Incarnation = Incarnation(Uuid::from_u128(2));
 const SOON: Duration = Duration::from_secs(20);
+/// For calls that are never answered: even on a slow machine they have begun by then.
+const LATE: Duration = Duration::from_secs(5);
 
 /// Answers with what it was asked, and keeps a diary.
 #[derive(Default)]
@@ -94,12 +96,13 @@ fn node(incarnation: Incarnation) -> Node {
     Node { link, echo, capitals, row }
 }
 
-/// Two nodes that know each other.
-fn two() -> (Node, Node) {
+/// Two nodes that know each other, and are connected: a call waits only for a moment until its node is.
+async fn two() -> (Node, Node) {
     let (a, b) = (node(A), node(B));
     let living = [a.row.clone(), b.row.clone()];
     a.link.know(&living);
     b.link.know(&living);
+    until("streams both ways", || a.echo.has("opened to") && b.echo.has("opened to")).await;
     (a, b)
 }
 
@@ -114,7 +117,7 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_and_control_reach_the_peer_that_is_meant() {
-    let (a, b) = two();
+    let (a, b) = two().await;
     assert_eq!(a.link.call(B, Bytes::from("hello"), SOON).await.expect("an answer"), "hello");
     assert!(b.echo.has(&format!("called by {A}")));
     assert_eq!(b.link.control(A, Bytes::from("hello"), SOON).await.expect("an answer"), "HELLO");
@@ -125,13 +128,15 @@ async fn calls_and_control_reach_the_peer_that_is_meant() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_calls_at_once_get_their_own_answers() {
-    let (a, b) = two();
-    until("streams", || a.echo.has("opened to")).await;
+    let (a, b) = two().await;
     let asker = |number: u32| {
         let link = a.link.clone();
         async move {
-            let request = if number.is_multiple_of(10) { "sleep".to_owned() } else { number.to_string() };
-            (number, link.call(B, Bytes::from(request), Duration::from_secs(2)).await)
+            let (request, within) = match number.is_multiple_of(10) {
+                true => ("sleep".to_owned(), LATE),
+                false => (number.to_string(), SOON),
+            };
+            (number, link.call(B, Bytes::from(request), within).await)
         }
     };
     let asked: Vec<_> = (0..1_000).map(|number| tokio::spawn(asker(number))).collect();
@@ -147,9 +152,9 @@ async fn many_calls_at_once_get_their_own_answers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_of_calls_are_told_apart() {
-    let (a, b) = two();
+    let (a, b) = two().await;
     a.link.call(B, Bytes::new(), SOON).await.expect("connected");
-    let late = a.link.call(B, Bytes::from("sleep"), Duration::from_millis(100)).await;
+    let late = a.link.call(B, Bytes::from("sleep"), LATE).await;
     assert!(matches!(late, Err(CallError::OutcomeUnknown(_))), "{late:?}");
     let nobody = a.link.call(Incarnation(Uuid::from_u128(9)), Bytes::new(), SOON).await;
     assert!(matches!(nobody, Err(CallError::NoSuchPeer)), "{nobody:?}");
@@ -200,8 +205,7 @@ async fn a_stranger_is_let_in_once_the_record_shows_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn frames_arrive_in_order_and_both_ends_hear_of_the_end() {
-    let (a, b) = two();
-    until("a stream", || a.echo.has("opened to")).await;
+    let (a, b) = two().await;
     for number in 0..2_000 {
         a.link.send(B, Bytes::from(format!("frame {number}"))).expect("room");
     }
@@ -218,7 +222,7 @@ async fn frames_arrive_in_order_and_both_ends_hear_of_the_end() {
     a.link.know(std::slice::from_ref(&a.row));
     a.link.know(&living);
     b.link.know(&living);
-    until("it opens again", || a.echo.count("opened to") == 2 && b.echo.count("opened from") == 2).await;
+    until("it opens again", || a.echo.count("opened to") >= 2 && b.echo.count("opened from") >= 2).await;
     a.link.send(B, Bytes::from("anew")).expect("room");
     until("it arrives", || b.echo.has("anew")).await;
 }
