@@ -17,7 +17,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::support::{Chat, Push, Session, TestAgent, TestCustomer, TestLicense, TestNode, shared};
+use crate::support::{
+    AgentLogin, Chat, Push, Session, TestAgent, TestCustomer, TestLicense, TestNode, shared,
+};
 use cases::{Before, CASES, Case};
 
 /// The group to which the chat is open.
@@ -46,12 +48,19 @@ struct Stage {
 /// Not compared in this table: places in the queue and statuses of groups follow later, by the router's own time.
 const NOT_COMPARED: &[&str] = &["queue_positions_updated", "queue_position_updated", "groups_status_updated"];
 
+/// Logs in, and waits for what follows a login in its own time.
+async fn arrives(login: &AgentLogin) -> TestAgent {
+    let agent = login.logs_in_away().await;
+    agent.expect_push("incoming_customers", |_| true).await;
+    agent
+}
+
 impl Stage {
     async fn set(node: &TestNode) -> Self {
         let (license, other_license) = (node.license(), node.license());
         let mut agents = Vec::new();
         for number in [2, 1, 3, 5, 4] {
-            agents.push(license.agent(number).logs_in_away().await);
+            agents.push(arrives(&license.agent(number)).await);
         }
         let login = license.customer().await;
         let (customer, device) = (login.logs_in().await, login.logs_in().await);
@@ -77,8 +86,8 @@ impl Stage {
         let question = agents[0].sends(&chat, rich).await;
         let tag = json!({ "chat_id": chat.id, "thread_id": chat.thread_id, "tag": "old" });
         agents[0].call("tag_thread", tag).await;
-        let stranger = other_license.agent(1).logs_in_away().await;
-        let twins = [('R', agents[0].who.logs_in_away().await), ('F', agents[2].who.logs_in_away().await)];
+        let stranger = arrives(&other_license.agent(1)).await;
+        let twins = [('R', arrives(&agents[0].who).await), ('F', arrives(&agents[2].who).await)];
         Self {
             license,
             agents,
