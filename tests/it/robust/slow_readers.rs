@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
+use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 
 use super::door::{Door, End, read_to_end};
@@ -16,6 +17,8 @@ const HEALTHY: usize = 6;
 const STUCK: usize = 7;
 const EVENTS: usize = 2_000;
 const EVENT_BYTES: usize = 8_000;
+/// So many events may be begun that a healthy reader has not read: less than a reader may leave waiting.
+const AHEAD: usize = 64;
 /// What the process may grow by; the pushes that nobody reads are twice as much.
 const MEMORY: u64 = 64 << 20;
 
@@ -66,10 +69,12 @@ async fn slow_readers_among_healthy_ones(node: &TestNode, door: &Door, license: 
     let mut sender = Line::open(door, &login).await;
     let started = sender.ask("start_chat", json!({ "active": true })).await.expect("a connection");
     let chat = started["payload"]["chat_id"].as_str().expect("a chat").to_owned();
-    let mut healthy = Vec::new();
+    let (mut healthy, mut progress) = (Vec::new(), Vec::new());
     for _ in 0..HEALTHY {
         let mut line = Line::open(door, &login).await;
-        healthy.push(tokio::spawn(async move { read_events(&mut line, EVENTS).await }));
+        let (read, so_far) = watch::channel(0);
+        progress.push(so_far);
+        healthy.push(tokio::spawn(async move { read_events(&mut line, EVENTS, &read).await }));
     }
     let sockets_before = sockets(node.pid());
     let mut stuck = Vec::new();
@@ -91,6 +96,11 @@ async fn slow_readers_among_healthy_ones(node: &TestNode, door: &Door, license: 
     let mut begun = 0;
     while acknowledged.len() < EVENTS {
         while begun < EVENTS && begun - acknowledged.len() < 8 {
+            // Whoever falls behind on a slow machine would be a slow reader, too.
+            for read in &mut progress {
+                // One that has failed says so at its end.
+                drop(read.wait_for(|read| begun < read + AHEAD).await);
+            }
             let event = json!({ "type": "message", "text": text });
             let payload = json!({ "chat_id": chat, "event": event });
             sender.begin(&begun.to_string(), "send_event", payload).await.expect("the sender's connection");
@@ -133,13 +143,18 @@ async fn slow_readers_among_healthy_ones(node: &TestNode, door: &Door, license: 
     has_not_panicked(node);
 }
 
-/// Reads until so many events have come; gives their ids.
-async fn read_events(line: &mut Line, count: usize) -> Result<Vec<String>, Gone> {
+/// Reads until so many events have come, and tells how many have; gives their ids.
+async fn read_events(
+    line: &mut Line,
+    count: usize,
+    so_far: &watch::Sender<usize>,
+) -> Result<Vec<String>, Gone> {
     let mut ids = Vec::new();
     while ids.len() < count {
         let push: Value = line.push().await?;
         if push["action"] == "incoming_event" {
             ids.push(push["payload"]["event"]["id"].as_str().expect("an id").to_owned());
+            so_far.send_replace(ids.len());
         }
     }
     Ok(ids)
@@ -157,7 +172,10 @@ async fn a_reader_who_reads_is_not_cut_by_a_burst_of_thousands() {
     let door = Door::of(node.link());
     let login = Login::agent(&node.license().agent(1).token);
     let mut reader = Line::open(&door, &login).await;
-    let reading = tokio::spawn(async move { read_events(&mut reader, SENDERS * EACH).await });
+    let reading =
+        tokio::spawn(
+            async move { read_events(&mut reader, SENDERS * EACH, &watch::Sender::default()).await },
+        );
     let mut senders = Vec::new();
     for _ in 0..SENDERS {
         let mut sender = Line::open(&door, &login).await;
