@@ -5,7 +5,7 @@ mod bad_http;
 mod bodies;
 mod crash;
 mod crowd;
-mod door;
+pub(crate) mod door;
 mod drain;
 mod fuzz;
 mod leaks;

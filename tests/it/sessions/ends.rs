@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::before_its_end;
-use crate::support::{TestNode, Web, eventually, shared};
+use crate::robust::door::{Door, frame, frames, read_to_end};
+use crate::support::{LIMIT, TestNode, Web, eventually, shared};
 
 #[tokio::test]
 async fn a_socket_that_does_not_log_in_is_closed_with_a_reason() {
@@ -28,21 +29,24 @@ async fn a_client_that_falls_silent_is_told_that_its_time_is_over() {
     // Not over a websocket, which might fall silent itself on a busy machine.
     let watching = license.agent(1).web();
     let silent = license.agent(2);
-    let url = format!("{}/v3.6/agent/rtm/ws", silent.link.websocket_base());
-    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.expect("a socket");
+    // As bytes: whoever reads frames by a library answers pings, and fails to when the server has ended the connection.
+    let mut wire = Door::of(&silent.link).upgraded("/v3.6/agent/rtm/ws").await;
     let login = json!({ "action": "login", "payload": { "token": silent.token } });
-    socket.send(Message::text(login.to_string())).await.expect("sent");
-    while !matches!(socket.next().await.expect("a frame"), Ok(Message::Text(_))) {}
-    // From here on nobody reads this socket, so nobody answers the server's pings.
-    goes_offline(&watching, &silent.id).await;
-    let mut frames = Vec::new();
-    while let Some(Ok(message)) = socket.next().await {
-        frames.extend(message.to_text().map(str::to_owned));
+    wire.write_all(&frame(0x81, login.to_string())).await.expect("sent");
+    let texts = |bytes: &[u8]| -> Vec<String> {
+        let texts = frames(bytes).into_iter().filter(|(opcode, _)| *opcode == 1);
+        texts.map(|(_, text)| String::from_utf8(text).expect("text")).collect()
+    };
+    let mut bytes = Vec::new();
+    while texts(&bytes).is_empty() {
+        assert!(wire.read_buf(&mut bytes).await.expect("an answer") > 0, "closed without an answer");
     }
-    let told = frames
-        .iter()
-        .any(|frame| frame.contains("agent_disconnected") && frame.contains("connection_timeout"));
-    assert!(told, "{frames:?}");
+    goes_offline(&watching, &silent.id).await;
+    bytes.extend(read_to_end(&mut wire, LIMIT).await.bytes);
+    let texts = texts(&bytes);
+    let told =
+        texts.iter().any(|text| text.contains("agent_disconnected") && text.contains("connection_timeout"));
+    assert!(told, "{texts:?}");
 }
 
 #[tokio::test]
