@@ -304,13 +304,12 @@ async fn an_agent_who_types_is_not_late_until_they_stop() {
             last = sent;
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        if longest >= PATIENCE {
+        let told = messages(&other, &chat).await;
+        // Not every sign is noted: what counts may be a quarter of the time older than the last one.
+        if longest.max(last.elapsed()) >= PATIENCE / 2 {
             continue;
         }
-        let told = messages(&other, &chat).await;
-        if last.elapsed() < PATIENCE {
-            assert!(!told.contains(&"routing.assigned_inactive".to_owned()), "{longest:?} {told:?}");
-        }
+        assert!(!told.contains(&"routing.assigned_inactive".to_owned()), "{longest:?} {told:?}");
         customer.expect_push("incoming_event", tells(&chat, "routing.assigned_inactive")).await;
         is_served_by(&other, &chat, other.id()).await;
         return;
