@@ -11,3 +11,6 @@ mod nginx;
 mod orders;
 mod ownership;
 mod people;
+#[path = "../support/reserved.rs"]
+#[allow(dead_code, reason = "other test binaries use the rest of it")]
+mod reserved;

@@ -9,7 +9,8 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::chats::{Socket, agent_of, connect, next};
-use crate::harness::{Cluster, Server, free_port, until};
+use crate::harness::{Cluster, Server, until};
+use crate::reserved::Reserved;
 
 /// Debian has it where only root's path leads.
 const PROGRAMS: [&str; 2] = ["nginx", "/usr/sbin/nginx"];
@@ -19,21 +20,22 @@ struct Nginx {
     url: String,
     child: Child,
     _folder: tempfile::TempDir,
+    _port: Reserved,
 }
 
 impl Nginx {
     fn before(nodes: &[&Server]) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
-        let port = free_port();
+        let port = Reserved::new();
         let path = folder.path().join("nginx.conf");
-        std::fs::write(&path, settings(folder.path(), port, nodes)).expect("the settings");
+        std::fs::write(&path, settings(folder.path(), port.port(), nodes)).expect("the settings");
         let start = |program: &&str| {
             let mut nginx = Command::new(program);
             nginx.arg("-p").arg(folder.path()).arg("-c").arg(&path).args(["-e", "stderr"]);
             nginx.stdin(Stdio::null()).spawn().ok()
         };
         let child = PROGRAMS.iter().find_map(start).expect("nginx is missing: apt-get install nginx-light");
-        Self { url: format!("http://127.0.0.1:{port}"), child, _folder: folder }
+        Self { url: format!("http://{}", port.address()), child, _folder: folder, _port: port }
     }
 }
 

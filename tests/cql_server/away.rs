@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::customer::{line, refusal, say, texts, until_taken};
 use crate::database::database;
 use crate::robust::vitals::{has_not_panicked, resident, serves_a_chat};
-use crate::support::eventually;
+use crate::support::{Reserved, eventually};
 
 /// Limits that are short, so that what does not come need not be waited for.
 const HASTY: [(&str, &str); 3] =
@@ -22,8 +22,8 @@ async fn status(base: &str, path: &str) -> Result<u16, String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_waits_for_its_database_and_lives_through_its_loss() {
     let mut database = database().await;
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
-    let listen = port.to_string();
+    let port = Reserved::new();
+    let listen = port.address();
     let mut settings = HASTY.to_vec();
     settings.push(("server.listen", &listen));
     let node = database.server(&settings).await;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::customer::{line, until_taken};
 use crate::database::database;
-use crate::support::eventually;
+use crate::support::{Reserved, eventually};
 
 /// What `/readyz` says while a shard's owner is dead and nobody has taken over.
 const NOT_YET: &str = "not every shard has a living owner yet\n";
@@ -62,11 +62,10 @@ async fn a_server_whose_shards_a_dead_one_still_holds_is_ready_once_it_has_taken
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_waits_for_its_database_can_be_told_to_stop() {
     let database = database().await;
-    let free =
-        || std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
-    let (listen, nobody) = (free().to_string(), free().to_string());
+    let (port, nobody) = (Reserved::new(), Reserved::new());
+    let listen = port.address();
     let mut node = database.server(&[("server.listen", &listen)]).await;
-    node.set("cql.contact_points", &nobody);
+    node.set("cql.contact_points", &nobody.address());
     node.launch_unready();
     eventually("a live server", async || {
         match status_and_text(&format!("http://{listen}/healthz")).await? {

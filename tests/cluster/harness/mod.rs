@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,6 +16,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::cassandra;
+use crate::reserved::Reserved;
 
 /// Shards of these clusters: the fewest that are allowed.
 pub(crate) const SHARDS: usize = 256;
@@ -37,6 +37,7 @@ pub(crate) struct Server {
     /// `http://host:port` for clients.
     pub(crate) url: String,
     child: Child,
+    _port: Reserved,
 }
 
 impl Cluster {
@@ -62,18 +63,19 @@ impl Cluster {
 
     /// The same, with settings of its own, by their variables.
     pub(crate) async fn start_with(&self, name: &str, settings: &[(&str, &str)]) -> Server {
-        let port = free_port();
+        let port = Reserved::new();
         let folder = self.folder.path().join(name);
         std::fs::create_dir_all(&folder).expect("a folder");
         let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).expect("a log");
         let mut serve = switchboard(&folder, &self.contact_point, &self.keyspace);
         serve
             .envs(settings.iter().copied())
-            .args(["serve", "--no-demo", "--node-name", name, "--listen", &format!("127.0.0.1:{port}")])
+            .args(["serve", "--no-demo", "--node-name", name, "--listen", &port.address()])
             .stdout(Stdio::null())
             .stderr(log);
         let child = serve.spawn().expect("the program");
-        let server = Server { name: name.to_owned(), url: format!("http://127.0.0.1:{port}"), child };
+        let url = format!("http://{}", port.address());
+        let server = Server { name: name.to_owned(), url, child, _port: port };
         let url = format!("{}/readyz", server.url);
         until(&format!("{name} is ready; its log: {}", folder.join("log").display()), async || {
             reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success())
@@ -220,9 +222,4 @@ fn switchboard(folder: &Path, contact_point: &str, keyspace: &str) -> Command {
         .env("SWITCHBOARD_RTM_IDLE_TIMEOUT", "10m")
         .stdin(Stdio::null());
     command
-}
-
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
 }

@@ -1,11 +1,10 @@
 //! Transcripts are mailed to who wants them, by a real SMTP conversation, and be it after the end of the node that promised it.
 
-use std::net::TcpListener;
-
 use serde_json::{Value, json};
 
 use crate::support::{
-    Chat, FULL, Mail, MailServer, NOBODY, Plan, TestAgent, TestCustomer, TestNode, eventually, message,
+    Chat, FULL, Mail, MailServer, NOBODY, Plan, Reserved, TestAgent, TestCustomer, TestNode, eventually,
+    message,
 };
 
 const ADDRESS: &str = "ann@mail.example";
@@ -13,12 +12,6 @@ const ADDRESS: &str = "ann@mail.example";
 async fn node_with(relay: &str) -> TestNode {
     let settings = [("mail.relay", relay), ("mail.tls", "off"), ("mail.from", "Shop <shop@shop.example>")];
     TestNode::with(&settings, Plan { licenses: 2, ..Plan::default() }).await
-}
-
-/// An address at which nobody listens.
-fn nobody_there() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").to_string()
 }
 
 async fn wants(customer: &TestCustomer, chat: &Chat, address: &str) {
@@ -95,8 +88,8 @@ async fn a_customer_is_mailed_what_they_may_see_of_a_thread_that_has_ended() {
 
 #[tokio::test]
 async fn a_promised_transcript_is_mailed_after_the_end_of_its_node() {
-    let relay = nobody_there();
-    let node = node_with(&relay).await;
+    let relay = Reserved::new();
+    let node = node_with(&relay.address()).await;
     let (agent, customer, chat) = talk(&node, ADDRESS).await;
     customer.deactivates(&chat).await;
     agent.expect_push("incoming_event", is_said("transcript_sent")).await;
@@ -106,7 +99,7 @@ async fn a_promised_transcript_is_mailed_after_the_end_of_its_node() {
     let next = customer.resumes(&chat).await;
     customer.says(&next, "one more thing").await;
     node.kill().await;
-    let mail = MailServer::start_at(&relay);
+    let mail = MailServer::start_at(relay);
     node.launch().await;
     let mut addresses = Vec::new();
     for _ in 0..2 {
@@ -120,12 +113,12 @@ async fn a_promised_transcript_is_mailed_after_the_end_of_its_node() {
 
 #[tokio::test]
 async fn a_relay_that_is_away_is_tried_again() {
-    let relay = nobody_there();
-    let node = node_with(&relay).await;
+    let relay = Reserved::new();
+    let node = node_with(&relay.address()).await;
     let (agent, customer, chat) = talk(&node, ADDRESS).await;
     agent.deactivates(&chat).await;
     customer.expect_push("chat_deactivated", |_| true).await;
-    let mail = MailServer::start_at(&relay);
+    let mail = MailServer::start_at(relay);
     assert_eq!(mailed(&mail).await.to, [ADDRESS]);
 }
 

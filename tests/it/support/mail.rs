@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::reserved::Reserved;
+
 /// Mail to it is refused for good, and for now.
 pub(crate) const NOBODY: &str = "nobody@mail.example";
 pub(crate) const FULL: &str = "full@mail.example";
@@ -55,8 +57,8 @@ impl MailServer {
     }
 
     /// Where a relay is expected that was away until now.
-    pub(crate) fn start_at(address: &str) -> Self {
-        Self::start_on(TcpListener::bind(address).expect("the port is free still"), None)
+    pub(crate) fn start_at(place: Reserved) -> Self {
+        Self::start_on(place.listen(), None)
     }
 
     fn start_on(listener: TcpListener, tls: Option<rustls::ServerConfig>) -> Self {

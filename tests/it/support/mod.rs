@@ -21,6 +21,8 @@ mod mail;
 mod node;
 pub(crate) mod places;
 mod prepare;
+#[path = "../../support/reserved.rs"]
+mod reserved;
 mod session;
 mod users;
 mod web;
@@ -32,6 +34,7 @@ pub(crate) use license::{AgentLogin, CustomerLogin, TestLicense};
 pub(crate) use mail::{Callee, FULL, Mail, MailServer, NOBODY};
 pub(crate) use node::{NodeLink, TestNode, install_crypto, shared, variable};
 pub(crate) use prepare::{ORIGIN, Plan};
+pub(crate) use reserved::Reserved;
 pub(crate) use session::{BROWSER, FORWARDED_FOR, Inbox, Push, Session};
 pub(crate) use users::{TestAgent, TestCustomer};
 pub(crate) use web::Web;
