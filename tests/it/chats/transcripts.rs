@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::durability::resident;
 use crate::support::{
     Chat, FULL, Mail, MailServer, NOBODY, Plan, Reserved, TestAgent, TestCustomer, TestNode, eventually,
     message,
@@ -10,7 +11,13 @@ use crate::support::{
 const ADDRESS: &str = "ann@mail.example";
 
 async fn node_with(relay: &str) -> TestNode {
-    let settings = [("mail.relay", relay), ("mail.tls", "off"), ("mail.from", "Shop <shop@shop.example>")];
+    let settings = [
+        ("mail.relay", relay),
+        ("mail.tls", "off"),
+        ("mail.from", "Shop <shop@shop.example>"),
+        // No chat leaves memory while something of its mail is to be done, or to be stored.
+        ("chat.passivate_after", "200ms"),
+    ];
     TestNode::with(&settings, Plan { licenses: 2, ..Plan::default() }).await
 }
 
@@ -76,6 +83,12 @@ async fn a_customer_is_mailed_what_they_may_see_of_a_thread_that_has_ended() {
     for read in [agent.reads(&chat).await, customer.reads(&chat).await] {
         assert!(!read.to_string().contains("switchboard"), "{read}");
     }
+    // The relay has the mail before the server has stored that.
+    eventually("the chat is out of memory", async || match resident(&node).await {
+        Some(0) => Ok(()),
+        count => Err(format!("{count:?} in memory")),
+    })
+    .await;
     node.kill().await;
     node.launch().await;
     let next = customer.who.logs_in().await;

@@ -128,7 +128,7 @@ async fn closes(web: &crate::support::Web, chat: &str) {
 }
 
 /// Chats in memory, by the server's own count.
-async fn resident(node: &TestNode) -> Option<u64> {
+pub(crate) async fn resident(node: &TestNode) -> Option<u64> {
     let text = reqwest::get(format!("{}/metrics", node.base())).await.ok()?.text().await.ok()?;
     let line = text.lines().find(|line| !line.starts_with('#') && line.contains("chats_resident"))?;
     line.split_whitespace().last()?.parse().ok()

@@ -3,3 +3,5 @@
 mod inactivity;
 mod profiles;
 mod restarts;
+
+pub(crate) use inactivity::resident;
