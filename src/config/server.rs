@@ -29,6 +29,7 @@ const CREDENTIALS_FILE: Key<Maybe<FilePath>> = key("server.credentials_file", ""
 const WORKERS: Key<Whole<u32>> = key("server.workers", "0", Whole { min: 0, max: 1_024 });
 const SHARDS: Key<PowerOfTwo> = key("server.shards", "1024", PowerOfTwo { min: 256, max: 4_096 });
 const DRAIN_TIMEOUT: Key<super::kind::Span> = key("server.drain_timeout", "30s", span(0, 3_600_000));
+const DRAIN_RATE: Key<Whole<u32>> = key("server.drain_rate", "500", Whole { min: 1, max: 1_000_000 });
 const KEEP_ALIVE: Key<super::kind::Span> = key("server.keep_alive", "75s", span(1_000, 3_600_000));
 const TRUSTED_PROXIES: Key<Maybe<ListOf<Network>>> =
     key("server.trusted_proxies", "", Maybe(ListOf(Network)));
@@ -85,6 +86,9 @@ pub struct Server {
     pub shards: u32,
     /// How long a stop waits for what is in flight. Too short and requests are cut. Default 30 s.
     pub drain_timeout: Duration,
+    /// Sessions that a stop tells to come back in a second; more where a third of `drain_timeout` would not do for all.
+    /// Too many, and the other nodes have all of them at their doors at once. Default 500.
+    pub drain_rate: u32,
     /// How long a connection without a request is kept for the next one. Shorter than a load balancer keeps its own, and
     /// requests meet a connection that is being closed. Default 75 s: most balancers' is 60 s.
     pub keep_alive: Duration,
@@ -133,6 +137,7 @@ impl Server {
             workers: workers(reader.get(&WORKERS)),
             shards: reader.get(&SHARDS),
             drain_timeout: reader.get(&DRAIN_TIMEOUT),
+            drain_rate: reader.get(&DRAIN_RATE),
             keep_alive: reader.get(&KEEP_ALIVE),
             trusted_proxies: reader.get(&TRUSTED_PROXIES).unwrap_or_default(),
         }

@@ -50,6 +50,7 @@ fn defaults_are_those_of_the_table() {
         ("server.store", "embedded"),
         ("server.shards", "1024"),
         ("server.drain_timeout", "30s"),
+        ("server.drain_rate", "500"),
         ("server.keep_alive", "75s"),
         ("chat.thread_inactivity_timeout", "30m"),
         ("chat.idle_after", "0"),

@@ -69,9 +69,12 @@ pub(super) async fn healthz() -> HttpResponse {
 }
 
 /// The node can serve: the store answers, every shard had a living owner, the node is not fenced, not draining.
+///
+/// One that drains says so by a status of its own: load balancers that close the connections of a node that cannot serve can be
+/// told by it to leave those alone, which the node ends by and by (`http-check disable-on-404` of HAProxy).
 pub(super) async fn readyz(context: Context) -> HttpResponse {
     if context.readiness.is_draining() {
-        return HttpResponse::ServiceUnavailable().body("draining\n");
+        return HttpResponse::NotFound().body("draining\n");
     }
     let actors = context.requests.actors();
     if actors.shards().is_fenced() {

@@ -2,6 +2,7 @@
 
 mod demo;
 mod files;
+mod goodbye;
 mod mail;
 mod membership;
 mod rules;

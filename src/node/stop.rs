@@ -7,7 +7,7 @@ use switchboard_cluster::Node;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use super::NodeError;
+use super::{NodeError, goodbye};
 use crate::config::Config;
 use crate::edge::{EdgeContext, RunningServer};
 use crate::protocol::version::Surface;
@@ -81,19 +81,23 @@ pub(super) async fn wait_and_stop(
     outcome
 }
 
-/// Lets nobody in, lets everything that was asked be answered, tells sessions to come back, and takes the sockets
+/// Tells sessions to come back, lets nobody in, lets everything that was asked be answered, and takes the sockets
 /// of those away that do not read. Actors live on the server's threads, so these stop last.
+///
+/// The server listens until all have been told: load balancers close the connections of a node that they cannot reach.
 async fn drain(config: &Config, server: RunningServer, context: &Arc<EdgeContext>) {
     let end = Instant::now() + config.server.drain_timeout;
-    server.stop_accepting().await;
     let registry = &context.sessions.registry;
-    for session in registry.sessions() {
+    let (a_second, within) = (config.server.drain_rate, config.server.drain_timeout / 3);
+    goodbye::stagger(registry.sessions(), a_second, within, |session| {
         let reason = match session.surface {
             Surface::Agent => "internal_error",
             Surface::Customer => "service_temporarily_unavailable",
         };
         session.wake(Wake::Leave(reason));
-    }
+    })
+    .await;
+    server.stop_accepting().await;
     let quiet = || registry.is_empty() && context.readiness.in_flight() == 0;
     // A session that did not even begin to leave by then does not read.
     if !wait_until(end.min(Instant::now() + GOODBYE), quiet).await {

@@ -303,6 +303,7 @@ frontend clients
 backend nodes
     balance roundrobin
     option httpchk GET /readyz
+    http-check disable-on-404
     option redispatch
     option forwardfor
     retries 2

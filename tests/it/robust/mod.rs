@@ -2,6 +2,7 @@
 
 mod bad_frames;
 mod bad_http;
+mod balancer;
 mod bodies;
 mod crash;
 mod crowd;

@@ -35,6 +35,11 @@ pub(crate) struct NodeLink {
 }
 
 impl NodeLink {
+    /// A way to the node over something else that listens there.
+    pub(crate) fn by_way_of(base: String) -> Arc<Self> {
+        Arc::new(Self { base: Mutex::new(base), ..Self::default() })
+    }
+
     /// `http://127.0.0.1:PORT`
     pub(crate) fn base(&self) -> String {
         self.base.lock().clone()
