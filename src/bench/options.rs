@@ -155,10 +155,11 @@ impl Scenario {
         }
     }
 
-    /// Settings of a server started for oneself. A load generator's sessions say more than people do, so their rate is
-    /// not limited.
+    /// Settings of a server started for oneself. A load generator's sessions say more than people do, and come faster, so neither
+    /// rate is limited.
     pub(super) fn settings(&self) -> Vec<(String, String)> {
-        let mut settings = vec![("limits.session_rate".to_owned(), "off".to_owned())];
+        let off = |key: &str| (key.to_owned(), "off".to_owned());
+        let mut settings = vec![off("limits.session_rate"), off("limits.connect_rate")];
         let capacity = match self {
             Self::Route(options) => Some(options.capacity),
             Self::Mixed(options) => Some(options.capacity),

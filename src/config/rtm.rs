@@ -21,6 +21,7 @@ const CUSTOMER_INACTIVITY_TIMEOUT: Key<Span> =
     key("rtm.customer_inactivity_timeout", "30m", span(100, 365 * 24 * 60 * MINUTE_MS));
 const WATCH_TOTALS_EVERY: Key<Span> = key("rtm.watch_totals_every", "10s", span(100, 60 * MINUTE_MS));
 const SESSION_RATE: Key<RateOrOff> = key("limits.session_rate", "50/s burst 100", RateOrOff);
+const CONNECT_RATE: Key<RateOrOff> = key("limits.connect_rate", "2000/s burst 4000", RateOrOff);
 const IP_LOGIN_RATE: Key<RateOrOff> = key("limits.ip_login_rate", "500/s burst 1000", RateOrOff);
 const LICENSE_RATE: Key<RateOrOff> = key("limits.license_rate", "off", RateOrOff);
 const AGENT_SESSIONS: Key<Whole<u32>> = key("limits.agent_sessions", "100", SESSIONS);
@@ -63,6 +64,9 @@ pub struct Rtm {
 pub struct Limits {
     /// Requests of a session. Default 50/s burst 100.
     pub session_rate: Option<Rate>,
+    /// Websockets that begin on a node, from whatever addresses. When another node died all of its clients come at once. Default
+    /// 2000/s burst 4000.
+    pub connect_rate: Option<Rate>,
     /// Logins from an address. Default 500/s burst 1000.
     pub ip_login_rate: Option<Rate>,
     /// Requests of a license. Default off.
@@ -103,6 +107,7 @@ impl Limits {
     pub(super) fn read(reader: &mut Reader) -> Self {
         Self {
             session_rate: reader.get(&SESSION_RATE),
+            connect_rate: reader.get(&CONNECT_RATE),
             ip_login_rate: reader.get(&IP_LOGIN_RATE),
             license_rate: reader.get(&LICENSE_RATE),
             agent_sessions: reader.get(&AGENT_SESSIONS) as usize,

@@ -80,6 +80,7 @@ fn defaults_are_those_of_the_table() {
         ("rtm.customer_inactivity_timeout", "30m"),
         ("rtm.watch_totals_every", "10s"),
         ("limits.session_rate", "50/s burst 100"),
+        ("limits.connect_rate", "2000/s burst 4000"),
         ("limits.ip_login_rate", "500/s burst 1000"),
         ("limits.license_rate", "off"),
         ("limits.agent_sessions", "100"),

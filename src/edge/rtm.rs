@@ -26,6 +26,10 @@ pub(super) async fn upgrade(
     if context.readiness.is_draining() {
         return error_response(&WireError::of(ErrorType::ServiceUnavailable));
     }
+    // The cheapest first: those that come together are many.
+    if !context.limits.admits_connection() {
+        return error_response(&WireError::of(ErrorType::TooManyRequests));
+    }
     let address = match admitted_address(&context, &request) {
         Ok(address) => address,
         Err(error) => return error_response(&error),

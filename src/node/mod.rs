@@ -154,8 +154,7 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
     let registry = Registry::new(session_counts(&config), metrics.clone());
     let readiness = Arc::new(Readiness::default());
     let pages = PageKey::load(&*store, &*ids).await?;
-    let limits = &config.limits;
-    let limits = Arc::new(Limits::new(limits.session_rate, limits.ip_login_rate, limits.license_rate));
+    let limits = Arc::new(Limits::new(&config.limits));
     let settings = edge_settings(&config);
     let nodes = Nodes::new(NodesParts {
         link: member.link(),

@@ -9,7 +9,7 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-use crate::config::Rate;
+use crate::config::{self, Rate};
 
 /// The bucket of one session.
 pub struct SessionLimiter(Option<RateLimiter<NotKeyed, InMemoryState, DefaultClock>>);
@@ -36,6 +36,7 @@ fn keyed<K: std::hash::Hash + Eq + Clone>(rate: Option<Rate>) -> Option<Keyed<K>
 /// The buckets of this node.
 pub struct Limits {
     session: Option<Rate>,
+    connects: Option<RateLimiter<NotKeyed, InMemoryState, DefaultClock>>,
     logins: Option<Keyed<IpAddr>>,
     /// By a hash of the token: what somebody sends as one may be large, and is kept for a while.
     web: Option<Keyed<u64>>,
@@ -44,14 +45,16 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// A rate that is none binds nobody. `session` binds each websocket and each token over HTTP, `ip_login` connects and logins by address,
-    /// `license` everything of a tenant on this node.
-    pub fn new(session: Option<Rate>, ip_login: Option<Rate>, license: Option<Rate>) -> Self {
+    /// Full buckets of these rates. A rate that is none binds nobody. `session_rate` binds each websocket and each token over HTTP,
+    /// `connect_rate` all websockets that begin, `ip_login_rate` connects and logins by address, `license_rate` everything of a
+    /// tenant on this node.
+    pub fn new(rates: &config::Limits) -> Self {
         Self {
-            session,
-            logins: keyed(ip_login),
-            web: keyed(session),
-            license: keyed(license),
+            session: rates.session_rate,
+            connects: rates.connect_rate.and_then(quota).map(RateLimiter::direct),
+            logins: keyed(rates.ip_login_rate),
+            web: keyed(rates.session_rate),
+            license: keyed(rates.license_rate),
             hash: RandomState::new(),
         }
     }
@@ -59,6 +62,11 @@ impl Limits {
     /// The bucket of a new session.
     pub fn session(&self) -> SessionLimiter {
         SessionLimiter(self.session.and_then(quota).map(RateLimiter::direct))
+    }
+
+    /// May another websocket begin now, whoever's it is?
+    pub fn admits_connection(&self) -> bool {
+        self.connects.as_ref().is_none_or(|limiter| limiter.check().is_ok())
     }
 
     /// May this address connect or log in now?

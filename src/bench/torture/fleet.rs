@@ -320,6 +320,7 @@ fn settings(args: &TortureArgs) -> Vec<(String, String)> {
         ("routing.agent_disconnect_grace", "10m".to_owned()),
         ("routing.restart_grace", "10m".to_owned()),
         ("limits.session_rate", "off".to_owned()),
+        ("limits.connect_rate", "off".to_owned()),
         ("limits.ip_login_rate", "off".to_owned()),
     ];
     let ours = ours.into_iter().map(|(key, value)| (key.to_owned(), value));

@@ -3,7 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Session, shared};
+use crate::support::{Session, TestNode, eventually, shared};
 
 #[tokio::test]
 async fn a_customer_and_an_agent_talk() {
@@ -213,4 +213,21 @@ async fn a_login_may_name_the_version_of_its_path() {
     let frame = json!({ "request_id": "l", "version": "3.5", "action": "login", "payload": payload });
     session.send_text(frame.to_string());
     assert_eq!(session.answer("l").await.expect_err("another version").kind, "unsupported_version");
+}
+
+#[tokio::test]
+async fn more_connections_than_a_node_takes_at_once_are_refused_until_later() {
+    let node = TestNode::start(&[("limits.connect_rate", "1/s burst 3")]).await;
+    let url = format!("{}/v3.6/agent/rtm/ws", node.base());
+    // Not an upgrade: whoever is let in is told so.
+    let connects = async || reqwest::get(&url).await.expect("an answer").status().as_u16();
+    let all = futures_util::future::join_all((0..60).map(|_| connects())).await;
+    let of = |status| all.iter().filter(|one| **one == status).count();
+    // Sixty of them would take a minute.
+    assert!(of(400) >= 3 && of(429) > 0 && of(400) + of(429) == 60, "{all:?}");
+    eventually("somebody is let in again", async || match connects().await {
+        400 => Ok(()),
+        status => Err(status.to_string()),
+    })
+    .await;
 }
