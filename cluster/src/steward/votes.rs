@@ -39,6 +39,7 @@ struct Accusation {
     next: Moment,
     /// A vote, a withdrawal or a fence is on its way to the tables.
     busy: bool,
+    /// The vote stands in the row, or may.
     voted: bool,
 }
 
@@ -80,10 +81,14 @@ impl Votes {
             if sight.suspects.contains(accused) || accusation.busy {
                 return true;
             }
-            if accusation.voted && sight.live.contains(accused) {
+            // A vote that stayed would make the next one's suspicion two.
+            let is_to_withdraw = accusation.voted && sight.live.contains(accused);
+            if is_to_withdraw && now >= accusation.next {
+                accusation.busy = true;
+                accusation.next = now.plus(self.again_after);
                 steps.push(Step::Withdraw(*accused));
             }
-            false
+            is_to_withdraw
         });
         for accused in sight.suspects {
             let accusation = self.open.entry(*accused).or_insert(Accusation {
@@ -93,7 +98,7 @@ impl Votes {
                 voted: false,
             });
             if !accusation.busy && now >= accusation.next && now.since(accusation.since) >= wait {
-                accusation.busy = true;
+                (accusation.busy, accusation.voted) = (true, true);
                 accusation.next = now.plus(self.again_after);
                 steps.push(Step::Vote(*accused));
             }
@@ -101,7 +106,7 @@ impl Votes {
         steps
     }
 
-    /// The votes that stand against a peer after this node's was put in; none where the tables did not say.
+    /// The votes that stand against a peer after this node's was put in or taken out; none where the tables did not say.
     pub(super) fn counted(
         &mut self,
         accused: Incarnation,
@@ -111,7 +116,7 @@ impl Votes {
         let accusation = self.open.get_mut(&accused)?;
         accusation.busy = false;
         let votes = votes?;
-        accusation.voted = true;
+        accusation.voted = votes.contains(&sight.me);
         if !sight.suspects.contains(&accused) {
             return None;
         }
@@ -201,8 +206,26 @@ mod tests {
         votes.tick(at(0), &suspected);
         assert!(votes.tick(at(50), &trusted).is_empty(), "the vote is still on its way");
         assert_eq!(votes.counted(C, Some(&[A, B]), &trusted), None);
-        assert_eq!(votes.tick(at(100), &trusted), [Step::Withdraw(C)]);
-        assert!(votes.tick(at(200), &trusted).is_empty());
+        assert_eq!(votes.tick(at(500), &trusted), [Step::Withdraw(C)]);
+        assert!(votes.tick(at(1_000), &trusted).is_empty(), "it is on its way");
+        assert_eq!(votes.counted(C, Some(&[B]), &trusted), None);
+        assert!(votes.tick(at(1_500), &trusted).is_empty());
+    }
+
+    #[test]
+    fn a_vote_is_withdrawn_until_the_tables_say_that_it_is_gone() {
+        let suspected = Sight { me: A, live: &[A, B, C], suspects: &[C] };
+        let trusted = Sight { me: A, live: &[A, B, C], suspects: &[] };
+        let mut votes = votes();
+        votes.tick(at(0), &suspected);
+        // It may stand or not.
+        assert_eq!(votes.counted(C, None, &suspected), None);
+        assert_eq!(votes.tick(at(500), &trusted), [Step::Withdraw(C)]);
+        assert_eq!(votes.counted(C, None, &trusted), None);
+        assert!(votes.tick(at(600), &trusted).is_empty(), "not at every tick");
+        assert_eq!(votes.tick(at(1_000), &trusted), [Step::Withdraw(C)]);
+        assert_eq!(votes.counted(C, Some(&[]), &trusted), None);
+        assert!(votes.tick(at(2_000), &trusted).is_empty());
     }
 
     #[test]
