@@ -280,6 +280,21 @@ async fn who_was_drained_stays_so_when_it_goes_on_as_another_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_cannot_begin_anew_says_so_to_its_operator() {
+    let cluster = Cluster::new();
+    let [_a, _b, c] = cluster.three().await;
+    let former = c.run();
+    cluster.tables.fence(former).await.expect("fenced");
+    until("c knows", || c.node.ownership().is_fenced()).await;
+    c.store.cut.store(true, Ordering::SeqCst);
+    let asked = tokio::time::timeout(Duration::from_secs(60), c.node.status()).await;
+    assert!(matches!(asked, Ok(Err(OrderError::BetweenRuns))), "{asked:?}");
+    c.store.cut.store(false, Ordering::SeqCst);
+    until("c is another run", || c.run() != former).await;
+    c.node.status().await.expect("a status");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_lost_sight_of_the_others_is_fenced_not_they() {
     let cluster = Cluster::new();
     let [a, b, c] = cluster.three().await;

@@ -27,7 +27,7 @@ use message::{Answer, Message};
 pub(crate) use status::Counters;
 pub use status::{Counts, MemberStatus, MoveStatus, NodeStatus};
 
-/// How long another node may take to answer an operator's question.
+/// How long a node may take to answer an operator's question.
 const ASK: Duration = Duration::from_secs(2);
 /// Operators' questions that may wait.
 const QUESTIONS: usize = 64;
@@ -78,6 +78,9 @@ pub enum OrderError {
     /// The node could not be asked, or does not know how to.
     #[error("the node could not be asked")]
     Unreachable(#[source] Option<CallError>),
+    /// This node was fenced, and is about to begin another run.
+    #[error("this node was fenced and has not begun anew yet: ask again, or beside another node")]
+    BetweenRuns,
     /// This node is no member any more.
     #[error("this node is no member of the cluster any more")]
     Ended,
@@ -142,11 +145,14 @@ impl Node {
     /// The cluster as this node sees it.
     ///
     /// # Errors
-    /// [`OrderError::Ended`].
+    /// [`OrderError::Ended`], and [`OrderError::BetweenRuns`] where the loop does not answer.
     pub async fn status(&self) -> Result<NodeStatus, OrderError> {
         let (answer, answered) = oneshot::channel();
-        self.ask(Asked::Status(answer)).await?;
-        answered.await.map_err(|_| OrderError::Ended)
+        let asked = async {
+            self.ask(Asked::Status(answer)).await?;
+            answered.await.map_err(|_| OrderError::Ended)
+        };
+        tokio::time::timeout(ASK, asked).await.unwrap_or(Err(OrderError::BetweenRuns))
     }
 
     /// Makes a node give all its shards away. It goes on serving clients, and gets shards again when it is started again.
