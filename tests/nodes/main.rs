@@ -3,6 +3,7 @@
 
 mod hesitant;
 mod lists;
+mod openings;
 mod reluctant;
 mod spared;
 mod world;

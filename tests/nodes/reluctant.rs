@@ -1,5 +1,6 @@
 //! A store that several nodes of this process use, and that does not do everything that it is asked.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -31,12 +32,15 @@ enum Held {
 }
 
 /// Passes everything on, but for the reading of the chat that it keeps to itself and the appends that it loses or takes its time
-/// for, and that its tables are in memory: other nodes change them. Counts what is read of chats.
+/// for, and that its tables are in memory: other nodes change them. Counts what is read of chats. What it lost may still arrive,
+/// whoever owns the shard by then, as on a database.
 pub(crate) struct Reluctant {
     store: Arc<dyn Store>,
     kept: Mutex<Option<ChatId>>,
     refusals: watch::Sender<u64>,
     to_lose: AtomicUsize,
+    lost: Mutex<Vec<Append>>,
+    late: Mutex<HashMap<LogKey, Vec<Row>>>,
     closed: Mutex<Option<ThreadId>>,
     append_takes: Mutex<Duration>,
     held: watch::Sender<Held>,
@@ -51,6 +55,8 @@ impl Reluctant {
             kept: Mutex::default(),
             refusals: watch::Sender::default(),
             to_lose: AtomicUsize::new(0),
+            lost: Mutex::default(),
+            late: Mutex::default(),
             closed: Mutex::default(),
             append_takes: Mutex::default(),
             held: watch::Sender::default(),
@@ -67,6 +73,24 @@ impl Reluctant {
     /// So many of the next appends are not stored, and nobody is told what became of them.
     pub(crate) fn lose_appends(&self, count: usize) {
         self.to_lose.store(count, Ordering::SeqCst);
+    }
+
+    /// What was lost arrives, if it is the beginning of a log of which nothing is stored.
+    pub(crate) fn arrives(&self) {
+        for append in self.lost.lock().drain(..).filter(|append| append.first_seq == 1) {
+            let Append { log, rows, epoch, .. } = append;
+            let rows = (1..).zip(rows).map(|(seq, body)| Row { seq, epoch, body });
+            self.late.lock().insert(log, rows.collect());
+        }
+    }
+
+    /// What is stored of a log, or what arrived late of it if that is nothing.
+    fn or_late(&self, log: &LogKey, stored: Vec<Row>, is_wanted: impl Fn(&Row) -> bool) -> Vec<Row> {
+        let late = self.late.lock();
+        match late.get(log) {
+            Some(rows) if stored.is_empty() => rows.iter().filter(|row| is_wanted(row)).cloned().collect(),
+            _ => stored,
+        }
     }
 
     /// To which thread's log nothing can be appended from now on.
@@ -116,6 +140,7 @@ impl EventLog for Reluctant {
     async fn append(&self, append: Append) -> Result<(), AppendError> {
         let lost = self.to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if lost.is_ok() {
+            self.lost.lock().push(append);
             let cause = Arc::new(std::io::Error::other("lost"));
             return Err(AppendError::Store(StoreError::OutcomeUnknown(cause)));
         }
@@ -138,12 +163,14 @@ impl EventLog for Reluctant {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        self.store.read(log, from, to, limit).await
+        let stored = self.store.read(log, from, to, limit).await?;
+        Ok(self.or_late(log, stored, |row| (from..=to.unwrap_or(u64::MAX)).contains(&row.seq)))
     }
 
     async fn tail(&self, log: &LogKey, max_rows: usize) -> Result<Vec<Row>, StoreError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        self.store.tail(log, max_rows).await
+        let stored = self.store.tail(log, max_rows).await?;
+        Ok(self.or_late(log, stored, |_| true))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use switchboard::actors::ahead::{ComingCall, ComingChat};
 use switchboard::actors::barrier::RebuildCall;
 use switchboard::actors::catching_up::{Among, Known};
@@ -16,8 +16,10 @@ use switchboard::actors::chat::{Head, Snapshot};
 use switchboard::actors::delivery::{Mark, Place};
 use switchboard::actors::{ActorSettings, Actors, ActorsParts, AskError, ChatKey, SessionId, recovery};
 use switchboard::clock::SystemClock;
+use switchboard::domain::change::Target;
 use switchboard::domain::command::{
     Caller, Command, DeactivateChat, DeleteEvent, NewThread, Reply, ResumeChat, SendEvent, StartChat,
+    UpdateProperties,
 };
 use switchboard::domain::customer::{CustomerProfile, CustomerUpdate};
 use switchboard::domain::event::{Event, EventBody, NewEvent, Visibility};
@@ -255,11 +257,30 @@ impl World {
 
     /// The customer ends the chat's thread and opens the next one.
     pub(crate) async fn next_thread(&self, chat: &ChatId) {
-        let customer = || self.caller(None);
+        self.end_thread(chat).await;
+        self.try_resume(chat).await.expect("the chat answers");
+    }
+
+    /// The customer ends the chat's thread.
+    pub(crate) async fn end_thread(&self, chat: &ChatId) {
         let end = DeactivateChat { ignore_requester_presence: false };
-        self.ask(chat, Command::DeactivateChat(end), customer()).await;
+        self.ask(chat, Command::DeactivateChat(end), self.caller(None)).await;
+    }
+
+    /// The customer opens the chat's next thread.
+    pub(crate) async fn try_resume(&self, chat: &ChatId) -> Result<Reply, AskError> {
         let thread = NewThread { active: true, ..NewThread::default() };
-        self.ask(chat, Command::ResumeChat(ResumeChat { thread }), customer()).await;
+        let resume = Command::ResumeChat(ResumeChat { thread });
+        self.here.actors.ask(&self.key(chat), resume, self.caller(None), None).await
+    }
+
+    /// The customer marks the chat, on a node; nothing else is changed by that.
+    pub(crate) async fn mark_on(&self, node: &Node, chat: &ChatId) {
+        let properties = serde_json::from_value(json!({ "test": { "bool_property": true } }));
+        let properties = properties.expect("properties");
+        let mark = Command::UpdateProperties(UpdateProperties { target: Target::Chat, properties });
+        let marked = node.actors.ask(&self.key(chat), mark, self.caller(None), None).await;
+        marked.expect("it is acknowledged");
     }
 
     /// The customer takes an event back.

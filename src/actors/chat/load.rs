@@ -1,5 +1,9 @@
 //! Builds a chat's state from its log, and makes the log ours.
 
+use std::time::Duration;
+
+use bytes::Bytes;
+
 use super::super::delivery::Place;
 use super::super::{Actors, AskError};
 use super::history::History;
@@ -26,6 +30,8 @@ pub(super) struct State {
     pub(super) seq: u64,
     /// Its cell, as last read or written.
     pub(super) pointer: Option<Pointer>,
+    /// The very bytes of that.
+    pub(super) cell: Option<Bytes>,
     /// The last decision of the router that was carried out or refused.
     pub(super) settled: DecisionId,
     /// When it was last entered among the open chats.
@@ -44,6 +50,7 @@ impl State {
             operations: RecentOperations::default(),
             seq: 0,
             pointer: None,
+            cell: None,
             settled: DecisionId::default(),
             open_since: actors.parts.clock.now(),
             changed_at: None,
@@ -69,7 +76,8 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
         }
     };
     let (cell, rest) = tokio::join!(actors.parts.store.read_cell(&key), rest);
-    let pointer = cell?.as_deref().map(Pointer::decode).transpose()?;
+    let cell = cell?;
+    let pointer = cell.as_deref().map(Pointer::decode).transpose()?;
     let Some(found) = &pointer else { return Ok(State::unknown(actors, writer)) };
     let log = match ahead {
         Some(mut prefix) if prefix.thread == found.last => {
@@ -86,6 +94,7 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
     }
     state.changed_at = log.changed_at;
     state.pointer = pointer;
+    state.cell = cell;
     state.told = state.place(0);
     finish_earlier(actors, writer, log.tail.last()).await?;
     finish_closing(actors, writer, &mut state).await?;
@@ -131,11 +140,28 @@ async fn finish_closing(actors: &Actors, writer: &LogWriter, state: &mut State) 
     let Some(thread) = state.chat.thread.as_ref().filter(|thread| thread.id == pointer.last) else {
         return Ok(());
     };
-    let cleared = Pointer { last: thread.id.clone(), active: false, previous: pointer.previous.clone() };
-    set_pointer(actors, writer, state, cleared).await
+    let (last, previous) = (thread.id.clone(), pointer.previous);
+    set_pointer(actors, writer, state, Pointer { last, active: false, previous, term: None }).await
 }
 
-/// Moves the chat's cell from what it was to what it is to be.
+/// Before something is stored in the last thread of a chat without an active one: no owner before this one opens another
+/// thread any more. An opening that was cut short is over with that, too, whatever may still arrive of it.
+pub(super) async fn claim_pointer(
+    actors: &Actors,
+    writer: &LogWriter,
+    state: &mut State,
+) -> Result<(), AskError> {
+    if state.pointer.as_ref().is_none_or(|pointer| pointer.term == Some(writer.epoch)) {
+        return Ok(());
+    }
+    let Some(thread) = &state.chat.thread else { return Ok(()) };
+    let (last, previous) = (thread.id.clone(), thread.previous_thread_id.clone());
+    // Who is superseded and knows it does not get in the way of the next.
+    writer.validate(actors).await?;
+    set_pointer(actors, writer, state, Pointer { last, active: false, previous, term: None }).await
+}
+
+/// Moves the chat's cell from what it was to what it is to be, under the present term.
 pub(super) async fn set_pointer(
     actors: &Actors,
     writer: &LogWriter,
@@ -143,20 +169,20 @@ pub(super) async fn set_pointer(
     new: Pointer,
 ) -> Result<(), AskError> {
     let key = Pointer::key(&writer.key);
-    let expected = state.pointer.as_ref().map(Pointer::encode);
+    let new = Pointer { term: Some(writer.epoch), ..new };
     let wanted = new.encode();
-    match actors.parts.store.cas(&key, expected, Some(wanted.clone())).await {
+    match actors.parts.store.cas(&key, state.cell.clone(), Some(wanted.clone())).await {
         Ok(Cas::Applied) => {}
         // Our own write, of which we had not heard.
         Ok(Cas::Conflict(Some(current))) if current == wanted => {}
         Ok(Cas::Conflict(_)) => return Err(AskError::NotOwner),
         Err(StoreError::OutcomeUnknown(cause)) => {
-            if actors.parts.store.read_cell(&key).await? != Some(wanted) {
+            if actors.parts.store.read_cell(&key).await?.as_ref() != Some(&wanted) {
                 return Err(AskError::Store(StoreError::OutcomeUnknown(cause)));
             }
         }
         Err(error) => return Err(AskError::Store(error)),
     }
-    state.pointer = Some(new);
+    (state.pointer, state.cell) = (Some(new), Some(wanted));
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::super::AskError;
-use super::super::load::{State, set_pointer};
+use super::super::load::{State, claim_pointer, set_pointer};
 use super::super::pointer::Pointer;
 use super::super::{projections, record};
 use super::Turn;
@@ -50,7 +50,7 @@ impl Turn {
         let before = state.chat.clone();
         let previous = before.thread.as_ref().map(|thread| thread.id.clone());
         self.writer.validate(&self.actors).await?;
-        let pointer = Pointer { last: thread.id.clone(), active: true, previous };
+        let pointer = Pointer { last: thread.id.clone(), active: true, previous, term: None };
         set_pointer(&self.actors, &self.writer, state, pointer.clone()).await?;
         self.apply(state, changes);
         state.seq = 0;
@@ -81,7 +81,7 @@ impl Turn {
         state.seq = seq;
         self.writer.validate(&self.actors).await?;
         let previous = thread.previous_thread_id.clone();
-        let pointer = Pointer { last: thread.id, active: false, previous };
+        let pointer = Pointer { last: thread.id, active: false, previous, term: None };
         set_pointer(&self.actors, &self.writer, state, pointer).await
     }
 
@@ -99,6 +99,9 @@ impl Turn {
             let Some(thread) = state.chat.thread.as_ref().map(|thread| thread.id.clone()) else {
                 return Err(AskError::Stopped);
             };
+            if state.chat.active_thread().is_none() {
+                Box::pin(claim_pointer(&self.actors, &self.writer, state)).await?;
+            }
             let rows = std::mem::take(&mut self.rows);
             self.bytes = 0;
             let count = rows.len() as u64;
