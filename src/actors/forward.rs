@@ -14,8 +14,9 @@ use tokio::time::Instant;
 
 use super::chat::{Answer, Refused};
 use super::elsewhere::{ChatCall, Missed, RouterCall};
-use super::router::RouterAnswer;
+use super::router::{RouterAnswer, RouterQuestion};
 use super::{Actors, AskError};
+use crate::domain::id::LicenseId;
 
 /// How long work waits for an owner that can be reached.
 const PARKED_FOR: Duration = Duration::from_secs(3);
@@ -220,14 +221,28 @@ impl Actors {
         let mut wait = Wait::new(self, shard, Instant::now() + HELD_FOR);
         loop {
             let known = self.owner(shard);
-            if let Some(router) = self.local_router(call.license) {
-                return router.answer(call.question).await.map(Some);
+            if let Some(answer) = self.ask_here(call.license, &call.question).await? {
+                return Ok(Some(answer));
             }
             let is_elsewhere = matches!(known, Owner::There(_)) && !self.hears_late(shard, call.since);
             if is_elsewhere || wait.for_news(known, AskError::NotOwner).await.is_err() {
                 return Ok(None);
             }
         }
+    }
+
+    /// Puts a question to the license's router, if it is ours. What it tells is confirmed as chats confirm theirs: one that was
+    /// superseded and does not know it acknowledges and shows nothing. None where it is not ours, or may be no more.
+    pub(super) async fn ask_here(
+        self: &Arc<Self>,
+        license: LicenseId,
+        question: &RouterQuestion,
+    ) -> Result<Option<RouterAnswer>, AskError> {
+        let Some(router) = self.local_router(license) else { return Ok(None) };
+        let answer = router.answer(question.clone()).await?;
+        let counts = !question.is_told()
+            || self.parts.ownership.validate(self.router_shard(license), router.term()).await.is_ok();
+        Ok(counts.then_some(answer))
     }
 
     /// Pieces of work for chats that were asked for on this node and done here, and on another node.

@@ -238,6 +238,19 @@ async fn who_was_superseded_does_not_even_show_a_chat() {
 }
 
 #[actix_rt::test]
+async fn who_was_superseded_neither_shows_nor_promises_what_its_router_knows() {
+    let world = World::new().await;
+    world.agent_comes(&world.here, 1).await;
+    assert_eq!(world.here.statuses().await.ok(), Some(1));
+    assert_eq!(world.here.set_status().await.ok(), Some(true));
+    world.supersede().await;
+    let shown = world.here.statuses().await;
+    assert!(matches!(shown, Err(AskError::NotOwner)), "{shown:?}");
+    let set = world.here.set_status().await;
+    assert!(matches!(set, Err(AskError::NotOwner)), "{set:?}");
+}
+
+#[actix_rt::test]
 async fn what_may_have_been_stored_is_stored_before_anything_else() {
     let world = World::new().await;
     let chat = world.start_chat().await;

@@ -14,6 +14,7 @@ use switchboard::actors::catching_up::{Among, Known};
 use switchboard::actors::chat::history::History;
 use switchboard::actors::chat::{Head, Snapshot};
 use switchboard::actors::delivery::{Mark, Place};
+use switchboard::actors::router::Status;
 use switchboard::actors::{ActorSettings, Actors, ActorsParts, AskError, ChatKey, SessionId, recovery};
 use switchboard::clock::SystemClock;
 use switchboard::domain::change::Target;
@@ -623,6 +624,17 @@ impl Node {
     pub(crate) async fn wait_for(&self, events: &[EventId]) {
         let last = events.last().expect("an event");
         self.wait(|| self.events().contains(last), "the sessions were not told").await;
+    }
+
+    /// The statuses of agents as its router knows them, if it says so.
+    pub(crate) async fn statuses(&self) -> Result<usize, AskError> {
+        self.actors.router(self.license).statuses().await.map(|statuses| statuses.len())
+    }
+
+    /// Sets the agent's status.
+    pub(crate) async fn set_status(&self) -> Result<bool, AskError> {
+        let agent = AgentId::new("agent1@example.com");
+        self.actors.router(self.license).set_status(&agent, Status::NotAccepting, None).await
     }
 
     pub(crate) async fn wait_for_cuts(&self, count: usize) {

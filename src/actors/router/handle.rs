@@ -199,8 +199,8 @@ impl RouterHandle {
     /// Puts a question to the router. One whose owner changes meanwhile is put again, unless nobody knows whether it
     /// was heard.
     async fn ask(&self, question: RouterQuestion) -> Result<RouterAnswer, AskError> {
-        if let Some(router) = self.actors.local_router(self.license) {
-            return router.answer(question).await;
+        if let Some(answer) = self.actors.ask_here(self.license, &question).await? {
+            return Ok(answer);
         }
         let until = Instant::now() + self.actors.parts.settings.router_timeout;
         Box::pin(self.ask_elsewhere(question, until)).await
@@ -217,8 +217,8 @@ impl RouterHandle {
             let known = self.actors.owner(shard);
             let within = until.saturating_duration_since(Instant::now());
             let missed = match known {
-                Owner::Here(_) => match self.actors.local_router(self.license) {
-                    Some(router) => return router.answer(call.question).await,
+                Owner::Here(_) => match self.actors.ask_here(self.license, &call.question).await? {
+                    Some(answer) => return Ok(answer),
                     None => AskError::NotOwner,
                 },
                 Owner::There(node) => {

@@ -103,6 +103,28 @@ pub enum RouterQuestion {
     Reports(Vec<Report>),
 }
 
+impl RouterQuestion {
+    /// Whether the answer is shown to somebody, or promises something. Chats look by themselves whether a decision counts, and what
+    /// is only noted is told again.
+    pub(in crate::actors) fn is_told(&self) -> bool {
+        match self {
+            Self::Came { .. }
+            | Self::SetStatus { .. }
+            | Self::SetAway { .. }
+            | Self::Query(_)
+            | Self::Statuses
+            | Self::QueuePlace { .. }
+            | Self::ChatsOf { .. }
+            | Self::OnlineGroups => true,
+            Self::Route { .. }
+            | Self::Left { .. }
+            | Self::Unreplied { .. }
+            | Self::Roll { .. }
+            | Self::Reports(_) => false,
+        }
+    }
+}
+
 /// What a router answers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
