@@ -133,6 +133,10 @@ impl Interest {
     pub(super) fn note(&self, node: Incarnation, update: &InterestUpdate) -> bool {
         let mut of = self.of.lock();
         let (version, licenses) = of.entry(node).or_default();
+        if update.version < *version {
+            // One that was given up and told anew, and comes after what took its place.
+            return true;
+        }
         if update.since == 0 {
             let wanted: HashSet<LicenseId> = update.add.iter().copied().collect();
             for license in licenses.difference(&wanted) {
@@ -140,7 +144,7 @@ impl Interest {
             }
             licenses.clear();
         } else if update.since != *version {
-            return update.version <= *version;
+            return update.version == *version;
         }
         *version = update.version;
         for license in &update.remove {
@@ -288,6 +292,14 @@ mod tests {
         let all = InterestUpdate { since: 0, version: 10, add: vec![A], remove: vec![] };
         assert!(theirs.note(NODE, &all));
         assert_eq!((theirs.nodes(A), theirs.nodes(B)), (vec![NODE], vec![]));
+        assert!(
+            theirs.note(NODE, &first),
+            "one that comes late changes nothing, though it once was everything"
+        );
+        let last = InterestUpdate { since: 10, version: 11, add: vec![B], remove: vec![] };
+        assert!(theirs.note(NODE, &last));
+        assert!(theirs.note(NODE, &all), "nor does this one");
+        assert_eq!((theirs.nodes(A), theirs.nodes(B)), (vec![NODE], vec![NODE]));
         theirs.forget(NODE);
         assert!(theirs.nodes(A).is_empty() && theirs.of(NODE).is_empty());
     }

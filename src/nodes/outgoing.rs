@@ -156,19 +156,27 @@ impl Outgoing {
         self.state.lock().is_lost
     }
 
-    /// Tells the heads; if all of them were taken, pushes go on after them. What is told meanwhile waits for the end of
-    /// this, and comes after.
-    pub(super) fn mend(&self, frames: impl FnOnce() -> Vec<Bytes>, mut send: impl FnMut(Bytes) -> bool) {
+    /// Tells the heads, if there is a stream that takes a `first` frame: to gather them for a node that is dead costs those that live.
+    /// If all of them were taken, pushes go on after them. What is told meanwhile waits for the end of this, and comes after.
+    pub(super) fn mend(
+        &self,
+        first: Bytes,
+        frames: impl FnOnce() -> Vec<Bytes>,
+        mut send: impl FnMut(Bytes) -> bool,
+    ) {
         let mut state = self.state.lock();
         state.frame.clear();
         state.spared.clear();
-        state.is_lost = !frames().into_iter().all(&mut send);
+        state.is_lost = !(send(first) && frames().into_iter().all(send));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a stream takes first.
+    const FIRST: Bytes = Bytes::from_static(b"first");
 
     #[test]
     fn after_a_loss_nothing_leaves_before_the_heads() {
@@ -181,18 +189,25 @@ mod tests {
         outgoing.push(None, b"before the stream", send);
         outgoing.flush(send);
         assert!(sent.lock().is_empty() && outgoing.is_lost());
-        outgoing.mend(|| vec![Bytes::from_static(b"heads")], send);
+        outgoing.mend(FIRST, || vec![Bytes::from_static(b"heads")], send);
         outgoing.push(None, b"a", send);
         outgoing.push(None, b"b", send);
         outgoing.flush(send);
-        assert_eq!(*sent.lock(), [&b"heads"[..], b"\0\0\0\x01a\0\0\0\x01b"]);
+        assert_eq!(*sent.lock(), [&b"first"[..], b"heads", b"\0\0\0\x01a\0\0\0\x01b"]);
         outgoing.push(None, b"c", send);
         outgoing.flush(|_| false);
         outgoing.push(None, b"d", send);
         outgoing.flush(send);
-        assert!(outgoing.is_lost() && sent.lock().len() == 2);
-        outgoing.mend(|| vec![Bytes::from_static(b"heads")], |_| false);
+        assert!(outgoing.is_lost() && sent.lock().len() == 3);
+        let mut taken = 0;
+        let one = |_| {
+            taken += 1;
+            taken == 1
+        };
+        outgoing.mend(FIRST, || vec![Bytes::from_static(b"heads")], one);
         assert!(outgoing.is_lost(), "heads that were not taken mend nothing");
+        outgoing.mend(FIRST, || panic!("nobody takes them"), |_| false);
+        assert!(outgoing.is_lost());
     }
 
     #[test]
@@ -205,12 +220,12 @@ mod tests {
         };
         outgoing.begin(|| vec![Bytes::from_static(b"early")], send);
         assert!(sent.lock().is_empty(), "the heads of all come first, and these are among them");
-        outgoing.mend(Vec::new, send);
+        outgoing.mend(FIRST, Vec::new, send);
         outgoing.push(None, b"a", send);
         outgoing.begin(|| vec![Bytes::from_static(b"heads")], send);
         outgoing.push(None, b"b", send);
         outgoing.flush(send);
-        assert_eq!(*sent.lock(), [&b"\0\0\0\x01a"[..], b"heads", b"\0\0\0\x01b"]);
+        assert_eq!(*sent.lock(), [&b"first"[..], b"\0\0\0\x01a", b"heads", b"\0\0\0\x01b"]);
         outgoing.begin(|| vec![Bytes::from_static(b"heads")], |_| false);
         assert!(outgoing.is_lost(), "heads that were not taken are told again");
     }
@@ -218,7 +233,7 @@ mod tests {
     #[test]
     fn a_large_frame_leaves_by_itself() {
         let outgoing = Outgoing::default();
-        outgoing.mend(Vec::new, |_| true);
+        outgoing.mend(FIRST, Vec::new, |_| true);
         let sent = Mutex::new(0);
         for _ in 0..70 {
             outgoing.push(None, &[b' '; 1024], |frame| {

@@ -37,12 +37,18 @@ const HEADS: usize = 500;
 /// Follows who lives, for ever.
 pub(super) async fn follow(nodes: Arc<Nodes>) {
     let mut peers = nodes.parts.link.peers();
+    let mut run = nodes.me();
     loop {
         let live: HashSet<Incarnation> =
             peers.borrow_and_update().iter().map(|peer| peer.incarnation).collect();
+        let former = std::mem::replace(&mut run, nodes.me());
         let known: Vec<Incarnation> = nodes.peers.iter().map(|entry| *entry.key()).collect();
-        for gone in known.into_iter().filter(|node| !live.contains(node)) {
-            nodes.gone(gone);
+        for node in known {
+            if !live.contains(&node) {
+                nodes.gone(node);
+            } else if run != former {
+                nodes.part(node);
+            }
         }
         nodes.meet();
         if peers.changed().await.is_err() {
@@ -93,6 +99,14 @@ impl Nodes {
         peer
     }
 
+    /// This node is another run: that one has forgotten what it noted of the former one, and is met anew. It may have told the
+    /// new one of its own sessions already.
+    fn part(&self, node: Incarnation) {
+        if let Some((_, peer)) = self.peers.remove(&node) {
+            peer.lives.send_replace(false);
+        }
+    }
+
     /// A node is no more.
     fn gone(&self, node: Incarnation) {
         if let Some((_, peer)) = self.peers.remove(&node) {
@@ -128,21 +142,17 @@ async fn send(nodes: Arc<Nodes>, peer: Arc<Peer>) {
         }
         let send = |frame| nodes.send_frame(peer.node, frame);
         if peer.outgoing.is_lost() {
-            peer.outgoing.mend(|| heads(&nodes, peer.node), send);
+            let first = frame(&ToldRef::Heads { license: LicenseId(0), heads: &[] });
+            peer.outgoing.mend(first, || heads(&nodes, peer.node), send);
         } else {
             peer.outgoing.flush(send);
         }
     }
 }
 
-/// How far the chats have been told in which a node is interested. Never empty: a stream that takes nothing is noticed.
+/// How far the chats have been told in which a node is interested.
 fn heads(nodes: &Nodes, node: Incarnation) -> Vec<Bytes> {
-    let mut frames: Vec<Bytes> =
-        nodes.theirs.of(node).into_iter().flat_map(|license| heads_of(nodes, license)).collect();
-    if frames.is_empty() {
-        frames.push(frame(&ToldRef::Heads { license: LicenseId(0), heads: &[] }));
-    }
-    frames
+    nodes.theirs.of(node).into_iter().flat_map(|license| heads_of(nodes, license)).collect()
 }
 
 /// How far the chats of a license have been told.

@@ -251,6 +251,21 @@ async fn who_was_superseded_neither_shows_nor_promises_what_its_router_knows() {
 }
 
 #[actix_rt::test]
+async fn a_node_that_begins_anew_is_told_again_however_quickly_it_does() {
+    let world = World::of_members().await;
+    let chat = world.chat_of(&world.here).await;
+    let sent = world.send(&chat, 1..=1).await;
+    world.there.wait_for(&sent).await;
+    // It never sees itself without the other: between two looks it was fenced and has met it again.
+    let still = world.there.stands_still().await;
+    world.supersede_other().await;
+    world.there.wait_for_another_run().await;
+    still.goes_on();
+    let sent = world.send(&chat, 2..=4).await;
+    world.there.wait_for(&sent).await;
+}
+
+#[actix_rt::test]
 async fn what_may_have_been_stored_is_stored_before_anything_else() {
     let world = World::new().await;
     let chat = world.start_chat().await;

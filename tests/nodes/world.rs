@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_rt::Arbiter;
+use actix_rt::{Arbiter, ArbiterHandle};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use switchboard::actors::ahead::{ComingCall, ComingChat};
@@ -91,6 +91,17 @@ pub(crate) struct Node {
     told: Arc<Heard>,
     link: Arc<Hesitant>,
     license: LicenseId,
+    /// The thread on which it follows the others.
+    room: ArbiterHandle,
+}
+
+/// A thread that does nothing until this goes on.
+pub(crate) struct StandsStill(std::sync::mpsc::Sender<()>);
+
+impl StandsStill {
+    pub(crate) fn goes_on(self) {
+        self.0.send(()).expect("it waits");
+    }
 }
 
 /// Sessions of some users, which write down what their node is told, whoever it is for.
@@ -318,6 +329,22 @@ impl World {
     /// From now on the node that has the chats is superseded, and does not know it.
     pub(crate) async fn supersede(&self) {
         self.store.fence(self.here.incarnation).await.expect("fenced");
+    }
+
+    /// A chat that a node has.
+    pub(crate) async fn chat_of(&self, node: &Node) -> ChatId {
+        loop {
+            let chat = self.start_chat().await;
+            let shard = node.actors.shards().shard_of(self.license.0, chat.as_str());
+            if node.actors.shards().owned().iter().any(|(owned, _)| *owned == shard) {
+                return chat;
+            }
+        }
+    }
+
+    /// The other node was fenced, and is about to find out.
+    pub(crate) async fn supersede_other(&self) {
+        self.store.fence(self.there.incarnation).await.expect("fenced");
     }
 
     /// The chat as a node shows it.
@@ -562,9 +589,16 @@ impl Node {
             settings: ActorSettings { agent_sessions: AGENT_SESSIONS, ..ActorSettings::default() },
             arbiters: vec![Arbiter::new().handle()],
         });
-        nodes.serve(actors.clone());
+        let room = Arbiter::new().handle();
+        let (served, serves) = tokio::sync::oneshot::channel();
+        let (following, asked) = (nodes.clone(), actors.clone());
+        room.spawn(async move {
+            following.serve(asked);
+            served.send(()).expect("somebody waits");
+        });
+        serves.await.expect("the node serves");
         tenants.licenses.get(license).await.expect("the license is read");
-        Self { incarnation, member: None, nodes, actors, tenants, told, link, license }
+        Self { incarnation, member: None, nodes, actors, tenants, told, link, license, room }
     }
 
     /// The events that somebody missed who knows this much, as this node finds out, each with the row that tells it.
@@ -624,6 +658,25 @@ impl Node {
     pub(crate) async fn wait_for(&self, events: &[EventId]) {
         let last = events.last().expect("an event");
         self.wait(|| self.events().contains(last), "the sessions were not told").await;
+    }
+
+    /// Waits until it is a member as another run, and sees another node.
+    pub(crate) async fn wait_for_another_run(&self) {
+        let shards = self.actors.shards();
+        let is_another = || shards.incarnation() != self.incarnation && !shards.peers().borrow().is_empty();
+        self.wait(is_another, "it did not begin anew").await;
+    }
+
+    /// From now on it does not notice what becomes of the others.
+    pub(crate) async fn stands_still(&self) -> StandsStill {
+        let (goes_on, waits) = std::sync::mpsc::channel();
+        let (stops, stopped) = tokio::sync::oneshot::channel();
+        self.room.spawn_fn(move || {
+            stops.send(()).expect("somebody waits");
+            waits.recv().expect("it is told to go on");
+        });
+        stopped.await.expect("it stands still");
+        StandsStill(goes_on)
     }
 
     /// The statuses of agents as its router knows them, if it says so.
