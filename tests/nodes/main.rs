@@ -4,7 +4,9 @@
 mod hesitant;
 mod lists;
 mod openings;
+mod quiet;
 mod reluctant;
+mod shifted;
 mod spared;
 mod world;
 

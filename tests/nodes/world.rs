@@ -15,7 +15,9 @@ use switchboard::actors::chat::history::History;
 use switchboard::actors::chat::{Head, Snapshot};
 use switchboard::actors::delivery::{Mark, Place};
 use switchboard::actors::router::Status;
-use switchboard::actors::{ActorSettings, Actors, ActorsParts, AskError, ChatKey, SessionId, recovery};
+use switchboard::actors::{
+    ActorSettings, Actors, ActorsParts, AskError, ChatKey, SessionId, recovery, timers,
+};
 use switchboard::clock::SystemClock;
 use switchboard::domain::change::Target;
 use switchboard::domain::command::{
@@ -41,7 +43,7 @@ use switchboard::protocol::method;
 use switchboard::protocol::version::Surface;
 use switchboard::requests::{Customers, Identity, PageKey, Requester, Requests, RequestsParts};
 use switchboard::store::embedded::{EmbeddedOptions, EmbeddedStore};
-use switchboard::store::{EventLog as _, LogKey, Store};
+use switchboard::store::{EventLog as _, IndexScan, IndexTable, Indexes as _, LogKey, Order, Store};
 use switchboard::tenants::{LicensePlan, ScopeSet, Tenants, make_license};
 use switchboard_cluster::link::memory::Network;
 use switchboard_cluster::link::{Link, Peer};
@@ -53,6 +55,7 @@ use switchboard_cluster::{
 
 use crate::hesitant::Hesitant;
 use crate::reluctant::Reluctant;
+use crate::shifted::Shifted;
 
 /// How long something may take; only a failing test, or one on a starved machine, ever waits that long.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -63,15 +66,28 @@ const SHARDS: u32 = 256;
 /// The license's agent.
 const AGENT: &str = "agent1@example.com";
 
+/// How long threads may be silent.
+const A_YEAR_MS: u64 = 365 * 24 * 3600 * 1000;
+
 /// Sessions that an agent may have.
 const AGENT_SESSIONS: usize = 2;
+
+/// What all nodes of a world share.
+#[derive(Clone)]
+struct Ground {
+    store: Arc<dyn Store>,
+    network: Network,
+    license: LicenseId,
+    clock: Arc<Shifted>,
+    passivate_after: Duration,
+}
 
 pub(crate) struct World {
     /// Owns every shard.
     pub(crate) here: Node,
     /// Has sessions only.
     pub(crate) there: Node,
-    network: Network,
+    ground: Ground,
     pub(crate) store: Arc<Reluctant>,
     license: LicenseId,
     pub(crate) customer: CustomerId,
@@ -164,7 +180,7 @@ impl World {
 
     /// Two nodes that follow the cluster, and may give each other shards.
     pub(crate) async fn of_members() -> Self {
-        let world = Self::make(true).await;
+        let world = Self::make(true, ActorSettings::default().passivate_after).await;
         let mut peers = world.here.actors.shards().peers();
         peers.wait_for(|peers| !peers.is_empty()).await.expect("the other is seen");
         world.log_in().await;
@@ -188,11 +204,18 @@ impl World {
         UserId::Customer(self.customer.clone())
     }
 
-    async fn without_sessions() -> Self {
-        Self::make(false).await
+    /// Two nodes that know of each other's sessions, and keep quiet chats in memory for a moment only.
+    pub(crate) async fn forgetful() -> Self {
+        let world = Self::make(false, Duration::from_millis(100)).await;
+        world.log_in().await;
+        world
     }
 
-    async fn make(are_members: bool) -> Self {
+    async fn without_sessions() -> Self {
+        Self::make(false, ActorSettings::default().passivate_after).await
+    }
+
+    async fn make(are_members: bool, passivate_after: Duration) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let options = EmbeddedOptions::new(folder.path().join("store"));
         let embedded = EmbeddedStore::open(&options).expect("the store opens");
@@ -201,11 +224,13 @@ impl World {
         let network = Network::default();
         let tenants = Tenants::new(store.clone(), Arc::new(SystemClock), Arc::new(OsIds));
         let client = Client { origins: Vec::new(), loopback: false };
-        let plan = LicensePlan::with_agents(1, client, Settings::default());
+        let settings = Settings { thread_inactivity_timeout_ms: Some(A_YEAR_MS), ..Settings::default() };
+        let plan = LicensePlan::with_agents(1, client, settings);
         let license = make_license(&tenants, &plan, "test").await.expect("a license").license_id;
+        let ground = Ground { store, network, license, clock: Arc::default(), passivate_after };
         let start = async |name: &str| match are_members {
-            true => Node::start_member(name, &store, &network, license).await,
-            false => Node::start(name, &store, &network, license).await,
+            true => Node::start_member(name, &ground).await,
+            false => Node::start(name, &ground).await,
         };
         let here = start("here").await;
         let there = start("there").await;
@@ -214,7 +239,7 @@ impl World {
             client: ClientId::new(OsIds.uuid().simple().to_string()),
             here,
             there,
-            network,
+            ground,
             store: reluctant,
             license,
             folder,
@@ -222,11 +247,11 @@ impl World {
     }
 
     pub(crate) fn cut(&self) {
-        self.network.cut(self.here.incarnation, self.there.incarnation);
+        self.ground.network.cut(self.here.incarnation, self.there.incarnation);
     }
 
     pub(crate) fn mend(&self) {
-        self.network.mend(self.here.incarnation, self.there.incarnation);
+        self.ground.network.mend(self.here.incarnation, self.there.incarnation);
     }
 
     pub(crate) async fn start_chat(&self) -> ChatId {
@@ -329,6 +354,35 @@ impl World {
     /// From now on the node that has the chats is superseded, and does not know it.
     pub(crate) async fn supersede(&self) {
         self.store.fence(self.here.incarnation).await.expect("fenced");
+    }
+
+    /// Moves the wall clock of all nodes.
+    pub(crate) fn minutes_pass(&self, minutes: i64) {
+        self.ground.clock.minutes_pass(minutes);
+    }
+
+    /// How long threads may be silent from now on.
+    pub(crate) async fn threads_end_after(&self, silence: Duration) {
+        let changed = self.here.tenants.licenses.update(self.license, |license| {
+            license.settings.thread_inactivity_timeout_ms = u64::try_from(silence.as_millis()).ok();
+            Ok::<(), std::convert::Infallible>(())
+        });
+        changed.await.expect("the license changes");
+    }
+
+    /// Minutes from now on in which the store wakes the chat.
+    pub(crate) async fn wakes_in(&self, chat: &ChatId, minutes: RangeInclusive<i64>) -> bool {
+        let shard = self.here.actors.shards().shard_of(self.license.0, chat.as_str());
+        let now = self.ground.clock.now().0.div_euclid(60_000_000);
+        for minute in minutes {
+            let bucket = (now + minute).to_string();
+            let scan = IndexScan::bucket(IndexTable::Due, i64::from(shard.0), bucket, Order::Ascending, 100);
+            let rows = self.store.scan_index(scan).await.expect("a list");
+            if rows.iter().any(|row| row.id.ends_with(chat.as_str())) {
+                return true;
+            }
+        }
+        false
     }
 
     /// A chat that a node has.
@@ -457,10 +511,9 @@ impl World {
 
     /// Another run of the node that has the chats, which does not work for them yet.
     pub(crate) async fn next_run(&self) -> Node {
-        let store: Arc<dyn Store> = self.store.clone();
         // Alone, or it would leave some of the shards to the other node, which claims nothing by itself here.
-        store.fence(self.there.incarnation).await.expect("fenced");
-        Node::enter("here", &store, &self.network, self.license).await
+        self.store.fence(self.there.incarnation).await.expect("fenced");
+        Node::enter("here", &self.ground).await
     }
 
     pub(crate) fn cut_of_agent(&self) -> Cut {
@@ -512,14 +565,14 @@ impl Node {
         self.nodes.visitors(&call).await.total
     }
 
-    async fn start(name: &str, store: &Arc<dyn Store>, network: &Network, license: LicenseId) -> Self {
-        let node = Self::enter(name, store, network, license).await;
+    async fn start(name: &str, ground: &Ground) -> Self {
+        let node = Self::enter(name, ground).await;
         recovery::start(&node.actors).await.expect("the shards are recovered");
         node
     }
 
     /// One that gives shards away when it is told to.
-    async fn start_member(name: &str, store: &Arc<dyn Store>, network: &Network, license: LicenseId) -> Self {
+    async fn start_member(name: &str, ground: &Ground) -> Self {
         let options = NodeOptions {
             node: NodeName::new(name),
             shards: ShardCount::new(SHARDS).expect("a power of two"),
@@ -528,9 +581,10 @@ impl Node {
             times: Times::default(),
             vacate_within: LIMIT,
         };
-        let member = Member::start(store.clone(), network.transport(), options).await.expect("a member");
+        let transport = ground.network.transport();
+        let member = Member::start(ground.store.clone(), transport, options).await.expect("a member");
         let (ownership, link) = (member.ownership().clone(), member.link());
-        let node = Self { member: Some(member), ..Self::with(store, (ownership, link), license).await };
+        let node = Self { member: Some(member), ..Self::with(ground, (ownership, link)).await };
         let occupants = recovery::Occupants(node.actors.clone());
         node.actors.shards().occupied_by(Arc::new(occupants));
         recovery::start(&node.actors).await.expect("the shards are recovered");
@@ -544,7 +598,7 @@ impl Node {
     }
 
     /// Takes its shards, and does not work for them yet.
-    async fn enter(name: &str, store: &Arc<dyn Store>, network: &Network, license: LicenseId) -> Self {
+    async fn enter(name: &str, ground: &Ground) -> Self {
         let incarnation = Incarnation(OsIds.uuid());
         let node = NodeName::new(name);
         let options = OwnershipOptions {
@@ -555,16 +609,14 @@ impl Node {
             shards: ShardCount::new(SHARDS).expect("a power of two"),
             clock: Arc::new(|| SystemClock.now().0),
         };
-        let ownership = Ownership::start(store.clone(), options).await.expect("a place in the cluster");
-        let link: Arc<dyn Link> = network.join(Peer { incarnation, node, address: String::new() });
-        Self::with(store, (ownership, link), license).await
+        let ownership =
+            Ownership::start(ground.store.clone(), options).await.expect("a place in the cluster");
+        let link: Arc<dyn Link> = ground.network.join(Peer { incarnation, node, address: String::new() });
+        Self::with(ground, (ownership, link)).await
     }
 
-    async fn with(
-        store: &Arc<dyn Store>,
-        (ownership, link): (Ownership, Arc<dyn Link>),
-        license: LicenseId,
-    ) -> Self {
+    async fn with(ground: &Ground, (ownership, link): (Ownership, Arc<dyn Link>)) -> Self {
+        let Ground { store, license, clock, passivate_after, .. } = ground.clone();
         let incarnation = ownership.incarnation();
         let tenants = Tenants::new(store.clone(), Arc::new(SystemClock), Arc::new(OsIds));
         let told = Arc::new(Heard::default());
@@ -575,18 +627,22 @@ impl Node {
             sessions: told.clone(),
             tenants: tenants.clone(),
             store: store.clone(),
-            clock: Arc::new(SystemClock),
+            clock: clock.clone(),
         });
         let actors = Actors::new(ActorsParts {
-            store: store.clone(),
+            store,
             ownership,
-            clock: Arc::new(SystemClock),
+            clock,
             ids: Arc::new(OsIds),
             licenses: Arc::new(Rules::new(Arc::default(), tenants.licenses.clone())),
             delivery: nodes.clone(),
             post: None,
             elsewhere: nodes.clone(),
-            settings: ActorSettings { agent_sessions: AGENT_SESSIONS, ..ActorSettings::default() },
+            settings: ActorSettings {
+                agent_sessions: AGENT_SESSIONS,
+                passivate_after,
+                ..ActorSettings::default()
+            },
             arbiters: vec![Arbiter::new().handle()],
         });
         let room = Arbiter::new().handle();
@@ -658,6 +714,30 @@ impl Node {
     pub(crate) async fn wait_for(&self, events: &[EventId]) {
         let last = events.last().expect("an event");
         self.wait(|| self.events().contains(last), "the sessions were not told").await;
+    }
+
+    /// Waits until no chat is in its memory.
+    pub(crate) async fn wait_until_forgotten(&self) {
+        self.wait(|| self.actors.resident_chats() == 0, "chats stay in memory").await;
+    }
+
+    /// Follows the timers of chats that are out of memory.
+    pub(crate) fn runs_timers(&self) -> actix_rt::task::JoinHandle<()> {
+        actix_rt::spawn(timers::run(self.actors.clone()))
+    }
+
+    /// The chats of which its sessions were told that their threads ended.
+    pub(crate) fn ended_chats(&self) -> Vec<ChatId> {
+        let pushes = self.told.pushes.lock();
+        let ended = pushes.iter().filter_map(|push| match &push.body {
+            PushBody::ChatDeactivated { chat, .. } => Some(chat.clone()),
+            _ => None,
+        });
+        ended.collect()
+    }
+
+    pub(crate) async fn wait_until_ended(&self, chat: &ChatId) {
+        self.wait(|| self.ended_chats().contains(chat), "the thread did not end").await;
     }
 
     /// Waits until it is a member as another run, and sees another node.

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::mailing::Mailing;
 use super::super::elsewhere::ChatCall;
 use super::super::{Actors, AskError, ChatKey};
-use super::load::State;
+use super::load::{REENTER_AFTER, State};
 use super::log::LogWriter;
 use super::projections;
 use super::turn::{Ended, Turn};
@@ -293,15 +293,17 @@ impl ChatActor {
         self.asked_for_another = Some(now);
     }
 
-    /// Leaves memory after a quiet while; timers go to the store first.
+    /// Leaves memory after a quiet while; timers go to the store first. A timer that is far away wakes the chat meanwhile, so that it
+    /// stays among those that a start or a new owner finds.
     fn passivate_if_quiet(&mut self, ctx: &mut Context<Self>) {
         let now = self.actors.parts.clock.now();
         let quiet = now.since(self.last_used) >= self.actors.parts.settings.passivate_after;
         if !quiet || self.in_turn || !self.queue.is_empty() || self.mailing.is_under_way() {
             return;
         }
-        let Some(state) = &self.state else { return };
-        let Some(deadline) = self.deadline() else {
+        let deadline = self.deadline();
+        let Some(state) = &mut self.state else { return };
+        let Some(deadline) = deadline else {
             self.leave(ctx);
             return;
         };
@@ -309,10 +311,12 @@ impl ChatActor {
             return;
         }
         let version = projections::version(&state.chat, state.seq);
-        let write = projections::due(&self.writer.key, self.writer.shard, deadline, version);
+        let wake_at = deadline.min(now.after(REENTER_AFTER));
+        let due = projections::due(&self.writer.key, self.writer.shard, wake_at, version);
+        let writes = std::iter::once(due).chain(state.reenter(&self.writer, now)).collect();
         let (store, epoch) = (self.actors.parts.store.clone(), self.writer.epoch);
         self.in_turn = true;
-        let work = async move { store.write_index(epoch, vec![write]).await };
+        let work = async move { store.write_index(epoch, writes).await };
         ctx.spawn(work.into_actor(self).map(|written, actor, ctx| {
             actor.in_turn = false;
             match written {

@@ -10,6 +10,7 @@ use super::history::History;
 use super::log::LogWriter;
 use super::pointer::Pointer;
 use super::prefix::Prefix;
+use super::projections;
 use super::record::{self, Record};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
@@ -17,7 +18,10 @@ use crate::domain::id::LicenseId;
 use crate::domain::operations::RecentOperations;
 use crate::domain::routing::DecisionId;
 use crate::domain::time::Timestamp;
-use crate::store::{Cas, Row, StoreError};
+use crate::store::{Cas, IndexWrite, Row, StoreError};
+
+/// How often a chat is entered anew among the open ones, which are looked for twice as far back.
+pub(super) const REENTER_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Everything a chat actor knows.
 #[derive(Debug)]
@@ -34,7 +38,7 @@ pub(super) struct State {
     pub(super) cell: Option<Bytes>,
     /// The last decision of the router that was carried out or refused.
     pub(super) settled: DecisionId,
-    /// When it was last entered among the open chats.
+    /// When it was last entered among the open chats, as far as is known in memory: for a chat that was loaded, when its thread began.
     pub(super) open_since: Timestamp,
     /// No row is younger than this; none if the log does not say.
     pub(super) changed_at: Option<Timestamp>,
@@ -56,6 +60,16 @@ impl State {
             changed_at: None,
             told: Place::default(),
         }
+    }
+
+    /// A chat that stays open for long is entered again among the open ones, where starts look for it.
+    pub(super) fn reenter(&mut self, writer: &LogWriter, now: Timestamp) -> Option<IndexWrite> {
+        if self.chat.active_thread().is_none() || now.since(self.open_since) < REENTER_AFTER {
+            return None;
+        }
+        self.open_since = now;
+        let version = projections::version(&self.chat, self.seq);
+        Some(projections::open_chat(&writer.key, writer.shard, now, version, true))
     }
 
     /// The chat's last row, `ahead` more being decided and not stored yet.
@@ -91,6 +105,9 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
     let mut state = State { operations: log.operations, seq: log.seq, ..State::unknown(actors, writer) };
     if let Some(chat) = log.chat {
         state.chat = chat;
+    }
+    if let Some(thread) = state.chat.active_thread() {
+        state.open_since = thread.created_at;
     }
     state.changed_at = log.changed_at;
     state.pointer = pointer;

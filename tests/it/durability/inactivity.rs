@@ -1,4 +1,4 @@
-//! Threads close after a silence: by the actor's own timer, by the store's, across a restart.
+//! Threads close after a silence: by the actor's own timer, and across a restart. By the store's: `tests/nodes/quiet.rs`.
 
 use std::time::{Duration, Instant};
 
@@ -50,24 +50,6 @@ async fn a_thread_whose_time_came_while_the_server_was_down_closes_at_once() {
     tokio::time::sleep(Duration::from_millis(600)).await;
     node.launch().await;
     closes(&license.agent(1).web(), &chat.id).await;
-}
-
-#[tokio::test]
-async fn a_thread_closes_while_its_chat_is_out_of_memory() {
-    // A chat leaves memory only if its timer is more than ten seconds away.
-    let settings = [("chat.thread_inactivity_timeout", "14s"), ("chat.passivate_after", "200ms")];
-    let node = TestNode::start(&settings).await;
-    let license = node.license();
-    let customer = license.customer().await.logs_in().await;
-    let chat = customer.starts_chat("hello").await;
-    eventually("the chat is out of memory", async || match resident(&node).await {
-        Some(0) => Ok(()),
-        count => Err(format!("{count:?} in memory")),
-    })
-    .await;
-    customer.expect_push("chat_deactivated", |push| push["chat_id"] == *chat.id).await;
-    let read = customer.reads(&chat).await;
-    assert_eq!(system_messages(&read["thread"]).last(), Some(&"routing.archived_inactive"));
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! What was decided becomes durable: as part of a batch, or by itself where it moves to another log.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
 use super::super::super::AskError;
@@ -14,9 +12,6 @@ use crate::domain::chat::Chat;
 use crate::domain::id::ThreadId;
 use crate::domain::transcript;
 use crate::store::{IndexWrite, Version};
-
-/// How often a chat is entered anew among the open ones.
-const REENTER_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 
 impl Turn {
     /// Stores a row that opens or closes a thread, or that belongs to an older one.
@@ -106,7 +101,7 @@ impl Turn {
             self.bytes = 0;
             let count = rows.len() as u64;
             let mut index = std::mem::take(&mut self.index);
-            index.extend(self.reenter(state));
+            index.extend(state.reenter(&self.writer, self.actors.parts.clock.now()));
             self.append(&thread, state.seq + 1, rows, index).await?;
             state.seq += count;
             self.writer.validate(&self.actors).await?;
@@ -132,16 +127,5 @@ impl Turn {
         let appended = self.writer.append(&self.actors, thread, first_seq, rows, index).await;
         self.refused = matches!(&appended, Err(AskError::Store(error)) if error.is_retryable());
         appended
-    }
-
-    /// A chat that stays open for long is entered again among the open ones, where starts look for it.
-    pub(super) fn reenter(&self, state: &mut State) -> Vec<IndexWrite> {
-        let now = self.actors.parts.clock.now();
-        if state.chat.active_thread().is_none() || now.since(state.open_since) < REENTER_AFTER {
-            return Vec::new();
-        }
-        state.open_since = now;
-        let version = projections::version(&state.chat, state.seq);
-        vec![projections::open_chat(&self.writer.key, self.writer.shard, now, version, true)]
     }
 }
