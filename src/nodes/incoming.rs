@@ -22,6 +22,7 @@ use crate::domain::id::{ChatId, LicenseId, ThreadId};
 use crate::domain::license::{AgentKind, License};
 use crate::domain::push::{Push, PushBody};
 use crate::domain::time::Timestamp;
+use crate::store::StoreError;
 
 /// What waits for a chat that is being healed; more, and it is read from the log, too.
 const WAITING: usize = 256;
@@ -255,6 +256,11 @@ impl Nodes {
             let stretch = Stretch { license, chat: &chat, thread: &to.0, since, to: to.1 };
             let told = match missed::read(&*self.parts.store, stretch, usize::MAX).await {
                 Ok(told) => told.unwrap_or_default(),
+                // Nor can it be read later. What comes after it is told all the same.
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(license.id = %license, chat.id = %chat, %error, "what was lost stays untold");
+                    missed::Told::default()
+                }
                 Err(error) => {
                     tracing::warn!(license.id = %license, chat.id = %chat, %error, "a log is read again later");
                     tokio::time::sleep(PAUSE).await;

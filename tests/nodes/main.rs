@@ -61,6 +61,21 @@ async fn what_was_lost_on_the_way_is_read_from_the_log() {
 }
 
 #[actix_rt::test]
+async fn what_was_lost_and_cannot_be_read_holds_up_nothing_that_comes_after() {
+    let world = World::new().await;
+    let chat = world.start_chat().await;
+    let before = world.send(&chat, 1..=3).await;
+    world.there.wait_for(&before).await;
+    world.cut();
+    let lost = world.send(&chat, 4..=6).await;
+    world.store.spoil_log(lost[0].thread.clone());
+    world.mend();
+    let after = world.send(&chat, 7..=9).await;
+    world.there.wait_for(&after).await;
+    assert!(lost.iter().all(|event| !world.there.events().contains(event)));
+}
+
+#[actix_rt::test]
 async fn a_chat_that_was_started_and_told_while_the_link_was_cut_is_found() {
     let world = World::new().await;
     world.cut();

@@ -41,6 +41,7 @@ pub(crate) struct Reluctant {
     to_lose: AtomicUsize,
     lost: Mutex<Vec<Append>>,
     late: Mutex<HashMap<LogKey, Vec<Row>>>,
+    spoiled: Mutex<Option<ThreadId>>,
     closed: Mutex<Option<ThreadId>>,
     append_takes: Mutex<Duration>,
     held: watch::Sender<Held>,
@@ -57,6 +58,7 @@ impl Reluctant {
             to_lose: AtomicUsize::new(0),
             lost: Mutex::default(),
             late: Mutex::default(),
+            spoiled: Mutex::default(),
             closed: Mutex::default(),
             append_takes: Mutex::default(),
             held: watch::Sender::default(),
@@ -91,6 +93,11 @@ impl Reluctant {
             Some(rows) if stored.is_empty() => rows.iter().filter(|row| is_wanted(row)).cloned().collect(),
             _ => stored,
         }
+    }
+
+    /// Which thread's log is such that nobody can read it from now on.
+    pub(crate) fn spoil_log(&self, thread: ThreadId) {
+        *self.spoiled.lock() = Some(thread);
     }
 
     /// To which thread's log nothing can be appended from now on.
@@ -163,7 +170,10 @@ impl EventLog for Reluctant {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        let stored = self.store.read(log, from, to, limit).await?;
+        let mut stored = self.store.read(log, from, to, limit).await?;
+        if self.spoiled.lock().as_ref() == Some(&log.thread) {
+            stored.iter_mut().for_each(|row| row.body = Bytes::from_static(b"of a later version"));
+        }
         Ok(self.or_late(log, stored, |row| (from..=to.unwrap_or(u64::MAX)).contains(&row.seq)))
     }
 
