@@ -181,13 +181,15 @@ async fn nobody_answers_where_nobody_listens() {
     let unreachable = a.link.call(B, Bytes::new(), Duration::from_millis(300)).await;
     assert!(matches!(unreachable, Err(CallError::NotSent(_))), "{unreachable:?}");
     assert_eq!(a.link.send(B, Bytes::new()), Err(SendError::Gone));
-    // Somebody listens, but has another certificate than the row says.
+    // Somebody listens who would let this node in, but has another certificate than the row says.
     let other = node(Incarnation(Uuid::from_u128(3)));
+    other.link.know(&[other.row.clone(), a.row.clone()]);
     dead.address = other.row.address.clone();
     a.link.know(std::slice::from_ref(&a.row));
     a.link.know(&[a.row.clone(), dead]);
     let impostor = a.link.call(B, Bytes::new(), Duration::from_millis(600)).await;
     assert!(matches!(impostor, Err(CallError::NotSent(_))), "{impostor:?}");
+    assert!(!other.echo.has(&format!("called by {A}")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
