@@ -232,7 +232,7 @@ async fn every_push_reaches_its_audience_and_nobody_else() {
     println!("{:<42}{:<28}pushes", "action", "method");
     for case in CASES {
         println!("{:<42}{:<28}{:?}", case.name, case.action, case.expected);
-        if let Err(found) = play(case).await {
+        if let Err(found) = Box::pin(play(case)).await {
             wrong.push(found);
         }
     }
