@@ -22,7 +22,7 @@ use crate::actors::{ActorSettings, Actors, ActorsParts, recovery, roll, timers};
 use crate::admin::{self, BindError, Services};
 use crate::clock::SystemClock;
 use crate::config::{Config, StoreKind};
-use crate::domain::id::{CustomerId, LicenseId};
+use crate::domain::id::LicenseId;
 use crate::domain::time::Clock as _;
 use crate::edge::{
     self, EdgeContext, EdgeSettings, Readiness, RunningServer, ShownCluster, TrustedProxies, WaitingRoom,
@@ -37,11 +37,10 @@ use crate::requests::limits::Limits;
 use crate::requests::{Customers, Gate, PageKey, Requests, RequestsParts};
 use crate::sessions::actor::SessionSettings;
 use crate::sessions::heartbeat::{self, HeartbeatTimes};
-use crate::sessions::orphans;
 use crate::sessions::outbox::OutboxLimits;
-use crate::sessions::{Registry, SessionContext, SessionCounts, SessionUser};
+use crate::sessions::{Registry, SessionContext, SessionCounts, orphans, revoked};
 use crate::store::StoreError;
-use crate::tenants::{DemoError, Revoked, Tenants};
+use crate::tenants::{DemoError, Tenants};
 
 pub use files::FilesError;
 pub use mail::MailSetupError;
@@ -366,27 +365,7 @@ fn background(config: &Config, context: &Arc<EdgeContext>, tenants: &Tenants, re
             }
         }
     });
-    let (registry, mut revoked) = (registry.clone(), tenants.tokens.revoked());
-    actix_rt::spawn(async move {
-        loop {
-            match revoked.recv().await {
-                Ok(Revoked::Agent(token)) => {
-                    registry.disconnect_token(&token.to_string(), "access_token_revoked");
-                }
-                Ok(Revoked::Customer(token)) => {
-                    registry.disconnect_token(&token.to_string(), "access_token_revoked");
-                }
-                Ok(Revoked::Banned(license, customer)) => {
-                    let customer = CustomerId::new(customer.to_string());
-                    registry.disconnect_user(&SessionUser::Customer(license, customer), "customer_banned");
-                }
-                Err(tokio::sync::broadcast::error::RecvError::Lagged(missed)) => {
-                    tracing::warn!(missed, "revocations came too fast; live sessions of some tokens go on");
-                }
-                Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
-            }
-        }
-    });
+    actix_rt::spawn(revoked::follow(registry.clone(), tenants.clone()));
 }
 
 /// Tells the person who started it where to go.

@@ -16,6 +16,7 @@ use futures_util::Stream;
 use super::actor::{Kind, Session, SessionContext};
 use super::cut::ConnectionSocket;
 use super::handle::SessionHandle;
+use super::incoming::Incoming;
 use super::login::Connection;
 
 /// Answers a request for a websocket with a session.
@@ -30,10 +31,12 @@ pub fn open<K: Kind>(
     payload: web::Payload,
 ) -> Result<HttpResponse, Error> {
     let mut response = ws::handshake(request)?;
-    let codec = Codec::new().max_size(shared.settings.max_message);
+    let most = shared.settings.max_message;
+    let codec = Codec::new().max_size(most);
     let session = Session::<K>::new(shared, socket, by);
     let handle = session.handle.clone();
-    let frames = ws::WebsocketContext::with_codec(session, payload, codec);
+    let incoming = Incoming::new(payload, most);
+    let frames = ws::WebsocketContext::with_codec(session, incoming, codec);
     Ok(response.streaming(Frames::new(frames, handle)))
 }
 

@@ -290,9 +290,14 @@ impl SessionHandle {
         self.filter.lock().as_ref().and_then(|filter| filter.wanted.clone())
     }
 
-    /// Whether it logged in with a token.
-    pub(super) fn has_token(&self, token: &str) -> bool {
-        self.token.lock().as_deref() == Some(token)
+    /// The name of the token that it has.
+    pub(super) fn token(&self) -> Option<String> {
+        self.token.lock().clone()
+    }
+
+    /// Whose it is.
+    pub(super) fn user(&self) -> Option<SessionUser> {
+        self.user.lock().clone()
     }
 
     /// The token it logged in with.

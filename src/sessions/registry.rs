@@ -1,6 +1,6 @@
 //! Every session of this node: who is connected here, and how many.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -219,8 +219,13 @@ impl Registry {
 
     /// Ends the sessions that logged in with a token.
     pub fn disconnect_token(&self, token: &str, reason: &'static str) {
+        self.disconnect_tokens(&HashSet::from([token.to_owned()]), reason);
+    }
+
+    /// The same of many tokens.
+    pub fn disconnect_tokens(&self, tokens: &HashSet<String>, reason: &'static str) {
         for session in self.sessions() {
-            if session.has_token(token) {
+            if session.token().is_some_and(|token| tokens.contains(&token)) {
                 session.wake(Wake::Disconnect(reason));
             }
         }

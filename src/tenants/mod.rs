@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
-use crate::domain::id::{IdSource, LicenseId};
+use crate::domain::id::{CustomerId, IdSource, LicenseId};
 use crate::domain::time::Clock;
 use crate::store::{CasTables, StoreError};
 
@@ -102,6 +102,20 @@ impl Tenants {
     /// The store's.
     pub async fn refresh_revocations(&self, license: LicenseId) -> Result<(), StoreError> {
         self.revocations.refresh(license, self.clock.now()).await
+    }
+
+    /// Whether something is taken back, as far as this node knows: a token, or all of a customer who is banned.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn is_revoked(&self, license: LicenseId, what: Revoked) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        match what {
+            Revoked::Banned(_, customer) => {
+                self.revocations.is_banned(license, &CustomerId::new(customer.to_string()), now).await
+            }
+            Revoked::Agent(_) | Revoked::Customer(_) => self.revocations.is_revoked(license, what, now).await,
+        }
     }
 
     /// The licenses of which this node takes tokens back, each time.

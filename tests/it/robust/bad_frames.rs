@@ -76,6 +76,12 @@ async fn what_is_no_message_closes_the_socket_with_a_code() {
         ("a ping in fragments", frame(0x09, "x"), 1002),
         ("a frame that is too large", text(TEXT, 200_000), 1009),
         ("a length beyond all", [vec![0x81, 0xff], vec![0xff; 8], vec![0; 1_000]].concat(), 1009),
+        // Nothing of it has to come.
+        (
+            "the head of a frame that is too large",
+            [&[0x81, 0xff][..], &4_u64.pow(16).to_be_bytes()].concat(),
+            1009,
+        ),
         ("a message that is too large", fragments, 1009),
         ("10 MB of nothing", vec![0; 10_000_000], 1002),
         ("a close without a whole code", frame(0x88, "\u{3}"), 1002),
