@@ -3,7 +3,8 @@
 //! What comes from people must not run on this origin: types are those of the bytes, everything but pictures is saved
 //! rather than shown, and a policy forbids whatever a browser might still try.
 
-use actix_multipart::Multipart;
+use actix_multipart::{Multipart, MultipartError};
+use actix_web::error::PayloadError;
 use actix_web::http::ConnectionType;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
@@ -11,7 +12,7 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::auth::{authorization, requester};
 use super::in_time::end_after;
@@ -22,6 +23,9 @@ use crate::files::{FileError, OpenFile, Scale, in_address, is_shown_inline};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::version::{ApiVersion, Surface};
 use crate::sessions::cut::ConnectionSocket;
+
+/// Bytes that a body may have beside the file: names, boundaries, and what some clients add.
+const AROUND_THE_FILE: usize = 64 * 1024;
 
 /// `/v3.6/agent/action/upload_file` and its like.
 pub(super) async fn versioned(
@@ -94,7 +98,8 @@ async fn upload(
     // Each upload is held in memory until it is whole.
     let _place = context.uploads.try_acquire().map_err(|_| WireError::of(ErrorType::TooManyRequests))?;
     let limit = usize::try_from(context.requests.file_limit(&who.license)).unwrap_or(usize::MAX);
-    let read = read(Multipart::new(request.headers(), payload), limit);
+    let body = at_most(payload, limit.saturating_add(AROUND_THE_FILE));
+    let read = read(Multipart::new(request.headers(), body), limit);
     let in_time = tokio::time::timeout(context.settings.upload_timeout, read).await;
     let (name, bytes) = in_time.unwrap_or_else(|_| {
         Err(WireError::new(ErrorType::RequestTimeout, "the file did not come in time"))
@@ -102,10 +107,25 @@ async fn upload(
     context.requests.upload_file(&who, &name, bytes).await
 }
 
+/// A body that fails once it is longer. The parts are looked for in all that has come, so what belongs to none has to have an
+/// end as well.
+fn at_most(
+    body: web::Payload,
+    limit: usize,
+) -> impl futures_util::Stream<Item = Result<Bytes, PayloadError>> {
+    let mut left = limit;
+    body.map(move |chunk| {
+        let chunk = chunk?;
+        left = left.checked_sub(chunk.len()).ok_or(PayloadError::Overflow)?;
+        Ok(chunk)
+    })
+}
+
 /// The part `file`, with its name. Other parts are read over.
 async fn read(mut parts: Multipart, limit: usize) -> Result<(String, Bytes), WireError> {
-    let broken = |error: actix_multipart::MultipartError| {
-        WireError::validation(format!("the body is not multipart/form-data: {error}"))
+    let broken = |error| match error {
+        MultipartError::Payload(PayloadError::Overflow) => too_large(limit),
+        error => WireError::validation(format!("the body is not multipart/form-data: {error}")),
     };
     let mut found = None;
     let mut total = 0_usize;

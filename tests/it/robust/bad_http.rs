@@ -49,6 +49,37 @@ async fn what_is_no_http_is_refused_and_closed() {
 }
 
 #[tokio::test]
+async fn an_upload_ends_where_it_can_hold_no_file_any_more() {
+    let node = TestNode::start(&[("file.max_size", "64KiB")]).await;
+    let door = Door::of(node.link());
+    let license = node.license();
+    let customer = license.customer().await;
+    let head = format!(
+        "POST /v3.6/customer/action/upload_file?organization_id={} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\
+         Content-Type: multipart/form-data; boundary=B\r\nContent-Length: 1000000000\r\n\r\n",
+        license.organization(),
+        customer.token
+    );
+    let part = "--B\r\nContent-Disposition: form-data; name=\"";
+    // None of this belongs to a file, and all of it would have to be held to find where one begins.
+    for (what, begins) in [
+        ("a line before the parts", String::new()),
+        ("a part's head", part.to_owned()),
+        ("many parts of nothing", format!("{part}a\"\r\n\r\n\r\n").repeat(3_000)),
+    ] {
+        let came = door.exchange([head.as_bytes(), begins.as_bytes(), &[b'a'; 200_000]].concat()).await;
+        assert_ne!(came.end, End::Open, "{what}");
+        assert_eq!(
+            (came.status(), came.error().as_str()),
+            (413, "entity_too_large"),
+            "{what}: {}",
+            came.text()
+        );
+    }
+    serves_a_chat(&node).await;
+}
+
+#[tokio::test]
 async fn paths_that_are_not_there_are_not_found() {
     let node = TestNode::start(&[]).await;
     let door = Door::of(node.link());
