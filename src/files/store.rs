@@ -1,5 +1,7 @@
 //! Where files lie.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,12 +107,12 @@ impl Files {
         Self { objects, ids, pictures: Arc::new(Semaphore::new(PICTURES_AT_ONCE)) }
     }
 
-    /// Files in a folder of this machine, which is made if need be.
+    /// Files in a folder of this machine, which is made if need be, for nobody else to look into.
     ///
     /// # Errors
     /// If the folder cannot be made or used.
     pub fn in_folder(folder: &std::path::Path, ids: Arc<dyn IdSource>) -> std::io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let objects = object_store::local::LocalFileSystem::new_with_prefix(folder);
         let objects = objects.map_err(std::io::Error::other)?.with_automatic_cleanup(true);
         Ok(Self::new(Arc::new(objects), ids))

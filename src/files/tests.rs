@@ -224,6 +224,19 @@ async fn types_are_those_of_the_bytes_whatever_the_name_says() {
 }
 
 #[test]
+fn nobody_else_on_the_machine_looks_into_a_folder_that_the_server_made() {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = place.path().join("data").join("files");
+    Files::in_folder(&folder, Arc::new(SeededIds::default())).expect("files");
+    assert_eq!(mode(&folder), 0o700);
+}
+
+fn mode(path: &std::path::Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+}
+
+#[test]
 fn names_are_names() {
     for (given, expected) in [
         ("a b.png", "a b.png"),
@@ -232,9 +245,12 @@ fn names_are_names() {
         ("..", "file"),
         ("", "file"),
         ("a\"b\r\n.txt", "ab.txt"),
+        ("photo\u{202e}gnp.exe", "photognp.exe"),
     ] {
         assert_eq!(super::name::clean(given), expected, "{given}");
     }
     assert_eq!(super::name::clean(&"ż".repeat(300)).len(), 200);
+    // No longer name costs more than to read it once.
+    assert_eq!(super::name::clean(&"ż".repeat(4 << 20)).len(), 200);
     assert_eq!(in_address("a b/ż.png"), "a%20b%2F%C5%BC.png");
 }

@@ -1,6 +1,8 @@
 //! Opening: lock the folder, let the engine recover, then check that nothing acknowledged is missing.
 
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -105,7 +107,8 @@ pub enum OpenError {
 pub(super) fn open(options: &EmbeddedOptions) -> Result<EmbeddedStore, OpenError> {
     let path = options.directory.as_path();
     let in_folder = |source| OpenError::Folder { path: path.to_owned(), source };
-    std::fs::create_dir_all(path).map_err(in_folder)?;
+    // It holds keys and what people say, and the data dir may have been made by somebody else, for all to look into.
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(in_folder)?;
     let lock = Lock::take(path)?;
     let (mark, marked) = Mark::open(path).map_err(in_folder)?;
     if marked == Marked::Damaged {

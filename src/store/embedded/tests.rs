@@ -43,6 +43,18 @@ fn append(thread: &str, first_seq: u64, bodies: &[&'static str]) -> Append {
 }
 
 #[tokio::test]
+async fn nobody_else_on_the_machine_looks_into_a_store_that_the_server_made() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = scratch();
+    let data_dir = folder.path().join("data");
+    std::fs::create_dir(&data_dir).expect("a folder of somebody else's");
+    let store = open(&data_dir.join("store"));
+    let mode = std::fs::metadata(data_dir.join("store")).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    drop(store);
+}
+
+#[tokio::test]
 async fn what_was_acknowledged_is_there_after_reopening() {
     let folder = scratch();
     {
