@@ -98,8 +98,9 @@ fn refused(error: &GrantError) -> HttpResponse {
     HttpResponse::build(status).json(error.body())
 }
 
-/// The customer whose token a request presents, in the header or as `code`.
+/// The customer whose token a request presents, in the header or as `code`. Addresses are held back as those that log in.
 async fn presented(context: &EdgeContext, request: &HttpRequest) -> Result<CustomerIdentity, WireError> {
+    admitted_address(context, request)?;
     let code = query_parameter(request, "code");
     let token = match &code {
         Some(code) => code.as_str(),

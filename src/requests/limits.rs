@@ -1,7 +1,7 @@
 //! Rate limits (`limits.*`): past them `too_many_requests`, before anything is parsed.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 
 use governor::clock::DefaultClock;
@@ -31,6 +31,14 @@ fn quota(rate: Rate) -> Option<Quota> {
 
 fn keyed<K: std::hash::Hash + Eq + Clone>(rate: Option<Rate>) -> Option<Keyed<K>> {
     rate.and_then(quota).map(RateLimiter::keyed)
+}
+
+/// What one client has: an address of IPv4, but of IPv6 a network of 64 bits, of which they take whichever address they like.
+fn one_client(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address @ IpAddr::V4(_) => address,
+    }
 }
 
 /// The buckets of this node.
@@ -71,7 +79,7 @@ impl Limits {
 
     /// May this address connect or log in now?
     pub fn admits_login(&self, address: IpAddr) -> bool {
-        self.logins.as_ref().is_none_or(|limiter| limiter.check_key(&address).is_ok())
+        self.logins.as_ref().is_none_or(|limiter| limiter.check_key(&one_client(address)).is_ok())
     }
 
     /// May this token make another HTTP request now?
@@ -95,5 +103,35 @@ impl Limits {
         if let Some(license) = &self.license {
             license.retain_recent();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_a_network_of_addresses_is_one_client() {
+        let rates = config::Limits {
+            session_rate: None,
+            connect_rate: None,
+            ip_login_rate: Some(Rate { per_second: 1, burst: 1 }),
+            license_rate: None,
+            agent_sessions: 1,
+            customer_sessions: 1,
+            unauthorized_sessions: 1,
+        };
+        let limits = Limits::new(&rates);
+        let admitted = [
+            "2001:db8:0:1::1",
+            "2001:db8:0:1::2",
+            "2001:db8:0:1:ffff:ffff:ffff:ffff",
+            "2001:db8:0:2::1",
+            "192.0.2.1",
+            "192.0.2.2",
+            "::ffff:192.0.2.2",
+        ]
+        .map(|address| limits.admits_login(address.parse().expect("an address")));
+        assert_eq!(admitted, [true, false, false, true, true, true, false]);
     }
 }

@@ -209,3 +209,18 @@ async fn ids_of_another_license_are_answered_like_ids_that_do_not_exist() {
     assert_eq!(their_agent.reads(&theirs).await, before, "nothing of theirs was touched");
     serves_a_chat(&node).await;
 }
+
+/// A token that is taken back is looked for among all sessions: as little for nothing as a login.
+#[tokio::test]
+async fn an_address_that_asks_after_tokens_too_often_is_held_back() {
+    let node = TestNode::start(&[("limits.ip_login_rate", "1/s burst 1")]).await;
+    let door = Door::of(node.link());
+    for (method, path) in [("DELETE", "/v2/customer/token"), ("GET", "/v2/customer/info")] {
+        let mut told = Vec::new();
+        for _ in 0..10 {
+            let came = door.request(method, path, "Authorization: Bearer x\r\n", b"").await;
+            told.push(came.error());
+        }
+        assert!(told.iter().any(|error| error == "too_many_requests"), "{method} {path}: {told:?}");
+    }
+}
