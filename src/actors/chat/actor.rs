@@ -214,6 +214,10 @@ impl ChatActor {
                 self.mail_transcript(ctx);
                 self.arm(ctx, if ended.refused { REFUSED_PAUSE } else { Duration::ZERO });
                 self.turn(ctx);
+                // Nothing is kept of a chat that was never started: anybody can ask for any number of them.
+                if !self.in_turn && self.head.is_none() {
+                    self.leave(ctx);
+                }
             }
             None => self.fail(ctx),
         }

@@ -126,3 +126,19 @@ async fn quiet_chats_leave_memory_and_come_back() {
     }
     has_not_panicked(&node);
 }
+
+#[tokio::test]
+async fn chats_that_were_never_started_are_not_kept() {
+    let node = TestNode::start(&[("chat.passivate_after", "1h"), ("limits.session_rate", "off")]).await;
+    let door = Door::of(node.link());
+    let customer = node.license().customer().await.logs_in().await;
+    for n in 0..60 {
+        customer.refused("get_chat", json!({ "chat_id": format!("NOSUCHCHAT{n:06}") })).await;
+    }
+    eventually("no chat in memory", async || {
+        let resident = metric(&door, "switchboard_chats_resident").await;
+        if resident == 0.0 { Ok(()) } else { Err(format!("{resident} are")) }
+    })
+    .await;
+    serves_a_chat(&node).await;
+}
