@@ -251,45 +251,41 @@ async fn a_lost_connection_costs_the_chat_after_the_grace_and_not_before() {
 
 #[tokio::test]
 async fn an_agent_who_has_looked_has_the_whole_time_again() {
-    const PATIENCE: Duration = Duration::from_secs(2);
-    let node = node(&[("chat.unreplied_transfer_after", "2s")]).await;
-    let license = node.license();
-    let agent = license.agent(1).logs_in().await;
-    let other = license.agent(2).logs_in_away().await;
-    // A machine that let the whole time pass before the look shows nothing: then once more.
-    for _ in 0..10 {
-        other.call("set_routing_status", json!({ "status": "not_accepting_chats" })).await;
+    for patience in PATIENCE {
+        let node = node(&[("chat.unreplied_transfer_after", patience)]).await;
+        let (patience, license) = (seconds(patience), node.license());
+        let agent = license.agent(1).logs_in().await;
+        let other = license.agent(2).logs_in_away().await;
         let customer = license.customer().await.logs_in().await;
+        let since = Instant::now();
         let chat = customer.starts_chat("hello").await;
         is_served_by(&agent, &chat, agent.id()).await;
         other.call("set_routing_status", json!({ "status": "accepting_chats" })).await;
         // Half of the time goes by: without the look, the other half would be left.
-        tokio::time::sleep(PATIENCE / 2).await;
+        tokio::time::sleep(patience / 2).await;
         let whole = agent.reads(&chat).await;
         let events = whole["thread"]["events"].as_array().expect("events");
         let hello = events.iter().find(|event| event["text"] == "hello").expect("the message");
         let looks = json!({ "chat_id": chat.id, "seen_up_to": hello["created_at"] });
         let looked = Instant::now();
         agent.call("mark_events_as_seen", looks).await;
-        if serving(&agent, &chat).await != [agent.id()] {
+        // A machine that let the whole time pass before the look shows nothing: then once more.
+        if since.elapsed() >= patience {
             continue;
         }
         is_served_by(&other, &chat, other.id()).await;
-        assert!(looked.elapsed() >= PATIENCE, "moved on {:?} after the look", looked.elapsed());
+        assert!(looked.elapsed() >= patience, "moved on {:?} after the look", looked.elapsed());
         return;
     }
-    panic!("this machine is too slow for a look within {PATIENCE:?}");
+    panic!("this machine never had the time");
 }
 
 #[tokio::test]
 async fn an_agent_who_types_is_not_late_until_they_stop() {
-    const PATIENCE: Duration = Duration::from_secs(2);
-    let node = node(&[("chat.unreplied_transfer_after", "2s")]).await;
-    let license = node.license();
-    let (agent, other) = (license.agent(1).logs_in().await, license.agent(2).logs_in_away().await);
-    // A machine that let too much time pass between two signs shows nothing: then once more.
-    for _ in 0..10 {
-        other.call("set_routing_status", json!({ "status": "not_accepting_chats" })).await;
+    for patience in PATIENCE {
+        let node = node(&[("chat.unreplied_transfer_after", patience)]).await;
+        let (patience, license) = (seconds(patience), node.license());
+        let (agent, other) = (license.agent(1).logs_in().await, license.agent(2).logs_in_away().await);
         let customer = license.customer().await.logs_in().await;
         let (since, mut last) = (Instant::now(), Instant::now());
         let chat = customer.starts_chat("hello").await;
@@ -297,7 +293,7 @@ async fn an_agent_who_types_is_not_late_until_they_stop() {
         other.call("set_routing_status", json!({ "status": "accepting_chats" })).await;
         let typing = json!({ "chat_id": chat.id, "visibility": "all", "is_typing": true });
         let mut longest = Duration::ZERO;
-        while since.elapsed() < 2 * PATIENCE {
+        while since.elapsed() < 2 * patience {
             let sent = Instant::now();
             drop(agent.ask("send_typing_indicator", typing.clone()).await);
             longest = longest.max(last.elapsed());
@@ -305,8 +301,9 @@ async fn an_agent_who_types_is_not_late_until_they_stop() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         let told = messages(&other, &chat).await;
-        // Not every sign is noted: what counts may be a quarter of the time older than the last one.
-        if longest.max(last.elapsed()) >= PATIENCE / 2 {
+        // A machine that let too much time pass between two signs shows nothing: then once more. Not every sign is noted, so what
+        // counts may be a quarter of the time older than the last one.
+        if longest.max(last.elapsed()) >= patience / 4 * 3 {
             continue;
         }
         assert!(!told.contains(&"routing.assigned_inactive".to_owned()), "{longest:?} {told:?}");
