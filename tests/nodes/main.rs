@@ -3,6 +3,7 @@
 
 mod hesitant;
 mod lists;
+mod node;
 mod openings;
 mod quiet;
 mod reluctant;

@@ -5,7 +5,8 @@ use switchboard::actors::AskError;
 use switchboard::domain::id::ChatId;
 use switchboard::store::{CellTable, StoreError};
 
-use crate::world::{Node, World};
+use crate::node::Node;
+use crate::world::World;
 
 /// How often a chat tries to store something of which nobody knows whether it was stored.
 const ATTEMPTS: usize = 4;
