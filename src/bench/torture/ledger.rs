@@ -5,10 +5,14 @@ use std::fmt;
 use std::time::Duration;
 
 use super::fault::Fault;
+use super::judge::Hole;
 use crate::bench::audit::Findings;
 
 /// A run with fewer acknowledged messages a minute shows nothing.
 const FEWEST_A_MINUTE: f64 = 1_000.0;
+
+/// Holes in what connections were told that are shown.
+const SHOWN: usize = 20;
 
 /// Seconds of silence of a chat that show that a fault was there, though every request was answered in the end.
 const FELT: f64 = 1.0;
@@ -59,6 +63,8 @@ pub(super) struct Ledger {
     pub(super) surprises: Vec<String>,
     pub(super) restarts: u64,
     pub(super) findings: Findings,
+    /// What was not pushed, one by one.
+    pub(super) holes: Vec<Hole>,
     pub(super) effects: BTreeMap<Fault, Effect>,
 }
 
@@ -113,6 +119,9 @@ impl fmt::Display for Ledger {
             let (gaps, logins) = (spread(&effect.gaps), spread(&effect.logins));
             let Effect { times, disturbed, .. } = effect;
             writeln!(f, "{:<24}{times:>6}{disturbed:>12}{gaps:>26}{logins:>24}", fault.name())?;
+        }
+        for hole in self.holes.iter().take(SHOWN) {
+            writeln!(f, "{hole}")?;
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ use super::target::Target;
 use database::Database;
 use fault::{Fault, Inflicted, pick};
 use fleet::Fleet;
-use judge::judge;
+use judge::{Hole, judge};
 use ledger::Ledger;
 use pair::{Pair, PairLog, Tally};
 
@@ -99,7 +99,7 @@ async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
     let pairs = talking.join_all().await;
     let inflicted = inflicted?;
     settle(&logs).await;
-    let findings = audit(pairs).await?;
+    let (findings, holes) = audit(pairs, begin).await?;
     let surprises = tally.surprises.lock().clone();
     let mut ledger = Ledger {
         seed,
@@ -109,6 +109,7 @@ async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
         surprises,
         restarts: fleet.ended_by_themselves,
         findings,
+        holes,
         ..Ledger::default()
     };
     ledger.sent = ledger.findings.acknowledged + ledger.given_up + ledger.surprises.len() as u64;
@@ -186,20 +187,23 @@ async fn settle(logs: &[Arc<PairLog>]) {
 }
 
 /// Reads every chat as its agent does, and judges it.
-async fn audit(pairs: Vec<Pair>) -> Result<Findings, BenchError> {
+async fn audit(pairs: Vec<Pair>, begin: Instant) -> Result<(Findings, Vec<Hole>), BenchError> {
     let judged = pairs.into_iter().map(|mut pair| async move {
         let log = pair.log.clone();
         // What is told from now on is no part of the judgement: a new connection may be needed for reading.
         let streams = log.streams();
         let reader = pair.reader().await.ok_or(BenchError::NoAnswer { doing: "login" })?;
-        Ok::<_, BenchError>(judge(log.acknowledged(), &streams, stored(&reader, &log.chat).await?))
+        let stored = stored(&reader, &log.chat).await?;
+        Ok::<_, BenchError>(judge((&log.chat, begin), log.acknowledged(), &streams, stored))
     });
-    let mut all = Findings::default();
+    let (mut all, mut missing) = (Findings::default(), Vec::new());
     let mut judged = stream::iter(judged).buffer_unordered(AT_ONCE);
-    while let Some(findings) = judged.next().await {
-        all.add(&findings?);
+    while let Some(judgement) = judged.next().await {
+        let (findings, holes) = judgement?;
+        all.add(&findings);
+        missing.extend(holes);
     }
-    Ok(all)
+    Ok((all, missing))
 }
 
 fn enter(ledger: &mut Ledger, inflicted: &[Inflicted], logs: &[Arc<PairLog>]) {

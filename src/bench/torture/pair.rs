@@ -44,10 +44,14 @@ pub(super) struct Tally {
 /// What one connection was told of its chat, from its login to its end.
 #[derive(Clone, Debug)]
 pub(super) struct Stream {
+    /// Whose it is: a place among the [`SIDES`].
+    pub(super) side: usize,
     /// When its login began.
     pub(super) since: Instant,
     /// Messages, in the order in which they came.
     pub(super) seen: Vec<Seen>,
+    /// When each of them came.
+    pub(super) at: Vec<Instant>,
     /// Whether it has ended.
     pub(super) is_over: bool,
 }
@@ -129,14 +133,16 @@ struct Ear {
 }
 
 impl Watcher for Ear {
-    fn push(&mut self, action: &str, payload: &str, _: Instant) {
+    fn push(&mut self, action: &str, payload: &str, at: Instant) {
         if action != "incoming_event" {
             return;
         }
         if let Some((chat, seen)) = wire::incoming_event(payload)
             && chat == self.log.chat
         {
-            self.log.streams.lock()[self.stream].seen.push(seen);
+            let stream = &mut self.log.streams.lock()[self.stream];
+            stream.seen.push(seen);
+            stream.at.push(at);
         }
     }
 
@@ -329,7 +335,14 @@ impl Side {
         self.leave();
         let stream = {
             let mut streams = self.log.streams.lock();
-            streams.push(Stream { since: Instant::now(), seen: Vec::new(), is_over: false });
+            let since = Instant::now();
+            streams.push(Stream {
+                side: self.place,
+                since,
+                seen: Vec::new(),
+                at: Vec::new(),
+                is_over: false,
+            });
             streams.len() - 1
         };
         let ear = Ear { log: self.log.clone(), stream };
