@@ -133,7 +133,7 @@ impl Nodes {
     }
 
     /// Notes that rows were not told here, as they are for nobody who is connected here. If the other node should have known
-    /// better, they are read.
+    /// better, or nobody remembers what it knew, they are read.
     fn take_spared(&self, from: Incarnation, license: LicenseId, spared: &Spared) {
         if self.ours.since(license).is_none() {
             return;
@@ -146,7 +146,8 @@ impl Nodes {
         if let Some(healing) = &mut entry.healing {
             healing.reach(&mark.thread, mark.to);
         } else if mark.to > entry.place {
-            if mark.from <= entry.place && !self.late.concerns(from, license, spared) {
+            let is_ours = self.late.concerns(from, license, spared) || !self.peers.contains_key(&from);
+            if mark.from <= entry.place && !is_ours {
                 (entry.place, entry.thread) = (mark.to, mark.thread.clone());
             } else {
                 let since = Since::Place(entry.place);

@@ -177,7 +177,7 @@ impl Interest {
 
 impl Nodes {
     /// A session of the license is registered here: returns once every node that can be reached sends pushes for it.
-    pub async fn interested(&self, license: LicenseId) {
+    pub(super) async fn interested(&self, license: LicenseId) {
         let version = self.ours.add(license, self.parts.clock.now());
         // Who is known to the link by now may have chats already.
         if let Some(this) = self.this.upgrade() {

@@ -44,6 +44,7 @@ use crate::tenants::Tenants;
 
 pub use news::Cut;
 pub use visitors::{VisitorsCall, VisitorsFound};
+pub use whereabouts::Coming;
 
 use heads::Heads;
 use interest::{Interest, OurInterest};

@@ -2,9 +2,9 @@
 //!
 //! What is only for users whom it names does not go to a node that has none of them ([`deliver`](super::deliver)). Each node tells
 //! the others of all its users, and then of every change; a node that has not told all is spared nothing. A login waits until the others
-//! have noted it, and is answered with the chats as they are then: so whoever was spared before misses nothing. A login does not
-//! wait for ever, though. What a node is spared it is told of soon afterwards, and whom that was for; where one of them is
-//! [`Late`], it reads it from the log ([`incoming`](super::incoming)).
+//! have noted it, but not for ever, and from the moment at which its session is registered it gets what comes here for others,
+//! too. So what a node is spared it is told of soon afterwards, and whom that was for; where one of them is [`Late`], it reads it
+//! from the log ([`incoming`](super::incoming)).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -239,50 +239,106 @@ impl Whereabouts {
 /// Users with the versions that know of them.
 type Versions = HashMap<(LicenseId, UserId), u64>;
 
-/// Users of this node whose login was answered before a node had noted it, with the version that it has to note.
+/// Users of this node whom others may not know of yet: nothing may be spared them from the moment at which their session is
+/// registered, since from then on they get what is told here.
 #[derive(Default)]
-pub(super) struct Late(Mutex<HashMap<Incarnation, Versions>>);
+pub(super) struct Late(Mutex<LateUsers>);
+
+#[derive(Default)]
+struct LateUsers {
+    /// Sessions that are about to be registered, or are so new that no version knows of them.
+    coming: HashMap<(LicenseId, UserId), usize>,
+    /// The version that a node has to note.
+    nodes: HashMap<Incarnation, Versions>,
+}
 
 impl Late {
-    fn add(&self, node: Incarnation, license: LicenseId, user: &UserId, version: u64) {
-        self.0.lock().entry(node).or_default().insert((license, user.clone()), version);
+    fn comes(&self, user: (LicenseId, UserId)) {
+        *self.0.lock().coming.entry(user).or_default() += 1;
+    }
+
+    fn came(&self, user: &(LicenseId, UserId)) {
+        let coming = &mut self.0.lock().coming;
+        if let Some(sessions) = coming.get_mut(user) {
+            *sessions -= 1;
+            if *sessions == 0 {
+                coming.remove(user);
+            }
+        }
+    }
+
+    fn add(&self, node: Incarnation, user: (LicenseId, UserId), version: u64) {
+        self.0.lock().nodes.entry(node).or_default().insert(user, version);
     }
 
     /// Whether a node that knew better would not have spared us this.
     pub(super) fn concerns(&self, node: Incarnation, license: LicenseId, spared: &Spared) -> bool {
-        self.0.lock().get(&node).is_some_and(|late| {
-            let mut versions = spared.named.users().filter_map(|user| late.get(&(license, user)));
-            versions.any(|version| spared.version < *version)
+        let late = self.0.lock();
+        let versions = late.nodes.get(&node);
+        spared.named.users().any(|user| {
+            let user = (license, user);
+            let version = || versions.and_then(|versions| versions.get(&user));
+            late.coming.contains_key(&user) || version().is_some_and(|version| spared.version < *version)
         })
     }
 
     /// A node has told of all that it spared us before it had noted a version.
     fn is_over(&self, node: Incarnation, noted: u64) {
-        if let Some(late) = self.0.lock().get_mut(&node) {
-            late.retain(|_, version| *version > noted);
+        if let Some(versions) = self.0.lock().nodes.get_mut(&node) {
+            versions.retain(|_, version| *version > noted);
         }
     }
 
     /// A node is no more.
     pub(super) fn forget(&self, node: Incarnation) {
-        self.0.lock().remove(&node);
+        self.0.lock().nodes.remove(&node);
+    }
+}
+
+/// A session that is about to be registered. Dropped, it comes no more.
+#[must_use]
+pub struct Coming {
+    nodes: Arc<Nodes>,
+    user: (LicenseId, UserId),
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.nodes.late.came(&self.user);
     }
 }
 
 impl Nodes {
-    /// A session of the user is registered here: returns once every node that can be reached knows it.
-    pub async fn user_came(&self, license: LicenseId, user: UserId) {
-        let Some(version) = self.user_changed(license, user.clone()) else { return };
-        let until = Instant::now() + LOGIN_WAITS;
+    /// A session of the user is about to be registered here: from now on nothing that names the user is passed over.
+    pub fn user_comes(self: &Arc<Self>, license: LicenseId, user: UserId) -> Coming {
+        self.late.comes((license, user.clone()));
+        Coming { nodes: self.clone(), user: (license, user) }
+    }
+
+    /// It is registered: returns once every node that can be reached knows it, and tells this one of its license.
+    pub async fn user_came(&self, coming: Coming) {
+        let (license, user) = coming.user.clone();
+        let version = self.user_changed(license, user.clone());
         let peers: Vec<Arc<Peer>> = self.peers.iter().map(|entry| entry.value().clone()).collect();
-        for peer in peers {
-            let (mut noted, mut lives) = (peer.users_noted.subscribe(), peer.lives.subscribe());
-            tokio::select! {
-                _ = noted.wait_for(|noted| *noted >= version) => {}
-                _ = lives.wait_for(|lives| !lives) => {}
-                () = tokio::time::sleep_until(until) => self.late.add(peer.node, license, &user, version),
+        if let Some(version) = version {
+            for peer in &peers {
+                self.late.add(peer.node, (license, user.clone()), version);
             }
         }
+        drop(coming);
+        let known = async {
+            let Some(version) = version else { return };
+            let until = Instant::now() + LOGIN_WAITS;
+            for peer in peers {
+                let (mut noted, mut lives) = (peer.users_noted.subscribe(), peer.lives.subscribe());
+                tokio::select! {
+                    _ = noted.wait_for(|noted| *noted >= version) => {}
+                    _ = lives.wait_for(|lives| !lives) => {}
+                    () = tokio::time::sleep_until(until) => {}
+                }
+            }
+        };
+        tokio::join!(self.interested(license), known);
     }
 
     /// A session of the user is registered here no more.
@@ -332,7 +388,7 @@ pub(super) async fn tell(nodes: Arc<Nodes>, peer: Arc<Peer>) {
     }
 }
 
-/// Forgets for ever whose login was late, a while after it was noted.
+/// Forgets, for ever, who came, a while after a node noted it.
 pub(super) async fn sweep(nodes: Arc<Nodes>) {
     loop {
         let noted: Vec<(Incarnation, u64)> =

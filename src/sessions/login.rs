@@ -103,12 +103,12 @@ async fn agent(
     let user = SessionUser::Agent(license.id, agent.id.clone());
     let access = access_of(&license, &agent.id, proven.scopes);
     let resuming = resume::begin(shared, handle, &user, access, login.resume.as_deref());
+    let coming = shared.nodes.user_comes(license.id, UserId::Agent(agent.id.clone()));
     if !shared.registry.logged_in(handle, &user) {
         return Err(too_many(handle));
     }
     // From here on it gets what every node tells.
-    shared.nodes.interested(license.id).await;
-    shared.nodes.user_came(license.id, UserId::Agent(agent.id.clone())).await;
+    shared.nodes.user_came(coming).await;
     let router = shared.requests.actors().router(license.id);
     let status = router.agent_came(&agent.id, session_id(shared, handle), login.away, login.reconnect).await;
     let who = Requester {
@@ -238,11 +238,11 @@ async fn customer(
     handle.set_group(login.group_id.unwrap_or_default());
     let user = SessionUser::Customer(license.id, proven.customer.clone());
     let resuming = resume::begin(shared, handle, &user, 0, login.resume.as_deref());
+    let coming = shared.nodes.user_comes(license.id, UserId::Customer(proven.customer.clone()));
     if !shared.registry.logged_in(handle, &user) {
         return Err(too_many(handle));
     }
-    shared.nodes.interested(license.id).await;
-    shared.nodes.user_came(license.id, UserId::Customer(proven.customer.clone())).await;
+    shared.nodes.user_came(coming).await;
     let chats = match chats_of(shared, &license, &proven.customer).await {
         Ok(chats) => chats,
         Err(error) => {

@@ -19,7 +19,9 @@ use switchboard::domain::push::{Push, PushBody};
 use switchboard::domain::time::Clock as _;
 use switchboard::id_source::OsIds;
 use switchboard::node::Rules;
-use switchboard::nodes::{Asker, Cut, Nodes, NodesParts, Sessions, VisitorsCall, VisitorsFound, Whose};
+use switchboard::nodes::{
+    Asker, Coming, Cut, Nodes, NodesParts, Sessions, VisitorsCall, VisitorsFound, Whose,
+};
 use switchboard::store::Store;
 use switchboard::tenants::Tenants;
 use switchboard_cluster::link::memory::Network;
@@ -120,9 +122,15 @@ impl Sessions for Heard {
 impl Node {
     /// A session of a user begins here, and the others know it.
     pub(crate) async fn log_in(&self, user: UserId) {
-        self.told.users.lock().insert((self.license, user.clone()));
-        self.nodes.interested(self.license).await;
-        self.nodes.user_came(self.license, user).await;
+        let coming = self.registers(user);
+        self.nodes.user_came(coming).await;
+    }
+
+    /// A session of a user begins here, and the others do not know it yet.
+    pub(crate) fn registers(&self, user: UserId) -> Coming {
+        let coming = self.nodes.user_comes(self.license, user.clone());
+        self.told.users.lock().insert((self.license, user));
+        coming
     }
 
     /// A session of a user begins here, and the others cannot be told of it in time.

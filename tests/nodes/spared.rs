@@ -30,12 +30,26 @@ async fn who_logs_in_is_told_from_then_on_without_the_log() {
     let chat = world.start_chat().await;
     world.send(&chat, 1..=3).await;
     world.there.log_in(world.customer()).await;
+    // What was spared before, and not said yet, is read.
+    world.there.wait_for(&world.send(&chat, 4..=4).await).await;
     world.store.take_reads();
-    let sent = world.send(&chat, 4..=6).await;
+    let sent = world.send(&chat, 5..=7).await;
     world.there.wait_for(&sent).await;
     let told = world.there.events();
     assert_eq!(told[told.len() - 3..], sent);
     assert_eq!(world.store.take_reads(), 0, "a node that was spared something knows that nothing is missing");
+}
+
+#[actix_rt::test]
+async fn who_is_registered_misses_nothing_before_others_know_it() {
+    let world = World::with_agent_there().await;
+    let chat = world.start_chat().await;
+    let coming = world.there.registers(world.customer());
+    let mut sent = world.send(&chat, 1..=3).await;
+    world.there.nodes.user_came(coming).await;
+    sent.extend(world.send(&chat, 4..=6).await);
+    world.there.wait_for(&sent).await;
+    assert_eq!(world.there.events(), sent, "each event once, in order");
 }
 
 #[actix_rt::test]
@@ -55,6 +69,8 @@ async fn who_came_and_could_not_be_made_known_misses_nothing() {
 enum Turn {
     LogIn,
     LogInUnheard,
+    /// Something is sent between the two steps of a login.
+    LogInSlowly,
     LogOut,
     Cut,
     Mend,
@@ -66,6 +82,7 @@ fn whoever_comes_and_goes_is_told_all_while_they_are_there() {
     let turn = prop_oneof![
         Just(Turn::LogIn),
         Just(Turn::LogInUnheard),
+        Just(Turn::LogInSlowly),
         Just(Turn::LogOut),
         Just(Turn::Cut),
         Just(Turn::Mend)
@@ -88,6 +105,12 @@ async fn play(turns: &[Turn]) {
         match turn {
             Turn::LogIn => world.there.log_in(world.customer()).await,
             Turn::LogInUnheard => world.there.log_in_unheard(world.customer()).await,
+            Turn::LogInSlowly => {
+                let coming = world.there.registers(world.customer());
+                must.extend(world.send(&chat, number + 1..=number + 2).await);
+                number += 2;
+                world.there.nodes.user_came(coming).await;
+            }
             Turn::LogOut => {
                 // What was sent to who goes is theirs only if it had reached them.
                 if let Some(last) = must.last().filter(|_| is_there) {
@@ -100,7 +123,7 @@ async fn play(turns: &[Turn]) {
             Turn::Mend => world.mend(),
         }
         is_there = match turn {
-            Turn::LogIn | Turn::LogInUnheard => true,
+            Turn::LogIn | Turn::LogInUnheard | Turn::LogInSlowly => true,
             Turn::LogOut => false,
             Turn::Cut | Turn::Mend => is_there,
         };

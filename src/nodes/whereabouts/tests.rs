@@ -79,7 +79,7 @@ fn nothing_is_spared_a_node_that_has_not_told_of_everybody() {
 fn who_was_spared_something_by_what_is_not_true_any_more_is_late_until_it_is_noted() {
     let late = Late::default();
     let kate = customer(1);
-    late.add(NODE, LICENSE, &kate, 5);
+    late.add(NODE, (LICENSE, kate.clone()), 5);
     let mark = || Mark {
         chat: ChatId::new("CHAT"),
         thread: ThreadId::new("THREAD"),
@@ -95,6 +95,13 @@ fn who_was_spared_something_by_what_is_not_true_any_more_is_late_until_it_is_not
     assert!(late.concerns(NODE, LICENSE, &spared(4, &kate)));
     late.is_over(NODE, 5);
     assert!(!late.concerns(NODE, LICENSE, &spared(4, &kate)));
+    let again = (LICENSE, kate.clone());
+    late.comes(again.clone());
+    late.comes(again.clone());
+    late.came(&again);
+    assert!(late.concerns(NODE, LICENSE, &spared(u64::MAX, &kate)), "no version knows of her second session");
+    late.came(&again);
+    assert!(!late.concerns(NODE, LICENSE, &spared(u64::MAX, &kate)));
 }
 
 #[test]
