@@ -27,6 +27,8 @@ const LICENSE_RATE: Key<RateOrOff> = key("limits.license_rate", "off", RateOrOff
 const AGENT_SESSIONS: Key<Whole<u32>> = key("limits.agent_sessions", "100", SESSIONS);
 const CUSTOMER_SESSIONS: Key<Whole<u32>> = key("limits.customer_sessions", "50", SESSIONS);
 const UNAUTHORIZED_SESSIONS: Key<Whole<u32>> = key("limits.unauthorized_sessions", "10000", SESSIONS);
+const IP_UNAUTHORIZED_SESSIONS: Key<Whole<u32>> =
+    key("limits.ip_unauthorized_sessions", "2000", Whole { min: 0, max: 10_000_000 });
 const SESSIONS: Whole<u32> = Whole { min: 1, max: 10_000_000 };
 
 /// `[rtm]`
@@ -77,6 +79,9 @@ pub struct Limits {
     pub customer_sessions: usize,
     /// Sessions of a node that have not logged in; one more is refused. Default 10,000.
     pub unauthorized_sessions: usize,
+    /// The same from an address; 0 for as many as there may be. Default 2,000: what the rate of logins lets in at once, and two
+    /// seconds more.
+    pub ip_unauthorized_sessions: usize,
 }
 
 impl Rtm {
@@ -113,6 +118,7 @@ impl Limits {
             agent_sessions: reader.get(&AGENT_SESSIONS) as usize,
             customer_sessions: reader.get(&CUSTOMER_SESSIONS) as usize,
             unauthorized_sessions: reader.get(&UNAUTHORIZED_SESSIONS) as usize,
+            ip_unauthorized_sessions: reader.get(&IP_UNAUTHORIZED_SESSIONS) as usize,
         }
     }
 }

@@ -86,6 +86,7 @@ fn defaults_are_those_of_the_table() {
         ("limits.agent_sessions", "100"),
         ("limits.customer_sessions", "50"),
         ("limits.unauthorized_sessions", "10000"),
+        ("limits.ip_unauthorized_sessions", "2000"),
         ("outgoing.allow_private", "false"),
         ("event.max_size", "16KiB"),
         ("file.max_size", "10MiB"),

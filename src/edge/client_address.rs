@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::server::EdgeContext;
 use crate::protocol::error::{ErrorType, WireError};
+use crate::requests::Client;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -16,17 +17,27 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 pub struct TrustedProxies(pub Vec<IpNet>);
 
 impl TrustedProxies {
+    fn is_one(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+
     /// The client: of the connection's other end and those that `forwarded` names, nearest last, the nearest that is no
     /// proxy of ours. What stands before it somebody else has written.
     fn client<'a>(&self, peer: IpAddr, forwarded: impl DoubleEndedIterator<Item = &'a str>) -> IpAddr {
         let mut nearest_first = forwarded.rev();
         let mut client = peer.to_canonical();
-        while self.0.iter().any(|network| network.contains(&client)) {
+        while self.is_one(client) {
             let Some(before) = nearest_first.next().and_then(address) else { break };
             client = before.to_canonical();
         }
         client
     }
+}
+
+/// Whose share of something is taken from an address: none's where a proxy of ours does not say for whom it asks, since anybody
+/// may be behind it.
+pub(super) fn client_at(context: &EdgeContext, address: Option<IpAddr>) -> Option<Client> {
+    address.filter(|address| !context.settings.trusted_proxies.is_one(*address)).map(Client::of)
 }
 
 /// An address as proxies write it, perhaps with a port.

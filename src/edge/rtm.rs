@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::auth::organization;
-use super::client_address::admitted_address;
+use super::client_address::{admitted_address, client_at};
 use super::server::Context;
 use super::web::{error_response, no_such_api, text};
 use crate::protocol::error::{ErrorType, WireError};
@@ -38,6 +38,7 @@ pub(super) async fn upgrade(
     let shared = context.sessions.clone();
     let by = Connection {
         address,
+        client: client_at(&context, address),
         organization: None,
         user_agent: text(&request, header::USER_AGENT),
         referrer: text(&request, header::REFERER),

@@ -329,6 +329,7 @@ fn session_counts(config: &Config) -> SessionCounts {
         agent: limits.agent_sessions,
         customer: limits.customer_sessions,
         unauthorized: limits.unauthorized_sessions,
+        unauthorized_of_client: limits.ip_unauthorized_sessions,
     }
 }
 

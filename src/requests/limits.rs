@@ -1,7 +1,7 @@
 //! Rate limits (`limits.*`): past them `too_many_requests`, before anything is parsed.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use governor::clock::DefaultClock;
@@ -9,6 +9,7 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
+use super::client::Client;
 use crate::config::{self, Rate};
 
 /// The bucket of one session.
@@ -33,19 +34,11 @@ fn keyed<K: std::hash::Hash + Eq + Clone>(rate: Option<Rate>) -> Option<Keyed<K>
     rate.and_then(quota).map(RateLimiter::keyed)
 }
 
-/// What one client has: an address of IPv4, but of IPv6 a network of 64 bits, of which they take whichever address they like.
-fn one_client(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        address @ IpAddr::V4(_) => address,
-    }
-}
-
 /// The buckets of this node.
 pub struct Limits {
     session: Option<Rate>,
     connects: Option<RateLimiter<NotKeyed, InMemoryState, DefaultClock>>,
-    logins: Option<Keyed<IpAddr>>,
+    logins: Option<Keyed<Client>>,
     /// By a hash of the token: what somebody sends as one may be large, and is kept for a while.
     web: Option<Keyed<u64>>,
     license: Option<Keyed<i64>>,
@@ -79,7 +72,7 @@ impl Limits {
 
     /// May this address connect or log in now?
     pub fn admits_login(&self, address: IpAddr) -> bool {
-        self.logins.as_ref().is_none_or(|limiter| limiter.check_key(&one_client(address)).is_ok())
+        self.logins.as_ref().is_none_or(|limiter| limiter.check_key(&Client::of(address)).is_ok())
     }
 
     /// May this token make another HTTP request now?
@@ -120,6 +113,7 @@ mod tests {
             agent_sessions: 1,
             customer_sessions: 1,
             unauthorized_sessions: 1,
+            ip_unauthorized_sessions: 1,
         };
         let limits = Limits::new(&rates);
         let admitted = [

@@ -6,6 +6,7 @@
 
 mod about_customers;
 mod caller;
+mod client;
 mod customers;
 mod email_verification;
 mod error;
@@ -18,6 +19,7 @@ mod pipeline;
 mod presence;
 mod query;
 mod routing;
+pub mod slots;
 mod start;
 mod together;
 mod uploads;
@@ -26,6 +28,7 @@ mod visits;
 mod widget;
 
 pub use caller::{Identity, Requester};
+pub use client::Client;
 pub use customers::Customers;
 pub use email_verification::EmailLink;
 pub use gate::Gate;

@@ -143,13 +143,14 @@ impl<K: Kind> Session<K> {
     pub(super) fn new(shared: Arc<SessionContext>, socket: Option<ConnectionSocket>, by: Connection) -> Self {
         let limiter = shared.limits.session();
         let alive = Arc::new(AtomicBool::new(true));
-        let handle = Arc::new(SessionHandle::new(
+        let handle = SessionHandle::new(
             shared.registry.next_id(),
             K::SURFACE,
             Outbox::new(shared.settings.outbox),
             Cut::new(socket, Arbiter::current(), alive.clone()),
             shared.registry.now_ms(),
-        ));
+        );
+        let handle = Arc::new(handle.of_client(by.client));
         Self {
             shared,
             handle,

@@ -18,6 +18,8 @@ use crate::observe::Metrics;
 use crate::protocol::request::PushSelection;
 use crate::protocol::version::Surface;
 use crate::protocol::view::PUSHES;
+use crate::requests::Client;
+use crate::requests::slots::Slot;
 
 /// Tells a session what to do besides writing what its outbox holds, which it does before.
 #[derive(Clone, Debug, PartialEq, Eq, actix::Message)]
@@ -93,6 +95,10 @@ pub struct SessionHandle {
     pub asked_at: AtomicI64,
     /// Milliseconds at which a customer was last known to be active; for agents, and before the login, later than anything.
     pub active_at: AtomicI64,
+    /// From whom it comes, where their sessions are counted.
+    pub client: Option<Client>,
+    /// As long as it has not logged in.
+    slot: Mutex<Option<Slot>>,
     /// Milliseconds at which the socket was opened.
     pub opened_at: i64,
     /// Logged in.
@@ -207,6 +213,8 @@ impl SessionHandle {
             pinged_at: AtomicI64::new(now_ms),
             asked_at: AtomicI64::new(NOTHING_ASKED),
             active_at: AtomicI64::new(ALWAYS_ACTIVE),
+            client: None,
+            slot: Mutex::new(None),
             opened_at: now_ms,
             logged_in: AtomicBool::new(false),
             finishing: AtomicBool::new(false),
@@ -220,6 +228,16 @@ impl SessionHandle {
             trail: Mutex::new(None),
             user: Mutex::new(None),
         }
+    }
+
+    /// The same from a client whose sessions are counted.
+    pub(super) fn of_client(self, client: Option<Client>) -> Self {
+        Self { client, ..self }
+    }
+
+    /// Gives it the slot of a session that has not logged in, or takes that away.
+    pub(super) fn holds(&self, slot: Option<Slot>) {
+        *self.slot.lock() = slot;
     }
 
     /// Offers a frame: one that the session will find [without being woken](crate::nodes::Asker::before_answer), or any other.

@@ -21,7 +21,7 @@ use crate::protocol::method::Method;
 use crate::protocol::request::{Login, PushSelection, Request, decode};
 use crate::protocol::version::{ApiVersion, Surface};
 use crate::protocol::view::View;
-use crate::requests::{Identity, Requester};
+use crate::requests::{Client, Identity, Requester};
 use crate::tenants::ScopeSet;
 
 /// A login that went well.
@@ -49,6 +49,8 @@ impl LoggedIn {
 pub struct Connection {
     /// Where it comes from.
     pub address: Option<IpAddr>,
+    /// Whose sessions without login it counts among; none for a proxy that does not say for whom it asks.
+    pub client: Option<Client>,
     /// The organization that its URL names (customers).
     pub organization: Option<OrganizationId>,
     /// The program, as it calls itself.

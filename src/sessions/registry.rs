@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use dashmap::DashMap;
@@ -20,6 +20,7 @@ use crate::domain::push::Push;
 use crate::domain::watch::MonitoringLevel;
 use crate::nodes::{self, Asker, VisitorsCall, VisitorsFound, Whose};
 use crate::observe::Metrics;
+use crate::requests::slots::Slots;
 
 /// Of one user, in the order of their logins: mostly a single one, which stands beside its user then.
 pub(super) type Sessions = SmallVec<[Arc<SessionHandle>; 1]>;
@@ -33,6 +34,8 @@ pub struct SessionCounts {
     pub customer: usize,
     /// Without login; one more is refused.
     pub unauthorized: usize,
+    /// The same of one client; 0: any number.
+    pub unauthorized_of_client: usize,
 }
 
 /// The logged-in sessions of one license.
@@ -49,8 +52,8 @@ pub struct Registry {
     all: DashMap<u64, Arc<SessionHandle>>,
     hubs: DashMap<LicenseId, Arc<Hub>>,
     counts: SessionCounts,
-    /// Sessions that have not logged in.
-    unauthorized: AtomicUsize,
+    /// Of sessions that have not logged in.
+    unauthorized: Arc<Slots>,
     /// Customers whose last session was closed a moment ago, with how many closings are looked after.
     lingering: DashMap<(LicenseId, CustomerId), usize>,
     /// Licenses that had sessions on a node that is no more, not looked after yet.
@@ -62,8 +65,8 @@ impl Registry {
     /// A registry without sessions.
     pub fn new(counts: SessionCounts, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
+            unauthorized: Slots::new(counts.unauthorized, counts.unauthorized_of_client),
             counts,
-            unauthorized: AtomicUsize::new(0),
             started: Instant::now(),
             next: AtomicU64::new(1),
             all: DashMap::new(),
@@ -91,9 +94,9 @@ impl Registry {
 
     /// A socket was opened. One too many without login is told to go.
     pub fn opened(&self, session: Arc<SessionHandle>) {
-        let before = self.unauthorized.fetch_add(1, Ordering::AcqRel);
-        if before >= self.counts.unauthorized {
-            session.wake(Wake::Disconnect("too_many_unauthorized_connections"));
+        match self.unauthorized.take(session.client) {
+            Some(slot) => session.holds(Some(slot)),
+            None => session.wake(Wake::Disconnect("too_many_unauthorized_connections")),
         }
         self.all.insert(session.id, session);
     }
@@ -123,14 +126,14 @@ impl Registry {
         }
         session.is_of(user.clone());
         session.logged_in.store(true, Ordering::Release);
-        self.unauthorized.fetch_sub(1, Ordering::AcqRel);
+        session.holds(None);
         true
     }
 
     /// Its login failed after all, or it is over. Says whose it was.
     pub fn logged_out(&self, session: &SessionHandle) -> Option<SessionUser> {
         if session.logged_in.swap(false, Ordering::AcqRel) {
-            self.unauthorized.fetch_add(1, Ordering::AcqRel);
+            session.holds(Some(self.unauthorized.take_again(session.client)));
         }
         let user = session.take_user();
         match &user {
@@ -150,7 +153,7 @@ impl Registry {
         session.outbox.close();
         self.all.remove(&session.id);
         let user = self.logged_out(session);
-        self.unauthorized.fetch_sub(1, Ordering::AcqRel);
+        session.holds(None);
         user
     }
 

@@ -181,7 +181,8 @@ mod tests {
             let file = folder.path().join("demo.json");
             let made = make_demo_license(&tenants, "http://127.0.0.1:8080", &file).await;
             let demo = made.expect("made").expect("a first license");
-            let counts = SessionCounts { agent: 10, customer: 10, unauthorized: 10 };
+            let counts =
+                SessionCounts { agent: 10, customer: 10, unauthorized: 10, unauthorized_of_client: 0 };
             let registry = Registry::new(counts, Arc::new(Metrics::default()));
             Self { registry, tenants, demo, _folder: folder }
         }

@@ -322,6 +322,7 @@ fn settings(args: &TortureArgs) -> Vec<(String, String)> {
         ("limits.session_rate", "off".to_owned()),
         ("limits.connect_rate", "off".to_owned()),
         ("limits.ip_login_rate", "off".to_owned()),
+        ("limits.ip_unauthorized_sessions", "0".to_owned()),
     ];
     let ours = ours.into_iter().map(|(key, value)| (key.to_owned(), value));
     ours.chain(args.settings.clone()).collect()

@@ -131,10 +131,15 @@ impl Door {
 
     /// A websocket of which only the upgrade was done, with what came after it.
     pub(crate) async fn upgraded(&self, path: &str) -> Wire {
+        self.upgraded_with(path, "").await
+    }
+
+    /// The same with these header lines.
+    pub(crate) async fn upgraded_with(&self, path: &str, headers: &str) -> Wire {
         let mut wire = self.connect().await;
         let head = format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n",
             self.address
         );
         wire.write_all(head.as_bytes()).await.expect("a request");

@@ -10,6 +10,7 @@ pub(crate) mod door;
 mod drain;
 mod fuzz;
 mod leaks;
+mod shares;
 mod slow_readers;
 mod talker;
 mod tokens;

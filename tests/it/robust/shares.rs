@@ -1,0 +1,76 @@
+//! What one address may have of what all share. A proxy that is believed says who asks.
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::door::{Door, Wire, frame, frames, read_to_end};
+use crate::support::{LIMIT, TestNode, eventually};
+
+/// The proxy is where the tests run.
+const TRUSTED: (&str, &str) = ("server.trusted_proxies", "127.0.0.0/8");
+
+/// The header by which the proxy names a client; none for a proxy that does not.
+fn from(client: Option<&str>) -> String {
+    client.map(|client| format!("X-Forwarded-For: {client}\r\n")).unwrap_or_default()
+}
+
+/// A websocket of a client that does not log in, and was not refused.
+async fn waits(door: &Door, client: Option<&str>) -> Wire {
+    let mut wire = door.upgraded_with("/v3.6/agent/rtm/ws", &from(client)).await;
+    asks(&mut wire, json!({ "action": "ping" })).await;
+    wire
+}
+
+/// Asks for something and waits for its answer.
+async fn asks(wire: &mut Wire, request: Value) {
+    wire.write_all(&frame(0x81, request.to_string())).await.expect("sent");
+    let mut bytes = Vec::new();
+    loop {
+        let texts = frames(&bytes).into_iter().filter(|(opcode, _)| *opcode == 1);
+        let texts: Vec<String> = texts.map(|(_, text)| String::from_utf8(text).expect("text")).collect();
+        if texts.iter().any(|text| text.contains("\"response\"") && text.contains("\"success\":true")) {
+            return;
+        }
+        assert!(wire.read_buf(&mut bytes).await.expect("an answer") > 0, "refused: {texts:?}");
+    }
+}
+
+/// Whether a client's websocket is ended as one too many.
+async fn is_too_many(door: &Door, client: Option<&str>) -> bool {
+    let mut wire = door.upgraded_with("/v3.6/agent/rtm/ws", &from(client)).await;
+    wire.write_all(&frame(0x88, "")).await.expect("sent");
+    read_to_end(&mut wire, LIMIT).await.text().contains("too_many_unauthorized_connections")
+}
+
+#[tokio::test]
+async fn one_address_has_a_share_of_the_sessions_without_login() {
+    let node = TestNode::start(&[("limits.ip_unauthorized_sessions", "3"), TRUSTED]).await;
+    let door = Door::of(node.link());
+    let mut held = Vec::new();
+    for client in ["192.0.2.1", "2001:db8:0:1::1"] {
+        for _ in 0..3 {
+            held.push(waits(&door, Some(client)).await);
+        }
+    }
+    for (client, is_refused) in [
+        (Some("192.0.2.1"), true),
+        (Some("192.0.2.2"), false),
+        (Some("2001:db8:0:1:ffff::2"), true),
+        (Some("2001:db8:0:2::1"), false),
+    ] {
+        assert_eq!(is_too_many(&door, client).await, is_refused, "{client:?}");
+    }
+    // A proxy that does not say who asks speaks for anybody.
+    for _ in 0..4 {
+        held.push(waits(&door, None).await);
+    }
+    let login = json!({ "action": "login", "payload": { "token": node.license().agent(1).token } });
+    asks(&mut held[0], login).await;
+    held.push(waits(&door, Some("192.0.2.1")).await);
+    assert!(is_too_many(&door, Some("192.0.2.1")).await, "whoever logged in has made room for one");
+    held.clear();
+    eventually("there is room again", async || {
+        if is_too_many(&door, Some("192.0.2.1")).await { Err("refused".to_owned()) } else { Ok(()) }
+    })
+    .await;
+}
