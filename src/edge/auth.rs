@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 
+use super::client_address::admitted_address;
 use super::server::EdgeContext;
 use crate::domain::id::{LicenseId, OrganizationId};
 use crate::domain::license::License;
@@ -53,7 +54,7 @@ pub(super) async fn named_license(
     }
 }
 
-/// Proves the token of a Web API request.
+/// Proves the token of a Web API request. Addresses that show tokens which are not known here are held back as those that log in.
 pub(super) async fn requester(
     context: &EdgeContext,
     request: &HttpRequest,
@@ -63,6 +64,10 @@ pub(super) async fn requester(
     match surface {
         Surface::Agent => {
             let token = authorization(request)?;
+            // Anybody can make tokens up, each of which is looked for in the store.
+            if context.gate.tokens.is_unseen(token) {
+                admitted_address(context, request)?;
+            }
             let proven = context.gate.agent(token, now).await?;
             Ok(Requester {
                 license: proven.license,

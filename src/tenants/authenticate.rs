@@ -74,6 +74,12 @@ enum Presented<'a> {
 }
 
 impl Tokens {
+    /// Whether it takes a look at the store to know who presents this header: nobody has shown that token here lately, or it is
+    /// none.
+    pub fn is_unseen(&self, header: &str) -> bool {
+        Presented::parse(header).is_some_and(|presented| !self.is_in_memory(presented.token_id()))
+    }
+
     /// Who presents this header, or this `token` of a login: `Bearer <token>`, `Basic base64(account:secret)`,
     /// or the bare token.
     ///
@@ -81,10 +87,7 @@ impl Tokens {
     /// Why not; see [`AuthError`] for what each means on the wire.
     pub async fn authenticate(&self, header: &str, now: Timestamp) -> Result<AgentIdentity, AuthError> {
         let presented = Presented::parse(header).ok_or(AuthError::Malformed)?;
-        let token_id = SecretHash::of(match &presented {
-            Presented::Bearer(secret) => secret,
-            Presented::Basic { secret, .. } => secret,
-        });
+        let token_id = presented.token_id();
         let record = self.find(token_id).await?.ok_or(AuthError::Unknown)?;
         let license = self.licenses.get(record.license).await?.ok_or(AuthError::Unknown)?;
         let agent = license.agent(&record.agent).ok_or(AuthError::Unknown)?;
@@ -147,6 +150,13 @@ impl<'a> Presented<'a> {
         // The first colon parts them; a secret may hold more of them.
         let (account, secret) = text.split_once(':')?;
         Some(Self::Basic { account: account.to_owned(), secret: secret.to_owned() })
+    }
+
+    fn token_id(&self) -> TokenId {
+        SecretHash::of(match self {
+            Self::Bearer(secret) => secret,
+            Self::Basic { secret, .. } => secret,
+        })
     }
 
     /// Is the token of the kind that is presented so, and the account the right one?

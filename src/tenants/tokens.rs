@@ -289,6 +289,11 @@ impl Tokens {
         Ok(Some(record))
     }
 
+    /// Whether the record of a token is in memory.
+    pub(super) fn is_in_memory(&self, id: TokenId) -> bool {
+        self.cached.contains_key(&id)
+    }
+
     /// Whether a token was taken back since its record was read.
     pub(super) async fn is_revoked(
         &self,

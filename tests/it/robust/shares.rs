@@ -74,3 +74,50 @@ async fn one_address_has_a_share_of_the_sessions_without_login() {
     })
     .await;
 }
+
+/// Tokens that are made up, and the paths at which they are shown, all at once.
+async fn made_up(door: &Door, count: usize) -> Vec<String> {
+    let paths = ["/v3.6/agent/action/list_chats", "/v3.6/agent/action/upload_file", "/reports/routing"];
+    let asked = (0..count).map(|number| async move {
+        let path = paths[number % paths.len()];
+        let method = if path.starts_with("/reports") { "GET" } else { "POST" };
+        let header = format!("Authorization: Bearer made-up-{number}\r\n");
+        door.request(method, path, &header, b"{}").await.error()
+    });
+    futures_util::future::join_all(asked).await
+}
+
+#[tokio::test]
+async fn an_address_that_makes_tokens_up_is_held_back_and_tokens_that_are_known_are_not() {
+    let node = TestNode::start(&[("limits.ip_login_rate", "1/s burst 1")]).await;
+    let door = Door::of(node.link());
+    let license = node.license();
+    let lists = async |agent: usize| {
+        let answer = license.agent(agent).web().ask("list_chats", json!({})).await;
+        answer.map(drop).map_err(|error| error.kind)
+    };
+    eventually("a token is known", async || lists(1).await).await;
+    let told = made_up(&door, 60).await;
+    assert!(told.iter().any(|error| error == "too_many_requests"), "{told:?}");
+    assert!(
+        told.iter().all(|error| ["authentication", "too_many_requests"].contains(&error.as_str())),
+        "{told:?}"
+    );
+    let (told, known) = tokio::join!(made_up(&door, 60), async {
+        let mut answers = Vec::new();
+        for _ in 0..10 {
+            answers.push(lists(1).await);
+        }
+        answers
+    });
+    assert!(told.iter().any(|error| error == "too_many_requests"), "{told:?}");
+    assert_eq!(known, vec![Ok(()); 10]);
+    // One that was not seen yet is asked to come back, and is good then.
+    eventually("a token is known", async || {
+        let listed = lists(2).await;
+        assert!(listed.as_ref().err().is_none_or(|error| error == "too_many_requests"), "{listed:?}");
+        listed
+    })
+    .await;
+    assert!(!node.link().log().contains("made-up"), "tokens stand in no log");
+}
