@@ -29,6 +29,7 @@ const CUSTOMER_SESSIONS: Key<Whole<u32>> = key("limits.customer_sessions", "50",
 const UNAUTHORIZED_SESSIONS: Key<Whole<u32>> = key("limits.unauthorized_sessions", "10000", SESSIONS);
 const IP_UNAUTHORIZED_SESSIONS: Key<Whole<u32>> =
     key("limits.ip_unauthorized_sessions", "2000", Whole { min: 0, max: 10_000_000 });
+const IP_UPLOADS: Key<Whole<u32>> = key("limits.ip_uploads", "4", Whole { min: 0, max: 10_000_000 });
 const SESSIONS: Whole<u32> = Whole { min: 1, max: 10_000_000 };
 
 /// `[rtm]`
@@ -82,6 +83,8 @@ pub struct Limits {
     /// The same from an address; 0 for as many as there may be. Default 2,000: what the rate of logins lets in at once, and two
     /// seconds more.
     pub ip_unauthorized_sessions: usize,
+    /// Files that come from an address at once; 0 for as many as there may be. Default 4, a quarter of them.
+    pub ip_uploads: usize,
 }
 
 impl Rtm {
@@ -119,6 +122,7 @@ impl Limits {
             customer_sessions: reader.get(&CUSTOMER_SESSIONS) as usize,
             unauthorized_sessions: reader.get(&UNAUTHORIZED_SESSIONS) as usize,
             ip_unauthorized_sessions: reader.get(&IP_UNAUTHORIZED_SESSIONS) as usize,
+            ip_uploads: reader.get(&IP_UPLOADS) as usize,
         }
     }
 }

@@ -87,6 +87,7 @@ fn defaults_are_those_of_the_table() {
         ("limits.customer_sessions", "50"),
         ("limits.unauthorized_sessions", "10000"),
         ("limits.ip_unauthorized_sessions", "2000"),
+        ("limits.ip_uploads", "4"),
         ("outgoing.allow_private", "false"),
         ("event.max_size", "16KiB"),
         ("file.max_size", "10MiB"),

@@ -3,6 +3,10 @@
 //! What comes from people must not run on this origin: types are those of the bytes, everything but pictures is saved
 //! rather than shown, and a policy forbids whatever a browser might still try.
 
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
 use actix_multipart::{Multipart, MultipartError};
 use actix_web::error::PayloadError;
 use actix_web::http::ConnectionType;
@@ -15,6 +19,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::auth::{authorization, requester};
+use super::client_address::{client_address, client_at};
 use super::in_time::end_after;
 use super::server::{Context, EdgeContext};
 use super::web::{error_response, json_response, no_such_api};
@@ -26,6 +31,9 @@ use crate::sessions::cut::ConnectionSocket;
 
 /// Bytes that a body may have beside the file: names, boundaries, and what some clients add.
 const AROUND_THE_FILE: usize = 64 * 1024;
+/// Bytes that have to come within [`STEP_TIME`]: who sends less keeps others from sending.
+const STEP: usize = 64 * 1024;
+const STEP_TIME: Duration = Duration::from_secs(10);
 
 /// `/v3.6/agent/action/upload_file` and its like.
 pub(super) async fn versioned(
@@ -96,27 +104,43 @@ async fn upload(
         return Err(WireError::of(ErrorType::TooManyRequests));
     }
     // Each upload is held in memory until it is whole.
-    let _place = context.uploads.try_acquire().map_err(|_| WireError::of(ErrorType::TooManyRequests))?;
+    let client = client_at(context, client_address(context, request));
+    let _slot = context.uploads.take(client).ok_or_else(|| WireError::of(ErrorType::TooManyRequests))?;
     let limit = usize::try_from(context.requests.file_limit(&who.license)).unwrap_or(usize::MAX);
-    let body = at_most(payload, limit.saturating_add(AROUND_THE_FILE));
-    let read = read(Multipart::new(request.headers(), body), limit);
-    let in_time = tokio::time::timeout(context.settings.upload_timeout, read).await;
-    let (name, bytes) = in_time.unwrap_or_else(|_| {
-        Err(WireError::new(ErrorType::RequestTimeout, "the file did not come in time"))
-    })?;
+    let left = Rc::new(Cell::new(limit.saturating_add(AROUND_THE_FILE)));
+    let read = read(Multipart::new(request.headers(), at_most(payload, left.clone())), limit);
+    let in_time = tokio::time::timeout(context.settings.upload_timeout, read);
+    let late = |message| Err(WireError::new(ErrorType::RequestTimeout, message));
+    let (name, bytes) = tokio::select! {
+        // What has come is read before it is missed.
+        biased;
+        read = in_time => read.unwrap_or_else(|_| late("the file did not come in time")),
+        () = too_slow(&left) => late("the file comes too slowly"),
+    }?;
     context.requests.upload_file(&who, &name, bytes).await
 }
 
-/// A body that fails once it is longer. The parts are looked for in all that has come, so what belongs to none has to have an
-/// end as well.
+/// Waits until less than [`STEP`] has come within [`STEP_TIME`].
+async fn too_slow(left: &Cell<usize>) {
+    let mut before = left.get();
+    loop {
+        tokio::time::sleep(STEP_TIME).await;
+        if before - left.get() < STEP {
+            return;
+        }
+        before = left.get();
+    }
+}
+
+/// A body of which so much is left to come, and which fails once it is longer. The parts are looked for in all that has come, so
+/// what belongs to none has to have an end as well.
 fn at_most(
     body: web::Payload,
-    limit: usize,
+    left: Rc<Cell<usize>>,
 ) -> impl futures_util::Stream<Item = Result<Bytes, PayloadError>> {
-    let mut left = limit;
     body.map(move |chunk| {
         let chunk = chunk?;
-        left = left.checked_sub(chunk.len()).ok_or(PayloadError::Overflow)?;
+        left.set(left.get().checked_sub(chunk.len()).ok_or(PayloadError::Overflow)?);
         Ok(chunk)
     })
 }

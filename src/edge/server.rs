@@ -25,6 +25,7 @@ use super::{
 use crate::observe::Metrics;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::requests::limits::Limits;
+use crate::requests::slots::Slots;
 use crate::requests::{Gate, Requests};
 use crate::sessions::SessionContext;
 use crate::sessions::cut::ConnectionSocket;
@@ -46,8 +47,8 @@ pub struct EdgeContext {
     pub metrics: Arc<Metrics>,
     /// Draining or not.
     pub readiness: Arc<Readiness>,
-    /// Places for files on their way in.
-    pub uploads: Arc<tokio::sync::Semaphore>,
+    /// For files on their way in.
+    pub uploads: Arc<Slots>,
     /// Demo mode.
     pub demo: Option<DemoConsole>,
     /// The cluster, for those who may see it.

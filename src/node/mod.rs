@@ -34,6 +34,7 @@ use crate::opening::{OpeningError, Patience, open_store};
 use crate::outgoing::Fetcher;
 use crate::places::{Places, PlacesError};
 use crate::requests::limits::Limits;
+use crate::requests::slots::Slots;
 use crate::requests::{Customers, Gate, PageKey, Requests, RequestsParts};
 use crate::sessions::actor::SessionSettings;
 use crate::sessions::heartbeat::{self, HeartbeatTimes};
@@ -229,7 +230,7 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
                 limits: limits.clone(),
                 metrics: metrics.clone(),
                 readiness: readiness.clone(),
-                uploads: Arc::new(tokio::sync::Semaphore::new(UPLOADS_AT_ONCE)),
+                uploads: Slots::new(UPLOADS_AT_ONCE, config.limits.ip_uploads),
                 demo,
                 cluster: ShownCluster {
                     member: member.clone(),

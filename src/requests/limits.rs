@@ -114,6 +114,7 @@ mod tests {
             customer_sessions: 1,
             unauthorized_sessions: 1,
             ip_unauthorized_sessions: 1,
+            ip_uploads: 1,
         };
         let limits = Limits::new(&rates);
         let admitted = [

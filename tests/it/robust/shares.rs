@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinHandle;
 
-use super::door::{Door, Wire, frame, frames, read_to_end};
-use crate::support::{LIMIT, TestNode, eventually};
+use super::door::{Came, Door, Wire, frame, frames, read_to_end};
+use crate::support::{LIMIT, TestLicense, TestNode, eventually};
 
 /// The proxy is where the tests run.
 const TRUSTED: (&str, &str) = ("server.trusted_proxies", "127.0.0.0/8");
@@ -120,4 +121,77 @@ async fn an_address_that_makes_tokens_up_is_held_back_and_tokens_that_are_known_
     })
     .await;
     assert!(!node.link().log().contains("made-up"), "tokens stand in no log");
+}
+
+/// The beginning of an upload of so many bytes.
+fn upload(license: &TestLicense, client: &str, length: usize) -> Vec<u8> {
+    let head = format!(
+        "POST /v3.6/agent/action/upload_file HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\nConnection: close\r\n{}\
+         Content-Type: multipart/form-data; boundary=B\r\nContent-Length: {length}\r\n\r\n",
+        license.agent(1).token,
+        from(Some(client))
+    );
+    head.into_bytes()
+}
+
+const BEGIN: &str = "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n";
+
+/// A file that is sent at once.
+async fn uploads(door: &Door, license: &TestLicense, client: &str) -> Came {
+    let body = format!("{BEGIN}some text\r\n--B--\r\n");
+    door.exchange([upload(license, client, body.len()), body.into_bytes()].concat()).await
+}
+
+/// A file of which some comes every now and then, until the server ends it.
+fn drips(door: &Door, head: Vec<u8>, piece: usize) -> JoinHandle<Came> {
+    let door = door.clone();
+    tokio::spawn(async move {
+        let (mut reader, mut writer) = tokio::io::split(door.connect().await);
+        let dripping = async {
+            drop(writer.write_all(&[head, BEGIN.into()].concat()).await);
+            while writer.write_all(&vec![b'a'; piece]).await.is_ok() {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            came = read_to_end(&mut reader, LIMIT) => came,
+            () = dripping => unreachable!("it waits for ever"),
+        }
+    })
+}
+
+#[tokio::test]
+async fn one_address_has_a_share_of_the_uploads() {
+    let node = TestNode::start(&[("limits.ip_uploads", "2"), ("limits.session_rate", "off"), TRUSTED]).await;
+    let door = Door::of(node.link());
+    let license = node.license();
+    let mut slow: Vec<JoinHandle<Came>> = Vec::new();
+    eventually("both hold a slot", async || {
+        // One that came when there was none is refused.
+        slow.retain(|one| !one.is_finished());
+        while slow.len() < 2 {
+            slow.push(drips(&door, upload(&license, "192.0.2.1", 9_000_000), 8 * 1024));
+        }
+        let came = uploads(&door, &license, "192.0.2.1").await;
+        if came.error() == "too_many_requests" { Ok(()) } else { Err(came.text()) }
+    })
+    .await;
+    let other = uploads(&door, &license, "192.0.2.2").await;
+    assert_eq!(other.status(), 200, "{}", other.text());
+    slow.into_iter().for_each(|slow| slow.abort());
+    eventually("there is room again", async || {
+        let came = uploads(&door, &license, "192.0.2.1").await;
+        if came.status() == 200 { Ok(()) } else { Err(came.text()) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_that_hardly_comes_is_not_waited_for() {
+    let node = TestNode::start(&[]).await;
+    let door = Door::of(node.link());
+    let came = drips(&door, upload(&node.license(), "192.0.2.1", 1_000_000), 1).await.expect("an answer");
+    assert_eq!((came.status(), came.error().as_str()), (504, "request_timeout"), "{}", came.text());
+    assert!(came.body().contains("too slowly"), "{}", came.text());
 }
