@@ -148,7 +148,7 @@ impl Nodes {
         self.parts.link.serve(self.clone());
         self.meet();
         actix_rt::spawn(peers::follow(self.clone()));
-        actix_rt::spawn(news::follow(self.clone(), self.parts.tenants.licenses.changes()));
+        actix_rt::spawn(news::follow(self.clone()));
         actix_rt::spawn(interest::sweep(self.clone()));
         actix_rt::spawn(whereabouts::sweep(self.clone()));
     }

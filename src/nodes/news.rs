@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use switchboard_cluster::Incarnation;
-use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::message::{Answer, CallRef};
@@ -110,20 +109,26 @@ impl Nodes {
 }
 
 /// Tells the others, and the sessions here, what this node changes or learns, for ever.
-pub(super) async fn follow(nodes: Arc<Nodes>, mut licenses: Receiver<LicenseChange>) {
-    let mut revoked = nodes.parts.tenants.revoked_here();
+pub(super) async fn follow(nodes: Arc<Nodes>) {
+    let tenants = &nodes.parts.tenants;
+    let mut revoked = tenants.revoked_here();
     loop {
-        let heard = tokio::select! {
-            changed = licenses.recv() => changed.map(|change| {
-                nodes.tell_sessions(&change);
-                News::License(change.after.id, change.after.version)
-            }),
+        let news = tokio::select! {
+            changes = tenants.licenses.changed() => {
+                for change in changes {
+                    nodes.tell_sessions(&change);
+                    nodes.tell_all(News::License(change.after.id, change.after.version));
+                }
+                continue;
+            }
             revoked = revoked.recv() => revoked.map(News::Revoked),
         };
-        match heard {
+        match news {
             Ok(news) => nodes.tell_all(news),
             // The other nodes find out by themselves.
-            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "changes came too fast to be told"),
+            Err(RecvError::Lagged(missed)) => {
+                tracing::warn!(missed, "tokens were taken back too fast to be told")
+            }
             Err(RecvError::Closed) => return,
         }
     }

@@ -27,7 +27,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// An agent or bot who has shown a good token.
 #[derive(Clone, Debug)]
 pub struct AgentIdentity {
-    /// The tenant, as of now; follow [`Licenses::changes`](super::Licenses::changes).
+    /// The tenant, as of now; follow [`Licenses::changed`](super::Licenses::changed).
     pub license: Arc<License>,
     /// Who.
     pub agent: AgentId,

@@ -31,7 +31,7 @@ const PURPOSE: &str = "customer";
 /// A customer who has shown a good token.
 #[derive(Clone, Debug)]
 pub struct CustomerIdentity {
-    /// The tenant, as of now; follow [`Licenses::changes`](super::Licenses::changes).
+    /// The tenant, as of now; follow [`Licenses::changed`](super::Licenses::changed).
     pub license: Arc<License>,
     /// Who.
     pub customer: CustomerId,

@@ -1,7 +1,7 @@
 //! The licenses of this server: looked up, made, changed, followed.
 //!
 //! A license is changed by compare-and-set on its whole versioned value ([`Licenses::update`]); whoever runs by a
-//! license's settings listens to [`Licenses::changes`]. On the embedded store this process is the only writer. On
+//! license's settings listens to [`Licenses::changed`]. On the embedded store this process is the only writer. On
 //! CQL other nodes write too, and [`Licenses::refresh`] has to be called again and again (see `follow`); until
 //! then this node works with what it read before.
 
@@ -11,9 +11,10 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Mutex, broadcast};
+use tokio::sync::Mutex;
 
 use super::cells::{Cells, SERVER};
+use super::changes::{Changes, LicenseChange};
 use super::license_record;
 use crate::domain::id::{AgentId, ClientId, IdSource, LicenseId, OrganizationId};
 use crate::domain::license::{Agent, Client, License, Settings};
@@ -22,9 +23,6 @@ use crate::store::{CasTables, CellKey, CellTable, StoreError};
 
 /// The first license of a server has this number.
 const FIRST_LICENSE: i64 = 1_001;
-
-/// Changes that a slow listener may be behind; after that it has missed some.
-const CHANGES_KEPT: usize = 1_024;
 
 /// How often a change is tried again because another node changed the license too.
 const UPDATE_TRIES: usize = 32;
@@ -62,15 +60,6 @@ pub enum UpdateError<E> {
     Store(#[source] StoreError),
 }
 
-/// A license that this process works with is another one now.
-#[derive(Clone, Debug)]
-pub struct LicenseChange {
-    /// As this process knew it until then.
-    pub before: Arc<License>,
-    /// As it knows it now.
-    pub after: Arc<License>,
-}
-
 /// What the directory and the look-ups say of a license.
 #[derive(Serialize, Deserialize)]
 struct Pointer {
@@ -83,7 +72,7 @@ pub struct Licenses {
     ids: Arc<dyn IdSource>,
     known: DashMap<LicenseId, Arc<License>>,
     organizations: DashMap<OrganizationId, LicenseId>,
-    changes: broadcast::Sender<LicenseChange>,
+    changes: Changes,
     /// Changes of this process go one after another; only other nodes make them conflict.
     changing: Mutex<()>,
 }
@@ -96,7 +85,7 @@ impl Licenses {
             ids,
             known: DashMap::new(),
             organizations: DashMap::new(),
-            changes: broadcast::Sender::new(CHANGES_KEPT),
+            changes: Changes::default(),
             changing: Mutex::new(()),
         }
     }
@@ -222,10 +211,10 @@ impl Licenses {
         Err(UpdateError::Contended)
     }
 
-    /// Every change of a license that this process makes or learns of from now on; those of a license follow each other, unless a
-    /// receiver lags far behind.
-    pub fn changes(&self) -> broadcast::Receiver<LicenseChange> {
-        self.changes.subscribe()
+    /// Waits until this process has made or learnt of changes, and gives those that were not given before, one of a license.
+    /// For one listener.
+    pub async fn changed(&self) -> Vec<LicenseChange> {
+        self.changes.take().await
     }
 
     /// The licenses that this process works with.
@@ -270,10 +259,8 @@ impl Licenses {
         let mut known = self.known.entry(license.id).or_insert_with(|| license.clone());
         if known.version < license.version {
             let before = std::mem::replace(&mut *known, license);
-            let change = LicenseChange { before, after: known.clone() };
-            // Under the lock of what is known, so that listeners hear of changes in their order. Nobody may be listening yet, which
-            // is no fault.
-            let _ = self.changes.send(change);
+            // Under the lock of what is known, so that changes are noted in their order.
+            self.changes.note(before, known.clone());
         }
         known.clone()
     }

@@ -12,6 +12,7 @@
 
 mod authenticate;
 mod cells;
+mod changes;
 mod cookies;
 mod credentials;
 mod customer_tokens;
@@ -36,13 +37,14 @@ use crate::domain::time::Clock;
 use crate::store::{CasTables, StoreError};
 
 pub use authenticate::{AgentIdentity, AuthError};
+pub use changes::LicenseChange;
 pub use cookies::{CUSTOMER_COOKIE, CustomerCookies, GrantedCookies, SECRET_COOKIE};
 pub use credentials::{AgentCredentials, Credentials};
 pub use customer_tokens::{
     CUSTOMER_TOKEN_LIFETIME, CustomerAuthError, CustomerIdentity, CustomerToken, CustomerTokens,
 };
 pub use grant::{Grant, GrantCall, GrantError, GrantRequest, Grants};
-pub use licenses::{LicenseChange, Licenses, NewLicense, UpdateError};
+pub use licenses::{Licenses, NewLicense, UpdateError};
 pub use make_license::{DemoError, LicensePlan, MAX_NEW_AGENTS, make_demo_license, make_license};
 pub use origin::Origin;
 pub use revocations::Revoked;

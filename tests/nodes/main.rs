@@ -178,6 +178,19 @@ async fn a_license_that_changed_on_one_node_is_new_on_the_other() {
 }
 
 #[actix_rt::test]
+async fn a_node_that_is_late_to_hear_of_changes_misses_none() {
+    let world = World::new().await;
+    let still = world.there.stands_still().await;
+    world.there.suspend_agent().await;
+    world.there.change_another_license(1_100).await;
+    still.goes_on();
+    world.there.wait_for_cuts(1).await;
+    let told = world.there.wait_for_license_news(2).await;
+    let is_told = told.iter().any(|news| matches!(news, LicenseNews::AgentSuspended(_)));
+    assert!(is_told, "agents are told who was suspended: {told:?}");
+}
+
+#[actix_rt::test]
 async fn a_customer_is_found_on_whichever_node_they_are_connected_to() {
     let world = World::new().await;
     // A node that wants nothing of the license is not asked; from here on both do.

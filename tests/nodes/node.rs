@@ -23,7 +23,7 @@ use switchboard::nodes::{
     Asker, Coming, Cut, Nodes, NodesParts, Sessions, VisitorsCall, VisitorsFound, Whose,
 };
 use switchboard::store::Store;
-use switchboard::tenants::Tenants;
+use switchboard::tenants::{NewLicense, Tenants};
 use switchboard_cluster::link::memory::Network;
 use switchboard_cluster::link::{Link, Peer};
 use switchboard_cluster::steward::Times;
@@ -390,6 +390,37 @@ impl Node {
         };
         self.wait(|| news().len() >= count, "nobody was told of the license").await;
         news()
+    }
+
+    /// Suspends all agents of the license on this node.
+    pub(crate) async fn suspend_agent(&self) {
+        self.change(self.license, |license| {
+            license.agents.values_mut().for_each(|agent| agent.suspended = true);
+        })
+        .await;
+    }
+
+    /// Renames an agent of another license on this node so many times.
+    pub(crate) async fn change_another_license(&self, times: u32) {
+        let now = SystemClock.now();
+        let own = self.tenants.licenses.cached(self.license).expect("it is known");
+        let mut new = NewLicense { agents: own.agents.clone(), ..NewLicense::default() };
+        new.agents.values_mut().for_each(|agent| agent.suspended = false);
+        let other = self.tenants.licenses.create(new, now).await.expect("a license").id;
+        for time in 0..times {
+            self.change(other, |license| {
+                license.agents.values_mut().for_each(|agent| agent.name = format!("Name {time}"));
+            })
+            .await;
+        }
+    }
+
+    async fn change(&self, license: LicenseId, change: impl Fn(&mut License)) {
+        let changed = self.tenants.licenses.update(license, |license| {
+            change(license);
+            Ok::<(), std::convert::Infallible>(())
+        });
+        changed.await.expect("the license changes");
     }
 
     pub(crate) async fn wait_for_license(&self, version: u64) {
