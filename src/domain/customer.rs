@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::address::check_address;
 use super::event::Json;
 use super::id::{ChatId, CustomerId};
 use super::rejection::Rejection;
@@ -97,7 +98,7 @@ impl CustomerUpdate {
         *self == Self::default()
     }
 
-    /// Checks lengths and counts.
+    /// Checks lengths and counts, and that nothing is an address that runs.
     ///
     /// # Errors
     /// [`Rejection::Validation`] naming the field, [`Rejection::LimitReached`] for too many session fields.
@@ -108,6 +109,7 @@ impl CustomerUpdate {
                 return Err(Rejection::validation(field, format!("at most {MAX_TEXT} bytes")));
             }
         }
+        check_address("avatar", self.avatar.as_deref().unwrap_or_default())?;
         if self.phone_number.as_ref().is_some_and(|number| !is_e164(number)) {
             return Err(Rejection::validation("phone_number", "must be of the form +14155552671 (E.164)"));
         }

@@ -12,6 +12,7 @@
 //! Everything outside depends on this room; this room depends on nobody (serde's derives and parsers of addresses aside).
 
 pub mod access;
+mod address;
 pub mod auto_access;
 pub mod change;
 pub mod chat;

@@ -1,6 +1,7 @@
 //! What an event has to keep to beside its shape: lengths, counts, values that go together.
 
 use super::{Button, Element, EventBody, NewEvent};
+use crate::domain::address::check_address;
 use crate::domain::id::CustomerId;
 use crate::domain::property_definitions::{Location, Side, check_set};
 use crate::domain::rejection::Rejection;
@@ -118,6 +119,9 @@ fn check_rich(template_id: &str, elements: &[Element], side: Side) -> Result<(),
                 "only with the template ecommerce",
             ));
         }
+        if let Some(image) = &element.image {
+            check_address("event.elements.image.url", &image.url)?;
+        }
         let buttons = element.buttons.as_deref().unwrap_or_default();
         if buttons.len() > MAX_BUTTONS {
             return Err(Rejection::validation("event.elements.buttons", "at most 13 buttons"));
@@ -144,6 +148,9 @@ fn check_button(button: &Button) -> Result<(), Rejection> {
     one_of("event.elements.buttons.target", &button.target, &["new", "current"])?;
     if button.kind.is_some() != button.value.is_some() {
         return Err(Rejection::validation("event.elements.buttons.type", "goes together with value"));
+    }
+    if matches!(button.kind.as_deref(), Some("url" | "webview")) {
+        check_address("event.elements.buttons.value", button.value.as_deref().unwrap_or_default())?;
     }
     if button.webview_height.is_some() && button.kind.as_deref() != Some("webview") {
         return Err(Rejection::validation("event.elements.buttons.webview_height", "only for webview"));

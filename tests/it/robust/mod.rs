@@ -1,5 +1,6 @@
 //! What goes wrong in the world: bad input, readers who do not read, crashes, full disks, stops; over real sockets.
 
+mod addresses;
 mod bad_frames;
 mod bad_http;
 mod balancer;
