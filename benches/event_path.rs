@@ -32,6 +32,7 @@ use switchboard::domain::event::{EventBody, EventLimits, NewEvent, Visibility};
 use switchboard::domain::id::{AgentId, ChatId, CustomerId, IdSource as _};
 use switchboard::domain::license::{ChatRules, InactiveSend, License};
 use switchboard::domain::operations::RecentOperations;
+use switchboard::domain::thread_limits::ThreadLimits;
 use switchboard::domain::time::Timestamp;
 use switchboard::id_source::OsIds;
 use switchboard::protocol::envelope;
@@ -78,6 +79,7 @@ impl World {
             inactive_send: InactiveSend::NewThread,
             manual_routing: false,
             events: EventLimits { max_size: 16 * 1024 },
+            thread: ThreadLimits { events: 20_000, bytes: 8 << 20 },
             mails_transcripts: false,
         };
         let agent = Caller::Agent { id: AgentId::new("agent@example.com"), reach: Reach::All };

@@ -156,10 +156,11 @@ impl Scenario {
     }
 
     /// Settings of a server started for oneself. A load generator's sessions say more than people do, and come faster, so neither
-    /// rate is limited.
+    /// rates nor threads are limited.
     pub(super) fn settings(&self) -> Vec<(String, String)> {
-        let off = |key: &str| (key.to_owned(), "off".to_owned());
-        let mut settings = vec![off("limits.session_rate"), off("limits.connect_rate")];
+        let off = ["limits.session_rate", "limits.connect_rate"].map(|key| (key, "off"));
+        let settings = off.into_iter().chain(ENDLESS_THREADS);
+        let mut settings: Vec<_> = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let capacity = match self {
             Self::Route(options) => Some(options.capacity),
             Self::Mixed(options) => Some(options.capacity),
@@ -174,6 +175,10 @@ impl Scenario {
         !matches!(self, Self::Route(_) | Self::Web(_) | Self::Mixed(_))
     }
 }
+
+/// Threads that hold whatever is said in minutes of load.
+pub(super) const ENDLESS_THREADS: [(&str, &str); 2] =
+    [("limits.thread_events", "10000000"), ("limits.thread_bytes", "1GiB")];
 
 /// What all scenarios are told.
 #[derive(Args, Clone, Debug)]

@@ -180,7 +180,7 @@ impl Default for Config {
 
 impl Config {
     fn read(reader: &mut Reader) -> Self {
-        Self {
+        let config = Self {
             server: Server::read(reader),
             tls: TlsFiles::read(reader),
             node: Node::read(reader),
@@ -195,7 +195,9 @@ impl Config {
             outgoing: Outgoing::read(reader),
             geo: Geo::read(reader),
             mail: Mail::read(reader),
-        }
+        };
+        config.limits.check(config.sizes.event_max_size, reader);
+        config
     }
 }
 

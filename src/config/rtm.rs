@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::chat::EVENT_MAX_SIZE;
 use super::kind::{Key, Rate, RateOrOff, Size, Span, Whole, key, span};
 use super::reader::Reader;
+use crate::domain::thread_limits::ThreadLimits;
 
 const MINUTE_MS: u64 = 60_000;
 
@@ -30,6 +32,9 @@ const UNAUTHORIZED_SESSIONS: Key<Whole<u32>> = key("limits.unauthorized_sessions
 const IP_UNAUTHORIZED_SESSIONS: Key<Whole<u32>> =
     key("limits.ip_unauthorized_sessions", "2000", Whole { min: 0, max: 10_000_000 });
 const IP_UPLOADS: Key<Whole<u32>> = key("limits.ip_uploads", "4", Whole { min: 0, max: 10_000_000 });
+const THREAD_EVENTS: Key<Whole<u64>> =
+    key("limits.thread_events", "20000", Whole { min: 16, max: 10_000_000 });
+const THREAD_BYTES: Key<Size> = key("limits.thread_bytes", "8MiB", Size { min: 64 << 10, max: 1 << 30 });
 const SESSIONS: Whole<u32> = Whole { min: 1, max: 10_000_000 };
 
 /// `[rtm]`
@@ -85,6 +90,10 @@ pub struct Limits {
     pub ip_unauthorized_sessions: usize,
     /// Files that come from an address at once; 0 for as many as there may be. Default 4, a quarter of them.
     pub ip_uploads: usize,
+    /// Events of a thread. Default 20,000.
+    pub thread_events: u64,
+    /// Bytes of what is stored in a thread. Default 8 MiB.
+    pub thread_bytes: u64,
 }
 
 impl Rtm {
@@ -112,6 +121,11 @@ impl Rtm {
 }
 
 impl Limits {
+    /// How much a thread may hold.
+    pub fn of_thread(&self) -> ThreadLimits {
+        ThreadLimits { events: self.thread_events, bytes: self.thread_bytes }
+    }
+
     pub(super) fn read(reader: &mut Reader) -> Self {
         Self {
             session_rate: reader.get(&SESSION_RATE),
@@ -123,6 +137,16 @@ impl Limits {
             unauthorized_sessions: reader.get(&UNAUTHORIZED_SESSIONS) as usize,
             ip_unauthorized_sessions: reader.get(&IP_UNAUTHORIZED_SESSIONS) as usize,
             ip_uploads: reader.get(&IP_UPLOADS) as usize,
+            thread_events: reader.get(&THREAD_EVENTS),
+            thread_bytes: reader.get(&THREAD_BYTES),
+        }
+    }
+
+    /// An event fits into an empty thread: a text is up to six times as large where it is written down, and is not all of one.
+    pub(super) fn check(&self, event_max_size: u64, reader: &mut Reader) {
+        if self.thread_bytes < 8 * event_max_size {
+            let key = if reader.is_set(THREAD_BYTES.name) { THREAD_BYTES.name } else { EVENT_MAX_SIZE.name };
+            reader.clash(key, "limits.thread_bytes must be at least eight times event.max_size");
         }
     }
 }

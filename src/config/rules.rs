@@ -66,6 +66,7 @@ impl Config {
             inactive_send: own.inactive_send.unwrap_or(self.chat.inactive_send),
             manual_routing: own.manual_routing.unwrap_or(self.routing.manual),
             events: EventLimits { max_size: usize::try_from(event_max_size).unwrap_or(usize::MAX) },
+            thread: self.limits.of_thread(),
             mails_transcripts: self.mail.is_some(),
         }
     }

@@ -88,6 +88,8 @@ fn defaults_are_those_of_the_table() {
         ("limits.unauthorized_sessions", "10000"),
         ("limits.ip_unauthorized_sessions", "2000"),
         ("limits.ip_uploads", "4"),
+        ("limits.thread_events", "20000"),
+        ("limits.thread_bytes", "8MiB"),
         ("outgoing.allow_private", "false"),
         ("event.max_size", "16KiB"),
         ("file.max_size", "10MiB"),

@@ -13,6 +13,7 @@ use super::license::Agent;
 use super::properties::{self, Properties};
 use super::push::Audience;
 use super::thread::Thread;
+use super::thread_limits;
 use super::time::Timestamp;
 use super::user::ChatUser;
 
@@ -178,6 +179,13 @@ impl Chat {
 
     /// Lets a change happen. The only place where a chat changes; replaying a log gives the same state.
     pub fn apply(&mut self, change: &Change) {
+        self.take_in(change);
+        if let Some(thread) = &mut self.thread {
+            thread.bytes += thread_limits::bytes_of(change);
+        }
+    }
+
+    fn take_in(&mut self, change: &Change) {
         match change {
             Change::ThreadOpened(chat) => self.clone_from(chat),
             Change::EventAdded(event) => self.add_event(event),

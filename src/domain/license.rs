@@ -10,6 +10,7 @@ use super::event::EventLimits;
 use super::greeting::Greeting;
 use super::id::{AccountId, AgentId, ClientId, GroupId, LicenseId, OrganizationId};
 use super::routing::GroupSettings;
+use super::thread_limits::ThreadLimits;
 use super::time::Timestamp;
 use super::widget::Widget;
 
@@ -325,6 +326,8 @@ pub struct ChatRules {
     pub manual_routing: bool,
     /// Sizes.
     pub events: EventLimits,
+    /// How much a thread may hold.
+    pub thread: ThreadLimits,
     /// Customers are mailed transcripts if they want them: the server has a relay.
     pub mails_transcripts: bool,
 }

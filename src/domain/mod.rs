@@ -38,6 +38,7 @@ pub mod said_before;
 pub mod system_message;
 pub mod text;
 pub mod thread;
+pub mod thread_limits;
 pub mod time;
 pub mod transcript;
 pub mod user;

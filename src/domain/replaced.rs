@@ -20,6 +20,7 @@ pub struct Replaced {
 #[derive(Clone, Copy, Debug)]
 struct OfThread {
     events: u64,
+    bytes: u64,
     last_activity: Timestamp,
     unanswered_since: Option<Timestamp>,
     customer_left_at: Option<Timestamp>,
@@ -30,6 +31,7 @@ impl Replaced {
     pub fn by(event: &Event, chat: &Chat) -> Self {
         let thread = chat.thread.as_ref().map(|thread| OfThread {
             events: thread.events,
+            bytes: thread.bytes,
             last_activity: thread.last_activity,
             unanswered_since: thread.unanswered_since,
             customer_left_at: thread.customer_left_at,
@@ -57,6 +59,7 @@ impl Replaced {
         chat.customer_last_event_at = said.by_customer;
         if let (Some(thread), Some(before)) = (&mut chat.thread, thread) {
             thread.events = before.events;
+            thread.bytes = before.bytes;
             thread.last_activity = before.last_activity;
             thread.unanswered_since = before.unanswered_since;
             thread.customer_left_at = before.customer_left_at;

@@ -13,6 +13,7 @@ use super::id::{ThreadId, UserId};
 use super::properties::PropertyValue;
 use super::push::{Push, PushBody};
 use super::replaced::Replaced;
+use super::thread_limits::{Extent, Need, ThreadLimits};
 use super::time::Timestamp;
 use super::transcript;
 
@@ -434,8 +435,8 @@ fn check_state(chat: &Chat) {
     }
 }
 
-/// Takes the step; gives what it led to, with the story as it was.
-fn take(story: &mut Story, step: Move) -> Option<Outcome> {
+/// Takes the step; gives what it led to, and what it needed of the thread.
+fn take(story: &mut Story, step: Move) -> Option<(Need, Outcome)> {
     story.now = Timestamp(story.now.0 + step.after);
     let Some(command) = command(story, step.what) else {
         if story.chat.thread.is_some() {
@@ -463,12 +464,32 @@ fn take(story: &mut Story, step: Move) -> Option<Outcome> {
         Who::Agent(name, reach) => story.agent_reaching(name, reach),
         Who::Customer(name) => story.customer_named(name),
     };
-    Some(who.gives(command))
+    let need = Need::of(&command, &who.caller);
+    Some((need, who.gives(command)))
+}
+
+/// What is done at somebody's word fills no thread beyond its limits, or what is kept back for it beyond them.
+fn check_extent(before: &Chat, story: &Story, need: Need) {
+    let limits = match need {
+        Need::Nothing => return,
+        Need::Reserve => story.rules.thread.with_reserve(),
+        Need::Room => story.rules.thread,
+    };
+    let extent = Extent::of(story.thread());
+    if before.thread.as_ref().map(Extent::of) != Some(extent) {
+        assert!(extent.events <= limits.events && extent.bytes <= limits.bytes, "{extent:?} in {limits:?}");
+    }
 }
 
 /// Mostly of a chat that smith has; some chats are not started yet.
-fn tell((started, moves): (bool, Vec<Move>)) -> Story {
+fn tell(moves: (bool, Vec<Move>)) -> Story {
+    tell_within(Story::new().rules.thread, moves)
+}
+
+/// The same, with threads that are full sooner.
+fn tell_within(limits: ThreadLimits, (started, moves): (bool, Vec<Move>)) -> Story {
     let mut story = if started { Story::with_smith() } else { Story::new() };
+    story.rules.thread = limits;
     story.rules.mails_transcripts = true;
     let mut ledger = Ledger::new(&story);
     ledger.read_new_rows(&story);
@@ -477,9 +498,12 @@ fn tell((started, moves): (bool, Vec<Move>)) -> Story {
         (before.chat, before.events) = (story.chat.clone(), story.events.clone());
         let rows = story.rows.len();
         let outcome = take(&mut story, step.clone());
-        if let Some(outcome) = outcome {
+        if let Some((need, outcome)) = outcome {
             match &outcome.result {
                 Ok(decision) => {
+                    if !decision.changes.is_empty() {
+                        check_extent(&before.chat, &story, need);
+                    }
                     for push in &decision.pushes {
                         check_push(push, &before, &story.chat);
                     }
@@ -511,6 +535,24 @@ proptest! {
     #[test]
     fn the_rules_of_chats_threads_and_events_hold_after_any_commands(moves in moves(60)) {
         let story = tell(moves);
+        if story.chat.thread.is_some() {
+            assert_eq!(story.reloaded(), story.chat);
+        }
+    }
+
+    #[test]
+    fn a_thread_holds_no_more_than_it_may_and_can_be_closed_and_followed_by_another(
+        moves in moves(60), events in 4..16u64, bytes in 3_000..6_000u64,
+    ) {
+        let mut story = tell_within(ThreadLimits { events, bytes }, moves);
+        if story.chat.active_thread().is_some() {
+            story.server().gives(Command::DeactivateChat(DeactivateChat { ignore_requester_presence: true })).done();
+        }
+        let own = story.chat.customer().is_some_and(|(id, _)| *id == customer_id("kate"));
+        if own {
+            story.router_assigns("smith").customer().resumes().done();
+            story.customer().sends("hello").done();
+        }
         if story.chat.thread.is_some() {
             assert_eq!(story.reloaded(), story.chat);
         }

@@ -40,6 +40,9 @@ pub struct Thread {
     pub previous_thread_id: Option<ThreadId>,
     /// Events so far; the next one has this number plus one.
     pub events: u64,
+    /// Bytes of what was stored in it since it was opened, as its limits count them.
+    #[serde(default)]
+    pub bytes: u64,
     /// The last time that somebody said something, or that it was opened.
     pub last_activity: Timestamp,
     /// The first message of the customer that no agent has answered, or the agent's last sign of attention to it.

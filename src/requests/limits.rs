@@ -115,6 +115,8 @@ mod tests {
             unauthorized_sessions: 1,
             ip_unauthorized_sessions: 1,
             ip_uploads: 1,
+            thread_events: 1,
+            thread_bytes: 1,
         };
         let limits = Limits::new(&rates);
         let admitted = [

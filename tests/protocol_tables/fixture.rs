@@ -296,6 +296,7 @@ pub(crate) fn chat() -> Chat {
         queues_duration: Some(3),
         previous_thread_id: Some(ThreadId::from("K600PKZOM8000000")),
         events: 0,
+        bytes: 0,
         last_activity: AT,
         unanswered_since: None,
         customer_left_at: None,

@@ -12,6 +12,7 @@ use super::options::TortureArgs;
 use super::wires::Wires;
 use crate::bench::child::{free_port, variable, without_own_settings};
 use crate::bench::error::BenchError;
+use crate::bench::options::ENDLESS_THREADS;
 use crate::bench::target::Credentials;
 
 /// A node may take this long until it is ready, on a machine that others use too.
@@ -324,7 +325,8 @@ fn settings(args: &TortureArgs) -> Vec<(String, String)> {
         ("limits.ip_login_rate", "off".to_owned()),
         ("limits.ip_unauthorized_sessions", "0".to_owned()),
     ];
-    let ours = ours.into_iter().map(|(key, value)| (key.to_owned(), value));
+    let ours = ours.into_iter().chain(ENDLESS_THREADS.map(|(key, value)| (key, value.to_owned())));
+    let ours = ours.map(|(key, value)| (key.to_owned(), value));
     ours.chain(args.settings.clone()).collect()
 }
 

@@ -69,6 +69,7 @@ use super::property_definitions::Side;
 use super::push::{Audience, Push, QueuePlace};
 use super::rejection::Rejection;
 use super::thread::Thread;
+use super::thread_limits::Need;
 use super::time::Timestamp;
 use super::visit::Provenance;
 
@@ -318,6 +319,14 @@ impl Command {
     /// # Errors
     /// The [`Rejection`] that the caller is answered with.
     pub fn decide(self, chat: &Chat, context: &Context<'_>) -> Result<Decision, Rejection> {
+        let need = Need::of(&self, context.caller);
+        let decision = self.decide_alone(chat, context)?;
+        context.rules.thread.check(need, chat, &decision, context)?;
+        Ok(decision)
+    }
+
+    /// Whether there is room for it is not looked at.
+    fn decide_alone(self, chat: &Chat, context: &Context<'_>) -> Result<Decision, Rejection> {
         match self {
             Self::StartChat(command) => command.decide(chat, context),
             Self::ResumeChat(command) => command.decide(chat, context),

@@ -370,6 +370,7 @@ fn head_of_new_thread(draft: &Draft<'_>, chat: &Chat, new: &NewThread) -> Thread
         queues_duration: None,
         previous_thread_id: previous.map(|thread| thread.id.clone()),
         events: 0,
+        bytes: 0,
         last_activity: created_at,
         unanswered_since: None,
         customer_left_at: None,

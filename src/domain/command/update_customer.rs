@@ -12,6 +12,7 @@ use crate::domain::id::AgentId;
 use crate::domain::push::{Audience, PushBody};
 use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
+use crate::domain::thread_limits::Need;
 
 /// Replaces the profile of the chat's customer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,7 +44,13 @@ impl UpdateCustomer {
         if let Some(message) = message.filter(|_| chat.active_thread().is_some()) {
             draft.server_tells(message, Visibility::Agents)?;
         }
-        Ok(draft.decision(Reply::Done))
+        let mut decision = draft.decision(Reply::Done);
+        if context.rules.thread.check(Need::Room, chat, &decision, context).is_err() {
+            // Whatever is done with the customer, the chat is not to grow by it: it shows them as they are from its next thread on.
+            decision.changes.clear();
+            decision.pushes.truncate(1);
+        }
+        Ok(decision)
     }
 
     /// What agents read of a new name or address that one of them gave.

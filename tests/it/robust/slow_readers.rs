@@ -57,7 +57,9 @@ async fn slow_readers_are_cut_and_nobody_else_notices_over_tls() {
 
 fn settings() -> Vec<(&'static str, &'static str)> {
     // Who reads nothing for a while answers no pings: here nobody is cut for that.
-    vec![("limits.session_rate", "off"), ("rtm.outbound_full", "1s"), ("rtm.idle_timeout", "10m")]
+    // And all that is said is said in one thread.
+    let events = ("limits.thread_bytes", "32MiB");
+    vec![("limits.session_rate", "off"), events, ("rtm.outbound_full", "1s"), ("rtm.idle_timeout", "10m")]
 }
 
 fn plan() -> Plan {

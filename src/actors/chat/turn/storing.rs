@@ -27,10 +27,8 @@ impl Turn {
             self.writer.restamp(&self.actors, &thread, &rows).await?;
             let seq = rows.last().map_or(0, |row| row.seq) + 1;
             let row = record::encode_late(changes, self.actors.parts.clock.now());
+            // What is told of it stands in the last thread's log, by which the chat has changed already.
             self.append(&thread, seq, vec![row], Vec::new()).await?;
-            if !self.half_stored {
-                self.apply(state, changes);
-            }
             return self.writer.validate(&self.actors).await;
         }
         if let Some(Change::ThreadOpened(opened)) = changes.first() {

@@ -28,6 +28,7 @@ use crate::domain::id::{AccountId, LicenseId, OrganizationId};
 use crate::domain::license::{AgentKind, Group, InactiveSend, LoginStatus, Priority, Role, Settings};
 use crate::domain::properties::{self, Properties, PropertyValue};
 use crate::domain::push::{Audience, PushBody};
+use crate::domain::thread_limits::ThreadLimits;
 use crate::domain::visit::Provenance;
 
 /// Ids that are the same in every run.

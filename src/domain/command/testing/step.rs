@@ -5,7 +5,7 @@ use super::*;
 /// The next step of somebody.
 pub(crate) struct Step<'a> {
     pub(super) story: &'a mut Story,
-    pub(super) caller: Caller,
+    pub(crate) caller: Caller,
 }
 
 impl Step<'_> {

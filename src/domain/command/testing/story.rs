@@ -35,6 +35,7 @@ impl Story {
                 inactive_send: InactiveSend::NewThread,
                 manual_routing: false,
                 events: EventLimits { max_size: 16 * 1024 },
+                thread: ThreadLimits { events: 20_000, bytes: 8 << 20 },
                 mails_transcripts: false,
             },
             now: Timestamp(1_700_000_000_000_000),
@@ -238,9 +239,13 @@ impl Story {
         Outcome { result, license: self.license.clone() }
     }
 
+    /// As the actor does it: what changes an earlier thread is a row of that one's log, and where it is told, of the last one's.
     fn store(&mut self, decision: &Decision) {
+        let is_of_last = decision.older_thread.is_none() || !decision.pushes.is_empty();
         for change in &decision.changes {
-            self.chat.apply(change);
+            if is_of_last {
+                self.chat.apply(change);
+            }
             if let Change::EventAdded(event) = change {
                 self.operations.remember(event);
                 self.events.push(event.clone());
@@ -251,8 +256,12 @@ impl Story {
             }
         }
         if !decision.changes.is_empty() {
-            let thread = decision.older_thread.clone().unwrap_or_else(|| self.thread_id());
-            self.rows.push((thread, decision.changes.clone()));
+            if let Some(older) = &decision.older_thread {
+                self.rows.push((older.clone(), decision.changes.clone()));
+            }
+            if is_of_last {
+                self.rows.push((self.thread_id(), decision.changes.clone()));
+            }
         }
     }
 }
