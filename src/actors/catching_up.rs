@@ -11,6 +11,8 @@ use super::chat::missed::{self, Retold, Since};
 use super::delivery::Place;
 use super::{Actors, AskError, ChatKey, changed};
 use crate::domain::id::{ChatId, LicenseId};
+use crate::domain::thread::Thread;
+use crate::domain::thread_limits::Extent;
 use crate::domain::time::Timestamp;
 
 /// Chats that are looked at for one who was away; who missed more has to read anew.
@@ -69,15 +71,11 @@ impl Actors {
         let looks: Vec<_> = chats.into_iter().map(|chat| self.look_at(license, chat)).collect();
         let snapshots: Vec<Arc<Snapshot>> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
         let (mut left, mut rows) = (ROWS, Vec::new());
-        for snapshot in snapshots {
-            let Some(thread) = &snapshot.chat.thread else { continue };
+        let changed = || snapshots.iter().filter_map(|snapshot| wanted(snapshot, known));
+        let bytes = changed().map(|(_, thread, _)| Extent::of(thread).bytes).sum();
+        let _reading = self.reading(bytes).await?;
+        for (snapshot, thread, since) in changed() {
             let to = Place(thread.number, snapshot.seq);
-            let since = match known.chats.get(&snapshot.chat.id) {
-                Some(place) if *place >= to => continue,
-                Some(place) => Since::Place(*place),
-                None if snapshot.changed_at.is_some_and(|at| at <= known.since) => continue,
-                None => Since::Moment(known.since),
-            };
             let stretch = missed::Stretch { license, chat: &snapshot.chat.id, thread: &thread.id, since, to };
             match missed::read(&*self.parts.store, stretch, left).await? {
                 Some(retold) => {
@@ -93,6 +91,19 @@ impl Actors {
     async fn look_at(self: &Arc<Self>, license: LicenseId, chat: ChatId) -> Result<Arc<Snapshot>, AskError> {
         self.inspect(&ChatKey { license, chat }).await
     }
+}
+
+/// From where on a chat's rows are wanted, and its last thread; none if nothing happened that is not known.
+fn wanted<'a>(snapshot: &'a Snapshot, known: &Known) -> Option<(&'a Snapshot, &'a Thread, Since)> {
+    let thread = snapshot.chat.thread.as_ref()?;
+    let to = Place(thread.number, snapshot.seq);
+    let since = match known.chats.get(&snapshot.chat.id) {
+        Some(place) if *place >= to => return None,
+        Some(place) => Since::Place(*place),
+        None if snapshot.changed_at.is_some_and(|at| at <= known.since) => return None,
+        None => Since::Moment(known.since),
+    };
+    Some((snapshot, thread, since))
 }
 
 /// The rows of several chats by their moments. A clock that was set back does not change the order of a chat.

@@ -24,6 +24,7 @@ use super::error::AskError;
 use super::forward::{Hops, Owner, Parking};
 use super::pending::PendingLicenses;
 use super::post::Post;
+use super::reading::Readers;
 use super::reports::Reports;
 use super::residents::{Resident, Residents};
 use super::roll::Roll;
@@ -117,6 +118,10 @@ pub struct Actors {
     pub(super) ahead: Ahead,
     /// Chats that are loaded though nobody asked for them wait here, so that those that somebody asked for need not.
     pub(super) loads: Semaphore,
+    /// Threads that are read whole for those who ask for them.
+    pub(super) readers: Readers,
+    /// The same for what chats need for their turns.
+    pub(super) own_readers: Readers,
     /// Licenses whose chats may wait for customers who are gone without anybody's having noted it, as their routers say.
     pub in_doubt: PendingLicenses,
 }
@@ -130,6 +135,8 @@ impl Actors {
         assert!(!parts.arbiters.is_empty(), "actors need a thread to live on");
         let count = parts.ownership.shards();
         let shards = Shards::new(count);
+        let room = || Readers::new(parts.settings.threads_read);
+        let (readers, own_readers) = (room(), room());
         let decisions = Decisions::start(parts.store.clone(), &parts.arbiters[0]);
         Arc::new(Self {
             parts,
@@ -148,6 +155,8 @@ impl Actors {
             unsettled: Mutex::default(),
             ahead: Ahead::default(),
             loads: Semaphore::new(LOADS_AT_ONCE),
+            readers,
+            own_readers,
             in_doubt: PendingLicenses::default(),
         })
     }

@@ -27,6 +27,7 @@ mod near;
 pub mod pending;
 pub mod period;
 pub mod post;
+pub mod reading;
 pub mod recovery;
 mod reports;
 mod residents;

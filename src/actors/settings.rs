@@ -24,6 +24,10 @@ pub struct ActorSettings {
     pub router_timeout: Duration,
     /// Sessions that one agent may have, over all nodes; one more ends the oldest.
     pub agent_sessions: usize,
+    /// Bytes that a thread holds at most.
+    pub thread_bytes: u64,
+    /// Bytes of threads that are read whole at the same time.
+    pub threads_read: u64,
 }
 
 impl Default for ActorSettings {
@@ -35,6 +39,8 @@ impl Default for ActorSettings {
             request_timeout: Duration::from_secs(15),
             router_timeout: Duration::from_secs(1),
             agent_sessions: 100,
+            thread_bytes: 10 << 20,
+            threads_read: 64 << 20,
         }
     }
 }

@@ -35,6 +35,7 @@ const IP_UPLOADS: Key<Whole<u32>> = key("limits.ip_uploads", "4", Whole { min: 0
 const THREAD_EVENTS: Key<Whole<u64>> =
     key("limits.thread_events", "20000", Whole { min: 16, max: 10_000_000 });
 const THREAD_BYTES: Key<Size> = key("limits.thread_bytes", "8MiB", Size { min: 64 << 10, max: 1 << 30 });
+const THREADS_READ: Key<Size> = key("limits.threads_read", "64MiB", Size { min: 64 << 10, max: 64 << 30 });
 const SESSIONS: Whole<u32> = Whole { min: 1, max: 10_000_000 };
 
 /// `[rtm]`
@@ -94,6 +95,8 @@ pub struct Limits {
     pub thread_events: u64,
     /// Bytes of what is stored in a thread. Default 8 MiB.
     pub thread_bytes: u64,
+    /// Bytes of threads that a node reads whole at the same time for those who ask for them; who comes later waits. Default 64 MiB.
+    pub threads_read: u64,
 }
 
 impl Rtm {
@@ -139,6 +142,7 @@ impl Limits {
             ip_uploads: reader.get(&IP_UPLOADS) as usize,
             thread_events: reader.get(&THREAD_EVENTS),
             thread_bytes: reader.get(&THREAD_BYTES),
+            threads_read: reader.get(&THREADS_READ),
         }
     }
 

@@ -90,6 +90,7 @@ fn defaults_are_those_of_the_table() {
         ("limits.ip_uploads", "4"),
         ("limits.thread_events", "20000"),
         ("limits.thread_bytes", "8MiB"),
+        ("limits.threads_read", "64MiB"),
         ("outgoing.allow_private", "false"),
         ("event.max_size", "16KiB"),
         ("file.max_size", "10MiB"),

@@ -185,6 +185,8 @@ async fn serve(config: Arc<Config>, runtime: &tokio::runtime::Handle) -> Result<
                     passivate_after: config.chat.passivate_after,
                     request_timeout: config.rtm.request_timeout,
                     agent_sessions: config.limits.agent_sessions,
+                    thread_bytes: config.limits.of_thread().with_reserve().bytes,
+                    threads_read: config.limits.threads_read,
                     ..ActorSettings::default()
                 },
                 arbiters: threads,

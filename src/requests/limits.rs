@@ -117,6 +117,7 @@ mod tests {
             ip_uploads: 1,
             thread_events: 1,
             thread_bytes: 1,
+            threads_read: 1,
         };
         let limits = Limits::new(&rates);
         let admitted = [

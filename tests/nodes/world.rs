@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use switchboard::actors::ahead::{ComingCall, ComingChat};
-use switchboard::actors::chat::history::History;
 use switchboard::actors::chat::{Head, Snapshot};
 use switchboard::actors::{ActorSettings, AskError, ChatKey, SessionId};
 use switchboard::clock::SystemClock;
@@ -226,15 +225,15 @@ impl World {
 
     /// Whether the log of an event's thread says that it was taken back.
     pub(crate) async fn is_deleted(&self, event: &EventId) -> bool {
-        let history = History::read(&self.here.actors, self.license, &event.thread, None).await;
-        let events = history.expect("the log is read").expect("there is a log").events;
+        let whole = self.here.actors.read_thread(self.license, &event.thread).await;
+        let events = whole.expect("the log is read").expect("there is a log").history.events;
         events.iter().any(|known| known.id == *event && known.deleted)
     }
 
     /// The messages of a thread, with their ids.
     pub(crate) async fn said(&self, thread: &ThreadId) -> Vec<(EventId, String)> {
-        let history = History::read(&self.here.actors, self.license, thread, None).await;
-        let events = history.expect("the log is read").expect("there is a log").events;
+        let whole = self.here.actors.read_thread(self.license, thread).await;
+        let events = whole.expect("the log is read").expect("there is a log").history.events;
         let message = |event: &Arc<Event>| match &event.body {
             EventBody::Message { text, .. } => Some((event.id.clone(), text.clone())),
             _ => None,

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::super::Actors;
-use super::log::read_all;
+use super::log::Pages;
 use super::record;
 use crate::domain::change::{Change, Target};
 use crate::domain::chat::Chat;
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, LicenseId, ThreadId};
 use crate::domain::properties;
+use crate::domain::thread_limits::Extent;
 use crate::store::{LogKey, Row, StoreError};
 
 /// Events that go with a chat in a push; earlier ones are found by `list_threads`. Keeps the frame below what a
@@ -31,17 +32,30 @@ impl History {
     /// # Errors
     /// [`StoreError::Corrupt`] if the first row does not open the thread, or a row cannot be read.
     pub fn fold(rows: &[Row]) -> Result<Option<Self>, StoreError> {
-        let Some((first, rest)) = rows.split_first() else { return Ok(None) };
-        let first = record::decode(&first.body)?;
-        let Some(Change::ThreadOpened(chat)) = first.changes.first() else {
-            return Err(StoreError::Corrupt { what: "the first row of a thread's log", source: None });
-        };
-        let mut history = Self { chat: (**chat).clone(), events: Vec::new() };
-        history.apply(&first.changes[1..]);
-        for row in rest {
-            history.apply(&record::decode(&row.body)?.changes);
+        let mut history = None;
+        Self::fold_on(&mut history, rows)?;
+        Ok(history)
+    }
+
+    /// Goes on with the rows that follow what was folded.
+    fn fold_on(history: &mut Option<Self>, rows: &[Row]) -> Result<(), StoreError> {
+        for row in rows {
+            let changes = record::decode(&row.body)?.changes;
+            match history {
+                Some(history) => history.apply(&changes),
+                None => {
+                    let Some(Change::ThreadOpened(chat)) = changes.first() else {
+                        return Err(StoreError::Corrupt {
+                            what: "the first row of a thread's log",
+                            source: None,
+                        });
+                    };
+                    let opened = history.insert(Self { chat: (**chat).clone(), events: Vec::new() });
+                    opened.apply(&changes[1..]);
+                }
+            }
         }
-        Ok(Some(history))
+        Ok(())
     }
 
     pub(super) fn apply(&mut self, changes: &[Change]) {
@@ -77,16 +91,63 @@ impl History {
     }
 
     /// Reads a thread's log up to a row (none: to its end) and folds it; none if there is no such thread.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn read(
+    pub(in crate::actors) async fn read(
         actors: &Actors,
         license: LicenseId,
         thread: &ThreadId,
         to: Option<u64>,
     ) -> Result<Option<Self>, StoreError> {
-        let log = LogKey { license, thread: thread.clone() };
-        Self::fold(&read_all(actors, &log, to).await?)
+        Self::read_keeping(actors, license, thread, to, |_| {}).await
     }
+
+    /// As [`Self::read`]; of the events only what `keep` leaves is carried on.
+    pub(in crate::actors) async fn read_keeping(
+        actors: &Actors,
+        license: LicenseId,
+        thread: &ThreadId,
+        to: Option<u64>,
+        keep: impl Fn(&mut Vec<Arc<Event>>),
+    ) -> Result<Option<Self>, StoreError> {
+        let log = LogKey { license, thread: thread.clone() };
+        let mut pages = Pages::after(&log, 0, to);
+        let mut history = None;
+        while let Some(rows) = pages.next(actors).await? {
+            Self::fold_on(&mut history, &rows)?;
+            if let Some(history) = &mut history {
+                keep(&mut history.events);
+            }
+        }
+        Ok(history)
+    }
+
+    /// As [`Self::read`], to the end, and only as long as the thread holds no more than so many bytes.
+    pub(in crate::actors) async fn read_within(
+        actors: &Actors,
+        license: LicenseId,
+        thread: &ThreadId,
+        bytes: u64,
+    ) -> Result<Found, StoreError> {
+        let log = LogKey { license, thread: thread.clone() };
+        let mut pages = Pages::after(&log, 0, None);
+        let mut history: Option<Self> = None;
+        while let Some(rows) = pages.next(actors).await? {
+            Self::fold_on(&mut history, &rows)?;
+            let thread = history.as_ref().and_then(|history| history.chat.thread.as_ref());
+            if thread.is_some_and(|thread| Extent::of(thread).bytes > bytes) {
+                return Ok(Found::Larger);
+            }
+        }
+        Ok(history.map_or(Found::Nothing, |history| Found::Whole(Box::new(history))))
+    }
+}
+
+/// What was found of a thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// There is none.
+    Nothing,
+    /// All of it.
+    Whole(Box<History>),
+    /// It holds more than is wanted.
+    Larger,
 }

@@ -162,17 +162,37 @@ pub(super) async fn read_after(
     after: u64,
     to: Option<u64>,
 ) -> Result<Vec<Row>, StoreError> {
-    let mut rows: Vec<Row> = Vec::new();
-    loop {
-        let from = rows.last().map_or(after, |row| row.seq) + 1;
-        if to.is_some_and(|to| from > to) {
-            return Ok(rows);
-        }
-        let page = actors.parts.store.read(log, from, to, PAGE).await?;
-        let full = page.len() == PAGE;
+    let mut rows = Vec::new();
+    let mut pages = Pages::after(log, after, to);
+    while let Some(page) = pages.next(actors).await? {
         rows.extend(page);
-        if !full {
-            return Ok(rows);
+    }
+    Ok(rows)
+}
+
+/// The rows of a log a page at a time: what a page is made into is often much less than its rows.
+pub(super) struct Pages<'a> {
+    log: &'a LogKey,
+    /// The last row that was read.
+    last: u64,
+    to: Option<u64>,
+    is_over: bool,
+}
+
+impl<'a> Pages<'a> {
+    /// The rows after one, or from the first (0), up to `to`, in order.
+    pub(super) fn after(log: &'a LogKey, after: u64, to: Option<u64>) -> Self {
+        Self { log, last: after, to, is_over: false }
+    }
+
+    /// The next rows; none if there are no more.
+    pub(super) async fn next(&mut self, actors: &Actors) -> Result<Option<Vec<Row>>, StoreError> {
+        if self.is_over || self.to.is_some_and(|to| self.last >= to) {
+            return Ok(None);
         }
+        let page = actors.parts.store.read(self.log, self.last + 1, self.to, PAGE).await?;
+        self.is_over = page.len() < PAGE;
+        self.last = page.last().map_or(self.last, |row| row.seq);
+        Ok(Some(page))
     }
 }

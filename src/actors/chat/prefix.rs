@@ -2,7 +2,7 @@
 
 use super::super::Actors;
 use super::super::catching_up::SKEW;
-use super::log::{TAIL, read_after, read_all};
+use super::log::{Pages, TAIL, read_after};
 use super::record::{self, Record};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
@@ -49,8 +49,9 @@ impl Prefix {
                 None => Ok(Vec::new()),
             }
         };
-        let (rows, guessed) = tokio::join!(read_all(actors, &log, to), guessed);
-        let rows = rows?;
+        let mut pages = Pages::after(&log, 0, to);
+        let (rows, guessed) = tokio::join!(pages.next(actors), guessed);
+        let rows = rows?.unwrap_or_default();
         let before_it = match previous_thread(&rows)? {
             Some(previous) if Some(&previous) == before => guessed?,
             Some(previous) => tail_of(actors, license, &previous).await?,
@@ -63,6 +64,9 @@ impl Prefix {
         let thread = thread.clone();
         let mut prefix = Self { thread, chat: None, operations, seq: 0, changed_at: None, tail: Vec::new() };
         prefix.extend(rows)?;
+        while let Some(rows) = pages.next(actors).await? {
+            prefix.extend(rows)?;
+        }
         Ok(prefix)
     }
 

@@ -27,6 +27,7 @@ use crate::domain::chat::RoutingView;
 use crate::domain::command::{
     Caller, Command, Context, Decision, Reply, Route, RouteRequest, Subject, SubjectRequest,
 };
+use crate::domain::event::Event;
 use crate::domain::license::{ChatRules, License};
 use crate::domain::push::Push;
 use crate::domain::rejection::Rejection;
@@ -326,7 +327,13 @@ impl Turn {
                 return Ok(Some(Subject::Visit(Box::new(visits.provenance()))));
             }
         };
-        let history = History::read(&self.actors, self.writer.key.license, &thread, None).await?;
+        // Of all the events only this one is kept.
+        let keep = |events: &mut Vec<Arc<Event>>| events.retain(|held| Some(held.id.number) == event);
+        let license = self.writer.key.license;
+        let history = {
+            let _room = self.actors.room_for_turn(&state.chat, &thread).await;
+            History::read_keeping(&self.actors, license, &thread, None, keep).await?
+        };
         let Some(history) = history.filter(|history| history.chat.id == self.writer.key.chat) else {
             return Ok(None);
         };

@@ -1,11 +1,11 @@
 //! `get_chat` (agents and customers, 3.6): the chat with one of its threads.
 
 use crate::actors::chat::Snapshot;
-use crate::actors::chat::history::History;
+use crate::actors::reading::Whole;
 use crate::domain::id::{ChatId, ThreadId};
 use crate::protocol::error::{ErrorType, WireError};
 use crate::protocol::view::ThreadParts;
-use crate::requests::error::of_store;
+use crate::requests::error::of_ask;
 use crate::requests::pipeline::{Call, Requests};
 
 use super::{check_sees, check_sees_thread};
@@ -24,14 +24,16 @@ impl Requests {
         let last = snapshot.chat.thread.as_ref().map(|thread| &thread.id);
         let wanted =
             thread.or(last).ok_or_else(|| WireError::new(ErrorType::NotFound, "thread not found"))?;
-        let history = match self.thread(call, &snapshot, wanted).await {
-            Ok(history) => history,
+        // Until the answer is made.
+        let whole = match self.thread(call, &snapshot, wanted).await {
+            Ok(whole) => whole,
             Err(error) => {
                 // Whoever sees nothing of the chat is not told which threads it has.
                 check_sees(call, &snapshot.chat)?;
                 return Err(error);
             }
         };
+        let history = &whole.history;
         let head = history
             .chat
             .thread
@@ -55,14 +57,16 @@ impl Requests {
         call: &Call<'_>,
         snapshot: &Snapshot,
         thread: &ThreadId,
-    ) -> Result<History, WireError> {
+    ) -> Result<Whole, WireError> {
         let is_last = snapshot.chat.thread.as_ref().is_some_and(|last| last.id == *thread);
-        let to = is_last.then_some(snapshot.seq);
-        let license = call.who.license_id();
-        let history = History::read(&self.parts.actors, license, thread, to).await;
-        history
-            .map_err(|error| of_store(&error))?
-            .filter(|history| history.chat.id == snapshot.chat.id)
+        let actors = &self.parts.actors;
+        let whole = match is_last {
+            true => actors.read_last_thread(&snapshot.chat, snapshot.seq).await,
+            false => actors.read_thread(call.who.license_id(), thread).await,
+        };
+        whole
+            .map_err(|error| of_ask(error, call.who.surface()))?
+            .filter(|whole| whole.history.chat.id == snapshot.chat.id)
             .ok_or_else(|| WireError::new(ErrorType::NotFound, "thread not found"))
     }
 }

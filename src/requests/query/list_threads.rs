@@ -14,7 +14,7 @@ use crate::requests::pipeline::{Call, Requests};
 use crate::store::{IndexRow, IndexScan, IndexTable, Order};
 
 use super::pages::{Edge, Spot, Walked};
-use super::{check_sees, check_sees_thread, sees_every_thread};
+use super::{MAX_PAGE_BYTES, check_sees, check_sees_thread, sees_every_thread};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,12 @@ struct Cursor {
     /// The threads of a page in the order of their age, though the pages lead to older ones.
     #[serde(default)]
     oldest_first: bool,
+}
+
+/// A thread for the answer.
+struct Item {
+    number: i64,
+    json: String,
 }
 
 /// Thread numbers looked at in one call: bounds the work of a filter that matches nothing.
@@ -66,14 +72,20 @@ impl Requests {
             check_sees(call, &snapshot.chat)?;
         }
         let mut json = String::from("{\"threads\":[");
-        self.write_threads(call, &snapshot, &page, &mut json).await?;
+        for (number, item) in page.iter().enumerate() {
+            if number > 0 {
+                json.push(',');
+            }
+            json.push_str(&item.json);
+        }
         json.push_str("],\"found_threads\":");
         json.push_str(&found.to_string());
-        let number =
-            |history: &History| history.chat.thread.as_ref().map_or(0, |thread| i64::from(thread.number));
         // A chat's threads come one after the other: none becomes visible before another.
-        let walked =
-            Walked { shown: page.iter().map(number).collect(), stopped_at: edge, settled: Edge::Youngest };
+        let walked = Walked {
+            shown: page.iter().map(|item| item.number).collect(),
+            stopped_at: edge,
+            settled: Edge::Youngest,
+        };
         for (name, spot) in cursor.spot.beside(cursor.descending, list.page_id.is_none(), walked) {
             let page = self.parts.pages.seal(&scope, &Cursor { spot, ..cursor.clone() }, now);
             json.push_str(&format!(",\"{name}_page_id\":\"{page}\""));
@@ -110,14 +122,14 @@ impl Requests {
     }
 
     /// The threads of one page that the requester may see. If there are more in the direction of the page, they lie behind the
-    /// number that comes along.
+    /// number that comes along. They are read one after the other, and of each only what is shown stays in memory.
     async fn page(
         &self,
         call: &Call<'_>,
         snapshot: &Snapshot,
         cursor: &Cursor,
         entries: Vec<IndexRow>,
-    ) -> Result<(Vec<History>, Option<i64>), WireError> {
+    ) -> Result<(Vec<Item>, Option<i64>), WireError> {
         let ahead = cursor.spot.ahead(cursor.descending);
         let mut candidates: Vec<IndexRow> =
             entries.into_iter().filter(|row| ahead.has(&row.position)).collect();
@@ -125,17 +137,20 @@ impl Requests {
             candidates.reverse();
         }
         let sees_all = sees_every_thread(call);
+        let queue = self.queue_place(call, &snapshot.chat).await;
         let mut page = Vec::new();
-        let (mut events, mut hidden) = (0, 0);
+        let (mut events, mut hidden, mut bytes) = (0, 0, 0);
         let (mut looked_at, mut edge) = (None, None);
         for row in candidates {
-            let is_full =
-                page.len() >= cursor.limit || cursor.min_events.is_some_and(|wanted| events >= wanted);
+            let is_full = page.len() >= cursor.limit
+                || bytes >= MAX_PAGE_BYTES
+                || cursor.min_events.is_some_and(|wanted| events >= wanted);
             if (is_full && sees_all) || hidden == MAX_HIDDEN {
                 edge = looked_at;
                 break;
             }
-            let history = self.thread(call, snapshot, &ThreadId::new(&row.id)).await?;
+            let whole = self.thread(call, snapshot, &ThreadId::new(&row.id)).await?;
+            let history = &whole.history;
             let Some(thread) = &history.chat.thread else { continue };
             if !sees_all && check_sees_thread(call, &snapshot.chat, thread).is_err() {
                 hidden += 1;
@@ -144,7 +159,9 @@ impl Requests {
                 break;
             } else {
                 events += history.events.len() as u64;
-                page.push(history);
+                let json = self.thread_json(call, snapshot, thread, history, queue).await?;
+                bytes += json.len();
+                page.push(Item { number: i64::from(thread.number), json });
             }
             looked_at = Some(row.position);
         }
@@ -154,31 +171,22 @@ impl Requests {
         Ok((page, edge))
     }
 
-    async fn write_threads(
+    async fn thread_json(
         &self,
         call: &Call<'_>,
         snapshot: &Snapshot,
-        page: &[History],
-        json: &mut String,
-    ) -> Result<(), WireError> {
-        let queue = self.queue_place(call, &snapshot.chat).await;
-        let view = self.view(call);
-        let mut first = true;
-        for history in page {
-            let Some(thread) = &history.chat.thread else { continue };
-            let next = self.next_thread(call, snapshot, thread).await?;
-            let is_last = snapshot.chat.thread.as_ref().is_some_and(|last| last.id == thread.id);
-            if !std::mem::take(&mut first) {
-                json.push(',');
-            }
-            json.push_str(&view.thread(ThreadParts {
-                thread,
-                events: &history.events,
-                next_thread_id: next.as_ref(),
-                queue: queue.filter(|_| is_last),
-            }));
-        }
-        Ok(())
+        thread: &Thread,
+        history: &History,
+        queue: Option<QueuePlace>,
+    ) -> Result<String, WireError> {
+        let next = self.next_thread(call, snapshot, thread).await?;
+        let is_last = snapshot.chat.thread.as_ref().is_some_and(|last| last.id == thread.id);
+        Ok(self.view(call).thread(ThreadParts {
+            thread,
+            events: &history.events,
+            next_thread_id: next.as_ref(),
+            queue: queue.filter(|_| is_last),
+        }))
     }
 
     /// The thread that follows one, if it is not the last.

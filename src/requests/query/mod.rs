@@ -18,6 +18,9 @@ use crate::domain::id::ChatId;
 use crate::domain::thread::Thread;
 use crate::protocol::error::{ErrorType, WireError};
 
+/// A page that has grown to this many bytes ends early, so that it fits into the reader's outbox.
+const MAX_PAGE_BYTES: usize = 256 * 1024;
+
 impl Requests {
     /// A chat that the requester may see, as it is now.
     pub(super) async fn visible_chat(

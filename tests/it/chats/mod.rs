@@ -10,6 +10,7 @@ mod earlier;
 mod email_verification;
 mod files;
 mod files_in_bucket;
+mod full;
 mod greetings;
 mod heirs;
 mod lists;

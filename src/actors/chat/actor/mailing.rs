@@ -130,10 +130,13 @@ async fn try_to_mail(
     let id = writer.key.license;
     let Ok(address) = owed.address.parse() else { return Ok(Receipt::Refused) };
     let license = actors.parts.licenses.license(id).await?.ok_or(AskError::NoLicense)?;
-    let Some(thread) = History::read(actors, id, &owed.thread, None).await? else {
-        return Ok(Receipt::Refused);
+    let letter = {
+        let _room = actors.own_readers.room(actors.most_of_a_thread()).await;
+        let Some(thread) = History::read(actors, id, &owed.thread, None).await? else {
+            return Ok(Receipt::Refused);
+        };
+        Letter::about(&license, &thread.chat, &thread.events)
     };
-    let letter = Letter::about(&license, &thread.chat, &thread.events);
     // Whoever lost the chat and does not know it mails nothing.
     writer.validate(actors).await?;
     Ok(post.send(id, &address, &letter).await)

@@ -23,9 +23,11 @@ impl Turn {
     ) -> Result<(), AskError> {
         self.flush(state).await?;
         if let Some(thread) = older_thread {
+            let room = self.actors.room_for_turn(&state.chat, &thread).await;
             let rows = self.writer.read_all(&self.actors, &thread).await?;
             self.writer.restamp(&self.actors, &thread, &rows).await?;
             let seq = rows.last().map_or(0, |row| row.seq) + 1;
+            drop((rows, room));
             let row = record::encode_late(changes, self.actors.parts.clock.now());
             // What is told of it stands in the last thread's log, by which the chat has changed already.
             self.append(&thread, seq, vec![row], Vec::new()).await?;

@@ -1,5 +1,7 @@
 //! What was stored is told: to those who asked, to the sessions, to the router.
 
+use std::sync::Arc;
+
 use super::super::super::AskError;
 use super::super::super::delivery::{Cause, Mark, Place};
 use super::super::super::router::Report;
@@ -9,6 +11,7 @@ use super::super::load::State;
 use super::super::log::LogWriter;
 use super::{Held, Turn};
 use crate::domain::command::Reply;
+use crate::domain::event::Event;
 use crate::domain::push::{Push, PushBody, ThreadEvents};
 
 impl Turn {
@@ -50,7 +53,14 @@ impl Turn {
     async fn fill_in_events(&mut self, state: &State) -> Result<(), AskError> {
         let Some(thread) = state.chat.thread.as_ref().map(|thread| thread.id.clone()) else { return Ok(()) };
         let license = self.writer.key.license;
-        let history = History::read(&self.actors, license, &thread, Some(state.seq)).await?;
+        let pushes = self.held.iter().flat_map(|held| &held.pushes);
+        // The first of several that gain it may have come before others wrote.
+        let first = pushes.filter_map(from_log).min().unwrap_or(0).saturating_sub(MAX_EVENTS_IN_PUSH as u64);
+        let keep = |events: &mut Vec<Arc<Event>>| events.retain(|event| event.id.number > first);
+        let history = {
+            let _room = self.actors.room_for_turn(&state.chat, &thread).await;
+            History::read_keeping(&self.actors, license, &thread, Some(state.seq), keep).await?
+        };
         let all = history.map(|history| history.events).unwrap_or_default();
         for push in self.held.iter_mut().flat_map(|held| &mut held.pushes) {
             let Some(count) = from_log(push) else { continue };

@@ -9,14 +9,14 @@ mod walk;
 
 use std::borrow::Cow;
 
-use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use self::matches::{Matcher, needs_logs};
 use self::walk::{Place, Walk};
 use crate::actors::catching_up::SKEW;
 use crate::actors::chat::Snapshot;
-use crate::actors::chat::history::History;
+use crate::actors::chat::history::Found;
+use crate::actors::reading::Whole;
 use crate::domain::chat::Chat;
 use crate::domain::command::can_see;
 use crate::domain::id::ThreadId;
@@ -24,11 +24,11 @@ use crate::domain::thread::Thread;
 use crate::protocol::error::WireError;
 use crate::protocol::request::{ArchiveFilters, ListArchives, SortOrder};
 use crate::protocol::view::ThreadParts;
-use crate::requests::error::of_store;
+use crate::requests::error::{of_ask, of_store};
 use crate::requests::pipeline::{Call, Requests};
 
 use super::pages::{Edge, Spot, Walked, Way};
-use super::{check_sees_thread, sees_every_thread};
+use super::{MAX_PAGE_BYTES, check_sees_thread, sees_every_thread};
 
 /// Logs that one call reads, those of its answer apart.
 const MAX_READ: usize = 500;
@@ -38,8 +38,6 @@ const AT_ONCE: usize = 8;
 const MAX_COUNTED: usize = 1_000;
 /// Threads beside one of the answer that are looked at for the nearest one that the reader may see.
 const MAX_STEPS: usize = 10;
-/// A page that has grown to this many bytes ends early, so that it fits into the reader's outbox.
-const MAX_PAGE_BYTES: usize = 256 * 1024;
 
 /// Where a page begins and what it shows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -136,8 +134,10 @@ impl Requests {
                 break;
             }
             places.retain(|place| ahead.has(place));
-            let threads = places.iter().map(|place| self.archived(call, &place.thread));
-            for (place, history) in places.iter().zip(try_join_all(threads).await?) {
+            let threads = places.iter().map(|place| &place.thread);
+            let found = self.parts.actors.read_small_threads(call.who.license_id(), threads).await;
+            let found = found.map_err(|error| of_ask(error, call.who.surface()))?;
+            for (place, found) in places.iter().zip(found) {
                 let is_full = page.items.len() == cursor.limit || bytes >= MAX_PAGE_BYTES;
                 if is_full && page.next.is_none() {
                     page.next.clone_from(&last);
@@ -150,11 +150,16 @@ impl Requests {
                 if !is_full {
                     last = Some(place.clone());
                 }
-                let Some(history) = history.filter(|history| matcher.holds(history)) else { continue };
+                let whole = match found {
+                    Found::Nothing => None,
+                    Found::Whole(history) => Some(Whole::from(*history)),
+                    Found::Larger => self.archived(call, &place.thread).await?,
+                };
+                let Some(whole) = whole.filter(|whole| matcher.holds(&whole.history)) else { continue };
                 if is_full {
-                    let visible = can_see(&history.chat, &call.who.reader(), &call.who.license).is_ok();
+                    let visible = can_see(&whole.history.chat, &call.who.reader(), &call.who.license).is_ok();
                     page.found += usize::from(visible);
-                } else if let Some(json) = self.archive_item(call, history, &matcher).await? {
+                } else if let Some(json) = self.archive_item(call, whole, &matcher).await? {
                     bytes += json.len();
                     page.found += 1;
                     page.items.push(Item { place: place.clone(), json });
@@ -196,9 +201,9 @@ impl Requests {
             if items.iter().any(|item| item.place.thread == *id) {
                 continue;
             }
-            let Some(history) = self.archived(call, id).await? else { continue };
-            let created_at = history.chat.thread.as_ref().map_or(0, |thread| thread.created_at.0);
-            if let Some(json) = self.archive_item(call, history, &matcher).await? {
+            let Some(whole) = self.archived(call, id).await? else { continue };
+            let created_at = whole.history.chat.thread.as_ref().map_or(0, |thread| thread.created_at.0);
+            if let Some(json) = self.archive_item(call, whole, &matcher).await? {
                 items.push(Item { place: Place { created_at, thread: id.clone() }, json });
             }
         }
@@ -210,30 +215,36 @@ impl Requests {
     }
 
     /// A thread of the license by its log alone.
-    async fn archived(&self, call: &Call<'_>, thread: &ThreadId) -> Result<Option<History>, WireError> {
-        let license = call.who.license_id();
-        History::read(&self.parts.actors, license, thread, None).await.map_err(|error| of_store(&error))
+    async fn archived(&self, call: &Call<'_>, thread: &ThreadId) -> Result<Option<Whole>, WireError> {
+        let whole = self.parts.actors.read_thread(call.who.license_id(), thread).await;
+        whole.map_err(|error| of_ask(error, call.who.surface()))
     }
 
     /// The chat with the thread, if the requester may see it.
     async fn archive_item(
         &self,
         call: &Call<'_>,
-        history: History,
+        whole: Whole,
         matcher: &Matcher<'_>,
     ) -> Result<Option<String>, WireError> {
-        let snapshot = self.chat_now(call, &history.chat.id).await?;
-        let Some(thread) = &history.chat.thread else { return Ok(None) };
+        let snapshot = self.chat_now(call, &whole.history.chat.id).await?;
+        let Some(thread) = &whole.history.chat.thread else { return Ok(None) };
         if check_sees_thread(call, &snapshot.chat, thread).is_err() {
             return Ok(None);
         }
         let is_last = snapshot.chat.thread.as_ref().is_some_and(|last| last.id == thread.id);
         // The end of the last log may not be confirmed yet; the snapshot's is.
-        let history = match is_last {
-            true => self.thread(call, &snapshot, &thread.id.clone()).await?,
-            false => history,
+        let whole = match is_last {
+            true => {
+                let thread = thread.id.clone();
+                // Its room with it, before there is some for the other.
+                drop(whole);
+                self.thread(call, &snapshot, &thread).await?
+            }
+            false => whole,
         };
-        let Some(thread) = history.chat.thread.as_ref().filter(|_| matcher.holds(&history)) else {
+        let history = &whole.history;
+        let Some(thread) = history.chat.thread.as_ref().filter(|_| matcher.holds(history)) else {
             return Ok(None);
         };
         let queue = if is_last { self.queue_place(call, &snapshot.chat).await } else { None };
@@ -264,7 +275,9 @@ impl Requests {
             if sees_every_thread(call) {
                 return Ok(Some(id));
             }
-            let Some(thread) = self.thread(call, snapshot, &id).await?.chat.thread else { return Ok(None) };
+            let head = self.parts.actors.read_head(call.who.license_id(), &id).await;
+            let head = head.map_err(|error| of_store(&error))?.filter(|chat| chat.id == snapshot.chat.id);
+            let Some(thread) = head.and_then(|chat| chat.thread) else { return Ok(None) };
             if check_sees_thread(call, &snapshot.chat, &thread).is_ok() {
                 return Ok(Some(id));
             }

@@ -31,8 +31,9 @@ impl Requests {
         let mut next = newest.map(|last| last.event.id.thread.clone());
         let mut left = MAX_THREADS;
         while let Some(id) = next.take().filter(|_| left > 0 && !wanted.is_empty()) {
-            let history = self.thread(call, snapshot, &id).await?;
-            let Some(thread) = history.chat.thread else { break };
+            let whole = self.thread(call, snapshot, &id).await?;
+            let history = &whole.history;
+            let Some(thread) = &history.chat.thread else { break };
             wanted.retain(|kind| {
                 let event = history.events.iter().rev().find(|event| shows(event, *kind));
                 let Some(event) = event.cloned() else { return true };
@@ -40,7 +41,7 @@ impl Requests {
                 chat.to_mut().last_public_events.insert(*kind, last);
                 false
             });
-            next = thread.previous_thread_id;
+            next = thread.previous_thread_id.clone();
             left -= 1;
         }
         Ok(chat)
