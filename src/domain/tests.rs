@@ -13,7 +13,7 @@ use super::id::{ThreadId, UserId};
 use super::properties::PropertyValue;
 use super::push::{Push, PushBody};
 use super::replaced::Replaced;
-use super::thread_limits::{Extent, Need, ThreadLimits};
+use super::thread_limits::{Extent, Need, ThreadLimits, bytes_of};
 use super::time::Timestamp;
 use super::transcript;
 
@@ -317,6 +317,7 @@ impl Ledger {
             let row = serde_json::to_vec(changes).expect("a row");
             let read: Vec<Change> = serde_json::from_slice(&row).expect("the row again");
             assert_eq!(&read, changes, "a row reads as it was written");
+            changes.iter().for_each(check_count);
             self.read(&read);
             let last = self.threads.last().map(|(thread, _)| thread);
             if last == Some(thread) {
@@ -466,6 +467,15 @@ fn take(story: &mut Story, step: Move) -> Option<(Need, Outcome)> {
     };
     let need = Need::of(&command, &who.caller);
     Some((need, who.gives(command)))
+}
+
+/// A change counts no less than is stored of it, and not much more.
+fn check_count(change: &Change) {
+    let (written, counted) = (serde_json::to_vec(change).expect("a row").len() as u64, bytes_of(change));
+    match change {
+        Change::ThreadOpened(_) => assert_eq!(counted, 0),
+        _ => assert!((written + 128..2 * written + 128).contains(&counted), "{counted}: {change:?}"),
+    }
 }
 
 /// What is done at somebody's word fills no thread beyond its limits, or what is kept back for it beyond them.
