@@ -1,6 +1,6 @@
 //! The stored form of a row: a version byte, then JSON. The wire's versions never touch it.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::change::Change;
@@ -52,11 +52,11 @@ pub(super) fn encode_late(changes: &[Change], at: Timestamp) -> Bytes {
 }
 
 fn write(record: &RecordRef<'_>) -> Bytes {
-    let mut buffer = BytesMut::with_capacity(512);
-    buffer.put_u8(VERSION);
-    let mut writer = buffer.writer();
-    serde_json::to_writer(&mut writer, record).expect("changes have a JSON form");
-    writer.into_inner().freeze()
+    // Into a vector: JSON is written in many small pieces, of which each costs more where the bytes may be shared.
+    let mut row = Vec::with_capacity(512);
+    row.push(VERSION);
+    serde_json::to_writer(&mut row, record).expect("changes have a JSON form");
+    row.into()
 }
 
 /// Reads a row.
