@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use uuid::Uuid;
 
 macro_rules! text_id {
@@ -135,16 +136,21 @@ impl EventId {
         Some(Self { thread: ThreadId::new(thread), number: number.parse().ok()? })
     }
 
-    /// `<thread>_<n>`. Put together by hand, since every event is named in several texts.
-    pub fn text(&self) -> String {
+    /// Gives `<thread>_<n>` to whoever reads it. Put together by hand and without memory of its own, since every event is named in
+    /// several texts.
+    pub fn with_text<R>(&self, read: impl FnOnce(&str) -> R) -> R {
         let mut number = itoa::Buffer::new();
-        [self.thread.as_str(), "_", number.format(self.number)].concat()
+        let mut text = SmallVec::<[u8; 40]>::new();
+        for part in [self.thread.as_str(), "_", number.format(self.number)] {
+            text.extend_from_slice(part.as_bytes());
+        }
+        read(str::from_utf8(&text).expect("texts side by side are a text"))
     }
 }
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text())
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -156,7 +162,7 @@ impl fmt::Debug for EventId {
 
 impl Serialize for EventId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text())
+        self.with_text(|text| serializer.serialize_str(text))
     }
 }
 

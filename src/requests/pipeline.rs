@@ -313,7 +313,7 @@ pub(super) fn payload(reply: &Reply) -> String {
     let json = match reply {
         Reply::Done => return EMPTY.to_owned(),
         // The answer to most requests there are. Ids have no character that JSON escapes.
-        Reply::Event(id) => return [r#"{"event_id":""#, &id.text(), r#""}"#].concat(),
+        Reply::Event(id) => return id.with_text(|id| [r#"{"event_id":""#, id, r#""}"#].concat()),
         Reply::Unfollowed(chat) => serde_json::json!({ "chat_id": chat }),
         Reply::Thread { chat, thread, events: None } => {
             serde_json::json!({ "chat_id": chat, "thread_id": thread })
