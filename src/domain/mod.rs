@@ -44,6 +44,7 @@ pub mod transcript;
 pub mod user;
 pub mod visit;
 pub mod watch;
+pub mod whole_chat;
 pub mod widget;
 
 #[cfg(test)]

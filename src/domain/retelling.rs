@@ -1,6 +1,10 @@
 //! What stored changes would have told: for those who missed it. Who asked, and for which reason, is not stored; nobody
 //! is told these.
 
+mod handing;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use super::change::{Change, Target};
@@ -11,24 +15,47 @@ use super::properties::Properties;
 use super::property_definitions::{Location, Side, is_readable};
 use super::push::{Audience, Pressed, Push, PushBody, ThreadEvents, TransferReason, TransferTarget};
 use super::transcript::is_private;
+use super::user::ChatUser;
+use super::whole_chat::{to_assigned, to_gaining, to_newcomer};
+use handing::Handing;
 
-/// The pushes for the changes of one row: `before` is the chat without them, `after` the chat with them, `shown` are the
-/// events that go with the chat to those who gain it.
-pub fn retell(before: &Chat, changes: &[Change], after: &Chat, shown: &[Arc<Event>]) -> Vec<Push> {
-    let mut retelling = Retelling { chat: before.clone(), after, shown, pushes: Vec::new() };
+/// How a chat stands after a row.
+#[derive(Clone, Copy, Debug)]
+pub struct After<'a> {
+    /// The chat.
+    pub chat: &'a Chat,
+    /// All events of its last thread.
+    pub events: &'a [Arc<Event>],
+    /// How many of them, of the last ones, go with the chat to those who gain it.
+    pub shown: usize,
+}
+
+/// The pushes for the changes of one row: `before` is the chat without them, `after` the chat with them.
+pub fn retell(before: &Chat, changes: &[Change], after: After<'_>) -> Vec<Push> {
+    let handing = Handing::of(changes);
+    let mut retelling = Retelling { before, chat: before.clone(), after, handing, pushes: Vec::new() };
     if matches!(changes.first(), Some(Change::ThreadOpened(_))) {
         retelling.opening(changes);
     } else {
-        changes.iter().filter(|change| !is_private(change)).for_each(|change| retelling.change(change));
+        // Whoever says something has seen the chat by that, and it is not told.
+        let speaks = changes.iter().any(|change| matches!(change, Change::EventAdded(_)));
+        let is_told = |change: &&Change| match change {
+            Change::Seen { .. } => !speaks,
+            change => !is_private(change),
+        };
+        for change in changes {
+            if is_told(&change) { retelling.change(change) } else { retelling.chat.apply(change) }
+        }
     }
     retelling.pushes
 }
 
 struct Retelling<'a> {
+    before: &'a Chat,
     /// As of the change that is looked at.
     chat: Chat,
-    after: &'a Chat,
-    shown: &'a [Arc<Event>],
+    after: After<'a>,
+    handing: Option<Handing<'a>>,
     pushes: Vec<Push>,
 }
 
@@ -47,18 +74,26 @@ impl Retelling<'_> {
     }
 
     fn whole_chat(&mut self, to: Audience) {
+        let events = self.after.events;
+        let shown = &events[events.len().saturating_sub(self.after.shown)..];
         let body = PushBody::IncomingChat {
             requester: None,
-            chat: Box::new(self.after.clone()),
-            events: ThreadEvents::Given(self.shown.to_vec()),
+            chat: Box::new(self.after.chat.clone()),
+            events: ThreadEvents::Given(shown.to_vec()),
             queue: None,
-            transferred_from: None,
+            transferred_from: self.handing.as_ref().map(|handing| handing.from(self.before)),
         };
         self.push(body, to);
     }
 
     fn change(&mut self, change: &Change) {
         let to_all = self.chat.everybody();
+        let was_serving = |user: &UserId| self.chat.serving_agents().any(|id| user.agent() == Some(id));
+        let hides = matches!(change, Change::UserAdded(user) if user.visibility == Visibility::Agents && was_serving(&user.id));
+        let gets_it_whole = match change {
+            Change::UserAdded(user) => to_newcomer(&user.id, &self.chat),
+            _ => None,
+        };
         let profile_before = match change {
             Change::CustomerUpdated { .. } => self.chat.customer().and_then(|(_, user)| user.profile.clone()),
             _ => None,
@@ -72,27 +107,7 @@ impl Retelling<'_> {
                 let (thread, event) = (event.id.thread.clone(), event.clone());
                 self.push(PushBody::IncomingEvent { chat, thread, event }, to);
             }
-            Change::UserAdded(user) => {
-                let saw_it = Audience {
-                    agents: to_all.agents,
-                    customers: to_all.customers.clone(),
-                    groups: to_all.groups,
-                    ..Audience::default()
-                };
-                let mut to = self.chat.everybody();
-                if user.visibility == Visibility::Agents {
-                    to.customers.clear();
-                }
-                let body = PushBody::UserAddedToChat {
-                    chat,
-                    thread,
-                    user: Box::new(user.clone()),
-                    reason: "other",
-                    requester: None,
-                };
-                self.push(body, to);
-                self.newcomer(&user.id, saw_it);
-            }
+            Change::UserAdded(user) => self.user_added(user, hides, gets_it_whole),
             Change::UserRemoved(user) => {
                 let was_hidden =
                     self.chat.user(user).is_some_and(|user| user.visibility == Visibility::Agents);
@@ -100,29 +115,26 @@ impl Retelling<'_> {
                 if was_hidden {
                     to.customers.clear();
                 }
-                let user = user.clone();
-                let body =
-                    PushBody::UserRemovedFromChat { chat, thread, user, reason: "other", requester: None };
-                self.push(body, to);
+                self.user_removed(user, to);
             }
             Change::Assigned(agent) => {
-                let body = PushBody::ChatTransferred {
-                    chat,
-                    thread,
-                    requester: None,
-                    reason: TransferReason::Assigned,
-                    to: TransferTarget { group_ids: Vec::new(), agent_ids: vec![agent.clone()] },
-                    queue: None,
-                };
-                self.push(body, to_all);
+                if let Some(Handing::ByRouter { reason, .. }) = self.handing {
+                    let to = TransferTarget { group_ids: Vec::new(), agent_ids: vec![agent.clone()] };
+                    self.transferred(reason, to, to_all);
+                    self.whole_chat(to_assigned(agent, self.before));
+                }
+            }
+            Change::Queued(_) if self.handing.is_none() => {
+                let group_ids = self.chat.access.group_ids.clone();
+                let to = TransferTarget { group_ids, agent_ids: Vec::new() };
+                self.transferred(TransferReason::Unassigned, to, to_all);
             }
             Change::AccessSet(access) => {
+                // Those who gained the chat by it are told all of it.
                 let body = PushBody::ChatAccessUpdated { chat, access: access.clone() };
-                self.push(body, self.chat.everybody());
-                // Those who gained the chat by it know nothing of it yet.
-                let to = Audience { except: Some(Box::new(to_all)), ..self.chat.everybody() };
-                self.whole_chat(Audience { customers: Vec::new(), ..to });
+                self.push(body, self.before.everybody());
             }
+            Change::PropertiesSet { properties, .. } if handing::is_stamp(properties) => self.handed_on(),
             Change::PropertiesSet { target, properties } => {
                 let said = properties.clone();
                 let body = match target {
@@ -154,8 +166,10 @@ impl Retelling<'_> {
                 self.push(body, self.of_target(target));
             }
             Change::Seen { user, up_to } => {
+                // Customers do not learn of members who hide from them.
+                let visibility = self.chat.user(user).map_or(Visibility::Agents, |user| user.visibility);
                 let body = PushBody::EventsMarkedAsSeen { user: user.clone(), chat, seen_up_to: *up_to };
-                self.push(body, self.chat.members(Visibility::All));
+                self.push(body, self.chat.members(visibility));
             }
             Change::Followed(agent) => {
                 self.whole_chat(Audience { agents: vec![agent.clone()], ..Audience::default() });
@@ -164,6 +178,7 @@ impl Retelling<'_> {
                 let to = Audience { agents: vec![agent.clone()], ..Audience::default() };
                 self.push(PushBody::ChatUnfollowed { chat }, to);
             }
+            // Their own connections were told once, by whoever changed the profile; of that there is no row.
             Change::CustomerUpdated { id, profile } => {
                 let (id, profile) = (id.clone(), profile.clone());
                 let body = PushBody::CustomerUpdated { id, profile, before: profile_before.map(Box::new) };
@@ -183,6 +198,10 @@ impl Retelling<'_> {
                 self.push(PushBody::ThreadUntagged { chat, thread, tag }, self.agents());
             }
             Change::PostbackToggled { event, button, user, on } => {
+                // Told of the active thread only, by the protocol.
+                if self.chat.active_thread().is_none_or(|active| active.id != event.thread) {
+                    return;
+                }
                 let postback = Pressed {
                     id: button.clone(),
                     toggled: *on,
@@ -190,12 +209,14 @@ impl Retelling<'_> {
                     button_value: None,
                     ecommerce: None,
                 };
-                let to = self.chat.members(self.seen_by(&Target::Event(event.clone())));
+                let to = self.of_event(event);
                 let (event, user) = (event.clone(), user.clone());
                 self.push(PushBody::IncomingRichMessagePostback { chat, event, user, postback }, to);
             }
             Change::EventDeleted(event) => {
-                let to = self.chat.members(self.seen_by(&Target::Event(event.clone())));
+                // Whoever could see it.
+                let visibility = self.event(event).map_or(Visibility::Agents, |event| event.visibility);
+                let to = self.chat.members(visibility);
                 self.push(PushBody::EventDeleted { chat, event: event.clone() }, to);
             }
             // Places in the queue are told by the router, again and again; clocks of silence are not told at all.
@@ -208,40 +229,85 @@ impl Retelling<'_> {
         }
     }
 
-    /// Whoever could not see the chat before gets all of it.
-    fn newcomer(&mut self, user: &UserId, saw_it: Audience) {
-        match user {
-            UserId::Agent(agent) => {
-                let except = Some(Box::new(saw_it));
-                self.whole_chat(Audience { agents: vec![agent.clone()], except, ..Audience::default() });
-            }
-            UserId::Customer(customer) if !saw_it.customers.contains(customer) => {
-                self.whole_chat(Audience { customers: vec![customer.clone()], ..Audience::default() });
-            }
-            UserId::Customer(_) => {}
+    fn user_added(&mut self, user: &ChatUser, hides: bool, gets_it_whole: Option<Audience>) {
+        let is_by_hand = matches!(self.handing, Some(Handing::ByHand { .. }));
+        let mut to = if is_by_hand { self.before.everybody() } else { self.chat.everybody() };
+        if user.visibility == Visibility::Agents {
+            to.customers.clear();
         }
+        let body = PushBody::UserAddedToChat {
+            chat: self.chat.id.clone(),
+            thread: self.chat.thread.as_ref().map(|thread| thread.id.clone()),
+            user: Box::new(user.clone()),
+            reason: "other",
+            requester: None,
+        };
+        self.push(body, to);
+        if hides {
+            // To the customer an agent who hides from now on has left.
+            let customers = self.chat.members(Visibility::All).customers;
+            self.user_removed(&user.id, Audience { customers, ..Audience::default() });
+        }
+        // Where the chat is handed to somebody, that tells it.
+        if let Some(to) = gets_it_whole.filter(|_| self.handing.is_none()) {
+            self.whole_chat(to);
+        }
+    }
+
+    fn user_removed(&mut self, user: &UserId, to: Audience) {
+        let (chat, thread) =
+            (self.chat.id.clone(), self.chat.thread.as_ref().map(|thread| thread.id.clone()));
+        let user = user.clone();
+        let body = PushBody::UserRemovedFromChat { chat, thread, user, reason: "other", requester: None };
+        self.push(body, to);
+    }
+
+    fn transferred(&mut self, reason: TransferReason, target: TransferTarget, to: Audience) {
+        let body = PushBody::ChatTransferred {
+            chat: self.chat.id.clone(),
+            thread: self.chat.thread.as_ref().map(|thread| thread.id.clone()),
+            requester: None,
+            reason,
+            to: target,
+            queue: None,
+        };
+        self.push(body, to);
+    }
+
+    /// An agent transferred the chat.
+    fn handed_on(&mut self) {
+        let Some(Handing::ByHand { access, agent }) = self.handing else { return };
+        let group_ids = match (access, agent) {
+            (Some(access), _) => access.group_ids.clone(),
+            (None, Some(_)) => Vec::new(),
+            // Which groups it was that have it already is not stored.
+            (None, None) => self.chat.access.group_ids.clone(),
+        };
+        let to = TransferTarget { group_ids, agent_ids: agent.cloned().into_iter().collect() };
+        self.transferred(TransferReason::Manual, to, self.before.everybody());
+        self.whole_chat(to_gaining(self.before, &self.chat));
     }
 
     fn agents(&self) -> Audience {
         Audience { groups: self.chat.access.group_ids.clone(), ..self.chat.members(Visibility::Agents) }
     }
 
+    fn event(&self, id: &EventId) -> Option<&Event> {
+        let found = self.after.events.binary_search_by_key(&id.number, |event| event.id.number).ok()?;
+        self.after.events.get(found).map(|event| &**event).filter(|event| event.id == *id)
+    }
+
+    /// Whoever is told of what happens to an event; what cannot be looked at is kept from customers.
+    fn of_event(&self, id: &EventId) -> Audience {
+        let unknown = || self.chat.members(Visibility::Agents);
+        self.event(id).map_or_else(unknown, |event| self.chat.audience_of(event))
+    }
+
     /// Properties of chats and threads are for everybody, each as far as they may read them.
     fn of_target(&self, target: &Target) -> Audience {
         match target {
-            Target::Event(_) => self.chat.members(self.seen_by(target)),
+            Target::Event(event) => self.of_event(event),
             Target::Chat | Target::Thread(_) => self.chat.everybody(),
-        }
-    }
-
-    /// Properties of an event that customers do not see are not for them either.
-    fn seen_by(&self, target: &Target) -> Visibility {
-        let is_shown = |id: &EventId| {
-            self.shown.iter().any(|event| event.id == *id && event.visibility == Visibility::All)
-        };
-        match target {
-            Target::Event(id) if !is_shown(id) => Visibility::Agents,
-            _ => Visibility::All,
         }
     }
 }
@@ -256,88 +322,4 @@ fn shows_customers(target: &Target, properties: &Properties) -> bool {
     properties.iter().any(|(namespace, values)| {
         values.keys().any(|name| is_readable(namespace, name, location, Side::Customer))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::command::testing::*;
-    use crate::domain::command::{Command, TransferTo, UpdateCustomer};
-
-    /// What a push is about and whom it reaches, as far as a retelling can know.
-    fn gist(push: &Push) -> String {
-        let body = serde_json::to_value(&push.body).expect("a push has a form");
-        let kind = match body.as_object().and_then(|body| body.keys().next()) {
-            Some(kind) => kind.clone(),
-            None => body.to_string(),
-        };
-        let event = match &push.body {
-            PushBody::IncomingEvent { event, .. } => event.id.to_string(),
-            _ => String::new(),
-        };
-        format!("{kind} {event} to {:?} {:?} {:?}", push.to.agents, push.to.groups, push.to.customers)
-    }
-
-    /// Tells each step of a story and retells it from its changes; both must agree but for what `left_out` names.
-    fn compare(story: &mut Story, step: impl FnOnce(&mut Story) -> Outcome, left_out: &[&str]) {
-        let before = story.chat.clone();
-        let outcome = step(story);
-        let decision = outcome.decision();
-        let is_stored = |push: &&Push| !left_out.iter().any(|kind| gist(push).starts_with(kind));
-        let told: Vec<String> = decision.pushes.iter().filter(is_stored).map(gist).collect();
-        let retold = retell(&before, &decision.changes, &story.chat, &story.events.clone());
-        let retold: Vec<String> = retold.iter().filter(is_stored).map(gist).collect();
-        assert_eq!(told, retold);
-    }
-
-    #[test]
-    fn a_retelling_says_what_was_told() {
-        let mut story = Story::new();
-        story.router_assigns("smith");
-        compare(&mut story, |story| story.customer().starts(), &[]);
-        compare(&mut story, |story| story.customer().sends("Hello"), &[]);
-        compare(&mut story, |story| story.agent("smith").whispers("the customer must not see it"), &[]);
-        let seen = story.last_event().created_at;
-        compare(&mut story, |story| story.agent("smith").has_seen(seen), &[]);
-        // Who was added and removed is told; the texts of the chat's transfer come from its reason, which is not stored.
-        compare(&mut story, |story| story.agent("brown").joins(), &["chat_transferred"]);
-        compare(&mut story, |story| story.agent("brown").removes("smith"), &[]);
-        compare(&mut story, |story| story.customer().closes(), &[]);
-        compare(&mut story, |story| story.customer().resumes(), &[]);
-    }
-
-    #[test]
-    fn a_changed_profile_is_retold_with_what_was_shown_before() {
-        let mut story = Story::with_smith();
-        let before = story.chat.clone();
-        let mut customer = customer_named("kate");
-        let was = customer.profile.clone();
-        customer.profile.name = Some("Catherine".to_owned());
-        let command = Command::UpdateCustomer(UpdateCustomer { customer, by: None });
-        let changes = story.customer().gives(command).decision().changes.clone();
-        let retold = retell(&before, &changes, &story.chat, &[]);
-        let [Push { body: PushBody::CustomerUpdated { profile, before, .. }, .. }] = retold.as_slice() else {
-            panic!("{retold:?}");
-        };
-        assert_eq!(profile.name.as_deref(), Some("Catherine"));
-        assert!(before.as_ref().is_some_and(|before| before.looks_like(&was)));
-    }
-
-    #[test]
-    fn a_transfer_by_hand_is_retold_with_its_events() {
-        let mut story = Story::with_smith();
-        story.hires(&["jones"]);
-        story.router_assigns("jones");
-        let to = TransferTo::Agents(vec![agent_id("jones")]);
-        // The order of these depends on who moved first, which the changes do not say; a transfer notes more in the
-        // thread's properties than it tells.
-        let moved = [
-            "chat_transferred",
-            "user_added_to_chat",
-            "user_removed_from_chat",
-            "incoming_chat",
-            "thread_properties_updated",
-        ];
-        compare(&mut story, |story| story.agent("smith").transfers(to), &moved);
-    }
 }

@@ -1,16 +1,13 @@
 //! What a stretch of a chat's log would have told: for sessions that missed the pushes themselves.
 
-use std::sync::Arc;
-
-use super::history::MAX_EVENTS_IN_PUSH;
+use super::history::{History, MAX_EVENTS_IN_PUSH};
 use super::record::{self, Record};
 use crate::actors::delivery::{Mark, Place};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
-use crate::domain::event::Event;
 use crate::domain::id::{ChatId, LicenseId, ThreadId};
 use crate::domain::push::Push;
-use crate::domain::retelling::retell;
+use crate::domain::retelling::{After, retell};
 use crate::domain::time::Timestamp;
 use crate::store::{LogKey, Row, Store, StoreError};
 
@@ -103,18 +100,14 @@ fn tell(rows: &[Row], since: Since, told: &mut Vec<Retold>) -> Result<(), StoreE
         return Ok(());
     };
     // What was before the thread does not matter to what its rows tell.
-    let mut chat = Chat::new(opened.id.clone(), opened.license);
-    let mut events: Vec<Arc<Event>> = Vec::new();
+    let chat = Chat::new(opened.id.clone(), opened.license);
+    let mut history = History { chat, events: Vec::new() };
     let mut at = Timestamp(i64::MIN);
     for row in rows {
         let Record { changes, at: decided_at, of_earlier, is_late } = record::decode(&row.body)?;
-        let before = chat.clone();
-        for change in &changes {
-            chat.apply(change);
-            if let Change::EventAdded(event) = change {
-                events.push(event.clone());
-            }
-        }
+        let before = history.chat.clone();
+        history.apply(&changes);
+        let History { chat, events } = &history;
         // The clocks of two owners differ; the order of the rows does not.
         at = at.max(decided_at.unwrap_or(chat.last_at));
         let is_wanted = match since {
@@ -122,8 +115,8 @@ fn tell(rows: &[Row], since: Since, told: &mut Vec<Retold>) -> Result<(), StoreE
             Since::Moment(moment) => at > moment,
         };
         if is_wanted && !is_late {
-            let shown = &events[events.len().saturating_sub(MAX_EVENTS_IN_PUSH)..];
-            let mut pushes = retell(&before, &changes, &chat, shown);
+            let after = After { chat, events, shown: MAX_EVENTS_IN_PUSH };
+            let mut pushes = retell(&before, &changes, after);
             if let Some(told) = &of_earlier {
                 // Who sees the earlier thread is not to be seen here.
                 pushes.iter_mut().for_each(|push| push.to = told.clone());
@@ -166,5 +159,38 @@ async fn read_log(
         if !is_full {
             return Ok(Some(rows));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use switchboard_cluster::Epoch;
+
+    use super::*;
+    use crate::domain::command::testing::Story;
+    use crate::domain::command::{Command, DeleteEvent};
+    use crate::domain::push::{PushBody, ThreadEvents};
+
+    fn log_of(story: &Story) -> Vec<Row> {
+        let rows = story.rows.iter().zip(1..);
+        rows.map(|((_, changes), seq)| Row { seq, epoch: Epoch(1), body: record::encode(changes, story.now) })
+            .collect()
+    }
+
+    #[test]
+    fn a_chat_that_is_shown_again_has_its_events_as_they_are_by_then() {
+        let mut story = Story::with_smith();
+        let event = story.customer().sends("not meant for you").event_id();
+        story.customer().gives(Command::DeleteEvent(DeleteEvent { event: event.clone() })).done();
+        story.agent("brown").follows().done();
+        let mut told = Vec::new();
+        tell(&log_of(&story), Since::Moment(Timestamp(i64::MIN)), &mut told).expect("rows");
+        let last = told.last().expect("what brown was told");
+        let [Push { body: PushBody::IncomingChat { events: ThreadEvents::Given(events), .. }, .. }] =
+            &*last.pushes
+        else {
+            panic!("{last:?}");
+        };
+        assert!(events.iter().any(|shown| shown.id == event && shown.deleted));
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::push::{Audience, PushBody, ThreadEvents};
 use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
 use crate::domain::user::ChatUser;
+use crate::domain::whole_chat::to_newcomer;
 
 /// Puts a user into the active chat.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -94,8 +95,7 @@ fn is_taken(chat: &Chat, context: &Context<'_>) -> bool {
 fn join(draft: &mut Draft<'_>, user: ChatUser, adds_self: bool) -> Result<(), Rejection> {
     let first_agent = draft.chat.serving_agents().next().is_none();
     let was_queued = draft.chat.active_thread().is_some_and(|thread| thread.queued_at.is_some());
-    let saw_the_chat =
-        Audience { agents: draft.chat.members(Visibility::Agents).agents, ..draft.chat.everybody() };
+    let gets_it_whole = to_newcomer(&user.id, &draft.chat);
     let hides = user.visibility == Visibility::Agents
         && draft.chat.serving_agents().any(|id| user.id.agent() == Some(id));
     draft.change(Change::UserAdded(user.clone()));
@@ -116,7 +116,9 @@ fn join(draft: &mut Draft<'_>, user: ChatUser, adds_self: bool) -> Result<(), Re
     if hides {
         tell_customer_of_leaving(draft, &user, adds_self);
     }
-    give_whole_chat(draft, saw_the_chat, &user);
+    if let Some(to) = gets_it_whole {
+        give_whole_chat(draft, to);
+    }
     announce(draft, &user, adds_self, first_agent)
 }
 
@@ -148,17 +150,7 @@ fn tell_customer_of_leaving(draft: &mut Draft<'_>, user: &ChatUser, by_self: boo
     draft.push(body, Audience { customers, ..Audience::default() });
 }
 
-/// A newcomer who could not see the chat before learns all of it.
-fn give_whole_chat(draft: &mut Draft<'_>, saw_the_chat: Audience, user: &ChatUser) {
-    let to = match &user.id {
-        UserId::Agent(id) => {
-            Audience { agents: vec![id.clone()], except: Some(Box::new(saw_the_chat)), ..Audience::default() }
-        }
-        UserId::Customer(id) if !saw_the_chat.customers.contains(id) => {
-            Audience { customers: vec![id.clone()], ..Audience::default() }
-        }
-        UserId::Customer(_) => return,
-    };
+fn give_whole_chat(draft: &mut Draft<'_>, to: Audience) {
     let body = PushBody::IncomingChat {
         requester: draft.context.caller.user(),
         chat: Box::new(draft.chat.clone()),

@@ -9,10 +9,11 @@ use crate::domain::change::Change;
 use crate::domain::chat::Chat;
 use crate::domain::event::Visibility;
 use crate::domain::id::AgentId;
-use crate::domain::push::{Audience, PushBody, ThreadEvents, TransferReason, TransferTarget};
+use crate::domain::push::{PushBody, ThreadEvents, TransferReason, TransferTarget};
 use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
 use crate::domain::user::ChatUser;
+use crate::domain::whole_chat::to_assigned;
 
 /// Gives the chat to an agent. If it was closed or taken meanwhile, nothing happens.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,7 +35,6 @@ impl AssignAgent {
             return Ok(Decision::default());
         }
         let mut draft = Draft::new(chat, context);
-        let before = draft.chat.members(Visibility::Agents);
         let push_reason = self.cause.unwrap_or(LeaveCause::Other).push_reason();
         for earlier in self.replaces.iter().filter(|earlier| **earlier != self.agent) {
             if chat.serving_agents().any(|serving| serving == earlier) {
@@ -47,7 +47,7 @@ impl AssignAgent {
             Some(LeaveCause::Inactive) => TransferReason::Inactive,
             Some(_) => TransferReason::Other,
         };
-        hand_to(&mut draft, &self.agent, reason, earlier.cloned(), before);
+        hand_to(&mut draft, &self.agent, reason, earlier.cloned(), chat);
         let minutes = super::silence::minutes(context.rules.unreplied_transfer_after);
         let name = |agent| context.license.agent_name(agent);
         let message = match (earlier, self.cause) {
@@ -65,7 +65,7 @@ fn hand_to(
     agent: &AgentId,
     reason: TransferReason,
     earlier: Option<AgentId>,
-    before: Audience,
+    before: &Chat,
 ) {
     let at = draft.time();
     let user = ChatUser::agent(agent.clone(), Visibility::All);
@@ -103,10 +103,7 @@ fn hand_to(
             agent_ids: earlier.into_iter().collect(),
         }),
     };
-    // Who was in the chat, or followed it, has it already.
-    let newcomer =
-        Audience { agents: vec![agent.clone()], except: Some(Box::new(before)), ..Audience::default() };
-    draft.push(whole_chat, newcomer);
+    draft.push(whole_chat, to_assigned(agent, before));
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::domain::push::{Audience, PushBody, QueuePlace, ThreadEvents, Transfer
 use crate::domain::rejection::Rejection;
 use crate::domain::system_message::ServerMessage;
 use crate::domain::user::ChatUser;
+use crate::domain::whole_chat::to_gaining;
 
 /// Hands the chat on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -76,7 +77,7 @@ impl TransferChat {
             _ => return Err(Rejection::GroupsOffline),
         };
         let mut draft = Draft::new(chat, context);
-        self.hand_on(&mut draft, agent, place)?;
+        self.hand_on(&mut draft, agent, place, chat)?;
         Ok(draft.decision(Reply::Done))
     }
 
@@ -112,8 +113,9 @@ impl TransferChat {
         draft: &mut Draft<'_>,
         agent: Option<AgentId>,
         place: Option<QueuePlace>,
+        chat: &Chat,
     ) -> Result<(), Rejection> {
-        let before = draft.chat.everybody();
+        let before = chat.everybody();
         let from = TransferTarget {
             group_ids: draft.chat.access.group_ids.clone(),
             agent_ids: draft.chat.serving_agents().cloned().collect(),
@@ -123,7 +125,7 @@ impl TransferChat {
         self.open_to_target(draft, &before);
         let queue = settle(draft, agent.as_ref(), place, &before);
         stamp(draft);
-        self.tell(draft, agent, queue, before, from)
+        self.tell(draft, agent, queue, chat, from)
     }
 
     fn open_to_target(&self, draft: &mut Draft<'_>, before: &Audience) {
@@ -142,7 +144,7 @@ impl TransferChat {
         draft: &mut Draft<'_>,
         agent: Option<AgentId>,
         queue: Option<QueuePlace>,
-        before: Audience,
+        before: &Chat,
         from: TransferTarget,
     ) -> Result<(), Rejection> {
         let context = draft.context;
@@ -163,7 +165,7 @@ impl TransferChat {
             to: to.clone(),
             queue,
         };
-        draft.push_of_caller(transferred, before.clone());
+        draft.push_of_caller(transferred, before.everybody());
         let whole_chat = PushBody::IncomingChat {
             requester: context.caller.user(),
             chat: Box::new(draft.chat.clone()),
@@ -171,9 +173,8 @@ impl TransferChat {
             queue,
             transferred_from: Some(from),
         };
-        let gain =
-            Audience { customers: Vec::new(), except: Some(Box::new(before)), ..draft.chat.everybody() };
-        draft.push(whole_chat, gain);
+        let gaining = to_gaining(before, &draft.chat);
+        draft.push(whole_chat, gaining);
         let initiator = match context.caller {
             Caller::Agent { id, .. } => context.license.agent_name(id),
             Caller::Customer { .. } | Caller::Server => "The server",

@@ -23,12 +23,9 @@ fn gist(push: &Push) -> String {
         .fold(push.action.clone(), |gist, value| format!("{gist} {value}"))
 }
 
-/// The pushes that stand in chats' logs, with what follows from each by its token. That somebody serves a chat is stored, and not
-/// whether it was told as a transfer.
+/// The pushes that stand in chats' logs, with what follows from each by its token.
 fn stored(session: &Session) -> Vec<(String, String)> {
-    let pushes = session.pushes();
-    let compared = pushes.iter().filter(|push| push.action != "chat_transferred");
-    compared.filter_map(|push| Some((push.resume.clone()?, gist(push)))).collect()
+    session.pushes().iter().filter_map(|push| Some((push.resume.clone()?, gist(push)))).collect()
 }
 
 fn token_of(login: &Value, status: &str) -> String {

@@ -8,7 +8,7 @@ mod outcome;
 mod step;
 mod story;
 
-pub(crate) use outcome::{Outcome, requester};
+pub(crate) use outcome::{Outcome, push_name, reaches, requester};
 pub(crate) use step::Step;
 pub(crate) use story::Story;
 

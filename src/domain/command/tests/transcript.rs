@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::change::Target;
 use crate::domain::properties::{Properties, PropertyValue};
 use crate::domain::push::PushBody;
-use crate::domain::retelling::retell;
+use crate::domain::retelling::{After, retell};
 
 const ADDRESS: &str = "kate@mail.example";
 
@@ -172,7 +172,8 @@ fn what_is_owed_is_settled_once_and_told_to_nobody() {
     assert!(story.server().gives(settle()).is_nothing());
     assert_eq!(story.reloaded(), story.chat);
     let (_, changes) = story.rows.last().expect("a row");
-    assert!(retell(&before, changes, &story.chat, &[]).is_empty());
+    let after = After { chat: &story.chat, events: &[], shown: 0 };
+    assert!(retell(&before, changes, after).is_empty());
 }
 
 #[test]
@@ -181,7 +182,8 @@ fn who_missed_the_end_is_told_of_it_and_not_of_what_is_owed() {
     let before = story.chat.clone();
     story.customer().closes().done();
     let (_, changes) = story.rows.last().expect("a row");
-    for push in retell(&before, changes, &story.chat, &[]) {
+    let after = After { chat: &story.chat, events: &[], shown: 0 };
+    for push in retell(&before, changes, after) {
         assert!(!matches!(push.body, PushBody::ChatPropertiesUpdated { properties, .. }
             if properties.keys().any(|namespace| namespace != "routing")));
     }
