@@ -14,7 +14,7 @@ pub(super) const VERSION: &str = "3.6";
 /// A text that borrows where no escape stands in it.
 #[derive(Deserialize)]
 #[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// A frame from the server.
 #[derive(Deserialize)]
@@ -105,6 +105,13 @@ pub(super) fn repeatable_message(chat: &str, number: u32) -> String {
     )
 }
 
+/// The payload of `resume_chat` for a thread that begins with such a message.
+pub(super) fn resume_with_message(chat: &str, number: u32) -> String {
+    format!(
+        r#"{{"chat":{{"id":"{chat}","thread":{{"events":[{{"type":"message","custom_id":"{number}","text":"{number}:","recipients":"all"}}]}}}},"active":true}}"#
+    )
+}
+
 /// The payload of an agent's or customer's `login`.
 pub(super) fn login(token: &str, pushes: &[&str], away: bool) -> String {
     #[derive(Serialize)]
@@ -152,10 +159,14 @@ impl WireEvent<'_> {
         if self.kind.0 != "message" {
             return None;
         }
-        let text = self.text.as_ref().map_or("", |text| &text.0);
-        let number = text.split_once(':').and_then(|(number, _)| number.parse().ok());
-        Some(Seen { number, id: hash(&self.id.0) })
+        Some(seen(&self.id.0, self.text.as_ref().map_or("", |text| &text.0)))
     }
+}
+
+/// A message of this id and text.
+pub(super) fn seen(id: &str, text: &str) -> Seen {
+    let number = text.split_once(':').and_then(|(number, _)| number.parse().ok());
+    Seen { number, id: hash(id) }
 }
 
 /// The chat and the event of an `incoming_event`; none for events that are no messages.
@@ -203,6 +214,19 @@ pub(super) fn event_id(payload: &str) -> Option<u64> {
         event_id: Text<'a>,
     }
     serde_json::from_str(payload).ok().map(|Payload { event_id }| hash(&event_id.0))
+}
+
+/// The thread and the first event in the answer to `resume_chat`, hashed.
+pub(super) fn opened_thread(payload: &str) -> Option<(u64, u64)> {
+    #[derive(Deserialize)]
+    struct Payload<'a> {
+        #[serde(borrow)]
+        thread_id: Text<'a>,
+        #[serde(borrow)]
+        event_ids: Vec<Text<'a>>,
+    }
+    let Payload { thread_id, event_ids } = serde_json::from_str(payload).ok()?;
+    Some((hash(&thread_id.0), hash(&event_ids.first()?.0)))
 }
 
 /// The chat of an `incoming_chat` and the messages that come with it, if this agent is in it.

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::database::Database;
 use super::fleet::Fleet;
-use super::pair::Wait;
+use super::log::Wait;
 use crate::bench::dice::Dice;
 use crate::bench::error::BenchError;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::judge::Hole;
+use super::threads::Course;
 use crate::bench::audit::Findings;
 
 /// A run with fewer acknowledged messages a minute shows nothing.
@@ -56,13 +57,13 @@ fn spread(times: &[Duration]) -> String {
 pub(super) struct Ledger {
     pub(super) seed: u64,
     pub(super) time: Duration,
-    /// Messages that were said, each once.
-    pub(super) sent: u64,
     pub(super) repeated: u64,
     pub(super) given_up: u64,
     pub(super) surprises: Vec<String>,
     pub(super) restarts: u64,
     pub(super) findings: Findings,
+    /// What became of threads, and of what was said once.
+    pub(super) course: Course,
     /// What was not pushed, one by one.
     pub(super) holes: Vec<Hole>,
     pub(super) effects: BTreeMap<Fault, Effect>,
@@ -74,6 +75,11 @@ impl Ledger {
         let mut faults = Vec::new();
         if !self.findings.is_clean() {
             faults.push(format!("the audit {}", self.findings));
+        }
+        let of_threads = self.course.faults.all().into_iter().filter(|(_, count)| *count > 0);
+        faults.extend(of_threads.map(|(what, count)| format!("{what}: {count}")));
+        if self.course.closings.acknowledged == 0 || self.course.once.acknowledged == 0 {
+            faults.push("no thread was closed, or nothing said once".to_owned());
         }
         if self.given_up > 0 {
             faults.push(format!("{} messages were never acknowledged", self.given_up));
@@ -100,11 +106,16 @@ impl fmt::Display for Ledger {
         let Findings { acknowledged, pushed, stored, lost, not_pushed, doubled, out_of_order, made_up } =
             self.findings;
         writeln!(f, "seed {}, {:.0} s", self.seed, self.time.as_secs_f64())?;
-        writeln!(f, "sent {}, acknowledged {acknowledged}, found {stored}, pushed {pushed}", self.sent)?;
+        writeln!(
+            f,
+            "sent {}, acknowledged {acknowledged}, found {stored}, pushed {pushed}",
+            self.course.said
+        )?;
         writeln!(
             f,
             "lost {lost}, doubled {doubled}, reordered {out_of_order}, made up {made_up}, not pushed {not_pushed}"
         )?;
+        write!(f, "{}", self.course)?;
         writeln!(
             f,
             "repeated {}, given up {}, nodes that ended by themselves {}",
@@ -129,6 +140,7 @@ impl fmt::Display for Ledger {
 
 #[cfg(test)]
 mod tests {
+    use super::super::log::Asked;
     use super::*;
 
     fn good() -> Ledger {
@@ -137,6 +149,11 @@ mod tests {
         Ledger {
             time: Duration::from_secs(60),
             findings: Findings { acknowledged: 5_000, stored: 5_000, ..Findings::default() },
+            course: Course {
+                closings: Asked { acknowledged: 50, ..Asked::default() },
+                once: Asked { acknowledged: 1_000, ..Asked::default() },
+                ..Course::default()
+            },
             effects: [(Fault::Kill, effect)].into(),
             ..Ledger::default()
         }
@@ -150,7 +167,15 @@ mod tests {
         let mut harmless = good();
         harmless.effects.insert(Fault::Drain, Effect { times: 1, ..Effect::default() });
         let idle = Ledger { effects: BTreeMap::new(), ..good() };
-        for (ledger, fault) in [(slow, "only 900"), (harmless, "drain had no effect"), (idle, "no time")] {
+        let mut endless = good();
+        endless.course.closings.acknowledged = 0;
+        let all = [
+            (slow, "only 900"),
+            (harmless, "drain had no effect"),
+            (idle, "no time"),
+            (endless, "no thread was closed"),
+        ];
+        for (ledger, fault) in all {
             assert!(ledger.faults()[0].contains(fault), "{:?}", ledger.faults());
         }
     }
@@ -159,9 +184,11 @@ mod tests {
     fn a_broken_promise_is_a_fault() {
         let mut lossy = good();
         lossy.findings.lost = 1;
+        let mut misplaced = good();
+        misplaced.course.faults.misplaced = 1;
         let stuck = Ledger { given_up: 1, ..good() };
         let odd = Ledger { surprises: vec!["chat_inactive".to_owned()], ..good() };
-        for ledger in [lossy, stuck, odd] {
+        for ledger in [lossy, misplaced, stuck, odd] {
             assert_eq!(ledger.faults().len(), 1, "{ledger}");
         }
     }

@@ -1,16 +1,21 @@
 //! `switchboard torture`: shows that a cluster loses, doubles and reorders nothing, whatever dies.
 //!
-//! A `fleet` of real processes serves on a CQL store; each `pair` of clients talks through it and says again what was not
-//! acknowledged; faults come one after the other. In the end `judge` compares what senders and listeners were told with
-//! what the public API shows, and the `ledger` says what it came to. Nothing here knows the server's inside.
+//! A `fleet` of real processes serves on a CQL store; each `pair` of clients talks through it, says again what was not
+//! acknowledged, but for some messages that are said once, and closes its thread now and then; faults come one after the
+//! other. In the end `judge` compares what senders and listeners were told with what the public API shows, and the `ledger`
+//! says what it came to. Nothing here knows the server's inside.
 
 mod database;
 mod fault;
 mod fleet;
 mod judge;
 mod ledger;
+mod log;
 mod options;
 mod pair;
+mod shown;
+mod side;
+mod threads;
 mod wires;
 
 use std::path::{Path, PathBuf};
@@ -23,17 +28,16 @@ use tokio::task::JoinSet;
 
 pub use options::TortureArgs;
 
-use super::audit::Findings;
 use super::dice::Dice;
 use super::error::BenchError;
-use super::talk::stored;
 use super::target::Target;
 use database::Database;
 use fault::{Fault, Inflicted, pick};
 use fleet::Fleet;
-use judge::{Hole, judge};
+use judge::{Judgement, judge};
 use ledger::Ledger;
-use pair::{Pair, PairLog, Tally};
+use log::PairLog;
+use pair::{Pair, Tally};
 
 /// Chats that are opened, or read, at the same time.
 const AT_ONCE: usize = 16;
@@ -99,7 +103,7 @@ async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
     let pairs = talking.join_all().await;
     let inflicted = inflicted?;
     settle(&logs).await;
-    let (findings, holes) = audit(pairs, begin).await?;
+    let Judgement { findings, course, holes } = audit(pairs, begin).await?;
     let surprises = tally.surprises.lock().clone();
     let mut ledger = Ledger {
         seed,
@@ -109,10 +113,10 @@ async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
         surprises,
         restarts: fleet.ended_by_themselves,
         findings,
+        course,
         holes,
         ..Ledger::default()
     };
-    ledger.sent = ledger.findings.acknowledged + ledger.given_up + ledger.surprises.len() as u64;
     enter(&mut ledger, &inflicted, &logs);
     Ok(ledger)
 }
@@ -187,23 +191,24 @@ async fn settle(logs: &[Arc<PairLog>]) {
 }
 
 /// Reads every chat as its agent does, and judges it.
-async fn audit(pairs: Vec<Pair>, begin: Instant) -> Result<(Findings, Vec<Hole>), BenchError> {
+async fn audit(pairs: Vec<Pair>, begin: Instant) -> Result<Judgement, BenchError> {
     let judged = pairs.into_iter().map(|mut pair| async move {
         let log = pair.log.clone();
         // What is told from now on is no part of the judgement: a new connection may be needed for reading.
         let streams = log.streams();
         let reader = pair.reader().await.ok_or(BenchError::NoAnswer { doing: "login" })?;
-        let stored = stored(&reader, &log.chat).await?;
-        Ok::<_, BenchError>(judge((&log.chat, begin), log.acknowledged(), &streams, stored))
+        let threads = shown::threads(&reader, &log.chat).await?;
+        Ok::<_, BenchError>(judge((&log.chat, begin), log.acknowledged(), &log.deeds(), &streams, &threads))
     });
-    let (mut all, mut missing) = (Findings::default(), Vec::new());
+    let mut all = Judgement::default();
     let mut judged = stream::iter(judged).buffer_unordered(AT_ONCE);
     while let Some(judgement) = judged.next().await {
-        let (findings, holes) = judgement?;
-        all.add(&findings);
-        missing.extend(holes);
+        let Judgement { findings, course, holes } = judgement?;
+        all.findings.add(&findings);
+        all.course.add(&course);
+        all.holes.extend(holes);
     }
-    Ok((all, missing))
+    Ok(all)
 }
 
 fn enter(ledger: &mut Ledger, inflicted: &[Inflicted], logs: &[Arc<PairLog>]) {
