@@ -5,8 +5,9 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::log::{AGENT, Deeds, Heard, SIDES, Stream};
+use super::outline::Outline;
 use super::shown::Thread;
-use super::threads::{self, Course};
+use super::threads::{self, Course, Faults};
 use crate::bench::audit::{Acked, Evidence, Findings, examine};
 use crate::bench::wire::Seen;
 
@@ -44,6 +45,8 @@ pub(super) struct Judgement {
     pub(super) findings: Findings,
     pub(super) course: Course,
     pub(super) holes: Vec<Hole>,
+    /// Chats of whose log something is wrong.
+    pub(super) troubled: Vec<Outline>,
 }
 
 /// Judges one chat. Each side says a message only once its one before was acknowledged, or given up for good, so those of a side
@@ -68,6 +71,10 @@ pub(super) fn judge(
         log.iter().enumerate().map(|(place, stored)| (stored.seen.id, place)).collect();
     let stored = log.iter().map(|stored| stored.seen).collect();
     let mut findings = examine(&Evidence { acknowledged, stored, senders: SIDES, ..Evidence::default() });
+    let mut troubled = Vec::new();
+    if !findings.is_clean() || course.faults != Faults::default() {
+        troubled.push(Outline::new(chat, threads));
+    }
     let mut holes = Vec::new();
     for stream in streams {
         let mut found = Told { findings: &mut findings, misplaced: 0 };
@@ -84,7 +91,7 @@ pub(super) fn judge(
         });
         course.faults.misplaced += found.misplaced;
     }
-    Judgement { findings, course, holes }
+    Judgement { findings, course, holes, troubled }
 }
 
 /// A message of the log.
@@ -183,6 +190,7 @@ mod tests {
 
     fn threads(all: &[&[u32]]) -> Vec<Thread> {
         let thread = |(place, messages): (usize, &&[u32])| Thread {
+            name: format!("T{}", place + 1),
             id: place as u64 + 1,
             previous: (place > 0).then_some(place as u64),
             is_active: place + 1 == all.len(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::judge::Hole;
+use super::outline::Outline;
 use super::threads::Course;
 use crate::bench::audit::Findings;
 
@@ -66,6 +67,8 @@ pub(super) struct Ledger {
     pub(super) course: Course,
     /// What was not pushed, one by one.
     pub(super) holes: Vec<Hole>,
+    /// Chats of whose log something is wrong.
+    pub(super) troubled: Vec<Outline>,
     pub(super) effects: BTreeMap<Fault, Effect>,
 }
 
@@ -133,6 +136,9 @@ impl fmt::Display for Ledger {
         }
         for hole in self.holes.iter().take(SHOWN) {
             writeln!(f, "{hole}")?;
+        }
+        for chat in self.troubled.iter().take(SHOWN) {
+            write!(f, "{chat}")?;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ mod judge;
 mod ledger;
 mod log;
 mod options;
+mod outline;
 mod pair;
 mod shown;
 mod side;
@@ -103,7 +104,7 @@ async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
     let pairs = talking.join_all().await;
     let inflicted = inflicted?;
     settle(&logs).await;
-    let Judgement { findings, course, holes } = audit(pairs, begin).await?;
+    let Judgement { findings, course, holes, troubled } = audit(pairs, begin).await?;
     let surprises = tally.surprises.lock().clone();
     let mut ledger = Ledger {
         seed,
@@ -115,6 +116,7 @@ async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
         findings,
         course,
         holes,
+        troubled,
         ..Ledger::default()
     };
     enter(&mut ledger, &inflicted, &logs);
@@ -203,10 +205,11 @@ async fn audit(pairs: Vec<Pair>, begin: Instant) -> Result<Judgement, BenchError
     let mut all = Judgement::default();
     let mut judged = stream::iter(judged).buffer_unordered(AT_ONCE);
     while let Some(judgement) = judged.next().await {
-        let Judgement { findings, course, holes } = judgement?;
+        let Judgement { findings, course, holes, troubled } = judgement?;
         all.findings.add(&findings);
         all.course.add(&course);
         all.holes.extend(holes);
+        all.troubled.extend(troubled);
     }
     Ok(all)
 }

@@ -10,7 +10,8 @@ use crate::bench::wire::{Seen, Text, hash, seen};
 /// A thread, as `list_threads` shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Thread {
-    /// A hash of its id.
+    pub(super) name: String,
+    /// A hash of its id, which is its name.
     pub(super) id: u64,
     /// The same of the one before.
     pub(super) previous: Option<u64>,
@@ -68,6 +69,7 @@ impl From<WireThread<'_>> for Thread {
                 .count() as u64
         };
         Self {
+            name: thread.id.0.to_string(),
             id: hash(&thread.id.0),
             previous: thread.previous_thread_id.as_ref().map(|id| hash(&id.0)),
             is_active: thread.active,
@@ -168,6 +170,7 @@ mod tests {
         let text = format!(r#"{{"id":"T2","active":false,"previous_thread_id":"T1","events":{EVENTS}}}"#);
         let thread: WireThread<'_> = serde_json::from_str(&text).expect("a thread");
         let expected = Thread {
+            name: "T2".to_owned(),
             id: hash("T2"),
             previous: Some(hash("T1")),
             is_active: false,

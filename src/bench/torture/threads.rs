@@ -211,6 +211,7 @@ mod tests {
     /// Three threads: the customer closed the first, the agent the second and opened the third, in which 6 was said once.
     fn chat() -> (Vec<Thread>, [Deeds; 2], Vec<Acked>) {
         let thread = |id: u64, messages: &[u32], closed_by: [u64; 2]| Thread {
+            name: format!("T{id}"),
             id,
             previous: id.checked_sub(1).filter(|id| *id > 0),
             is_active: closed_by == [0, 0],
