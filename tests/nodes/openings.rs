@@ -55,3 +55,46 @@ async fn an_owner_that_was_superseded_opens_no_thread_over_what_was_acknowledged
     let last = world.next_run().await;
     assert!(is_marked(&world, &last, &chat).await);
 }
+
+/// The ids of the chat's threads, of what `list_threads` shows on a node: each has to name those beside it.
+async fn threads_on(world: &World, node: &Node, chat: &ChatId) -> Vec<String> {
+    let list = json!({ "chat_id": chat, "sort_order": "asc" });
+    let shown = world.customer_calls_on(node, "list_threads", list).await;
+    let threads = shown["threads"].as_array().expect("threads");
+    assert_eq!(shown["found_threads"], threads.len());
+    let ids: Vec<String> =
+        threads.iter().map(|thread| thread["id"].as_str().expect("an id").to_owned()).collect();
+    for (place, thread) in threads.iter().enumerate() {
+        let beside =
+            |place: Option<usize>| place.and_then(|place| ids.get(place)).map_or(json!(null), |id| json!(id));
+        assert_eq!(thread["previous_thread_id"], beside(place.checked_sub(1)), "{shown}");
+        assert_eq!(thread["next_thread_id"], beside(Some(place + 1)), "{shown}");
+        assert_eq!(thread["active"], json!(place + 1 == ids.len()), "{shown}");
+    }
+    ids
+}
+
+#[actix_rt::test]
+async fn an_opening_that_was_cut_short_and_arrives_late_is_no_thread_of_the_chat() {
+    for arrives_first in [false, true] {
+        let world = World::new().await;
+        let chat = world.start_chat().await;
+        world.end_thread(&chat).await;
+        world.store.lose_appends(ATTEMPTS);
+        world.try_resume(&chat).await.expect_err("its first row is on its way");
+        let next = world.next_run().await;
+        // The next owner knows it as a chat without an active thread, of one thread.
+        next.recover().await;
+        assert!(!is_marked(&world, &next, &chat).await);
+        if arrives_first {
+            world.store.arrives();
+        }
+        world.try_resume_on(&next, &chat).await.expect("the next thread");
+        let shown = threads_on(&world, &next, &chat).await;
+        assert_eq!(shown.len(), 2);
+        world.store.arrives();
+        assert_eq!(threads_on(&world, &next, &chat).await, shown);
+        let last = world.next_run().await;
+        assert_eq!(threads_on(&world, &last, &chat).await, shown);
+    }
+}

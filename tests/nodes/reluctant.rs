@@ -147,6 +147,9 @@ impl EventLog for Reluctant {
     async fn append(&self, append: Append) -> Result<(), AppendError> {
         let lost = self.to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if lost.is_ok() {
+            // Lists are written before the log that they follow from, where a store cannot write both at once.
+            let lists = append.index.iter().filter(|write| !write.ends).cloned().collect();
+            self.store.write_index(append.epoch, lists).await.map_err(AppendError::Store)?;
             self.lost.lock().push(append);
             let cause = Arc::new(std::io::Error::other("lost"));
             return Err(AppendError::Store(StoreError::OutcomeUnknown(cause)));

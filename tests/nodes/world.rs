@@ -202,9 +202,14 @@ impl World {
 
     /// The customer opens the chat's next thread.
     pub(crate) async fn try_resume(&self, chat: &ChatId) -> Result<Reply, AskError> {
+        self.try_resume_on(&self.here, chat).await
+    }
+
+    /// The same, on a node.
+    pub(crate) async fn try_resume_on(&self, node: &Node, chat: &ChatId) -> Result<Reply, AskError> {
         let thread = NewThread { active: true, ..NewThread::default() };
         let resume = Command::ResumeChat(ResumeChat { thread });
-        self.here.actors.ask(&self.key(chat), resume, self.caller(None), None).await
+        node.actors.ask(&self.key(chat), resume, self.caller(None), None).await
     }
 
     /// The customer marks the chat, on a node; nothing else is changed by that.
@@ -341,20 +346,32 @@ impl World {
 
     /// The customer calls a method.
     pub(crate) async fn customer_calls(&self, action: &str, payload: Value) -> Value {
+        self.customer_calls_on(&self.here, action, payload).await
+    }
+
+    /// The same, on a node.
+    pub(crate) async fn customer_calls_on(&self, node: &Node, action: &str, payload: Value) -> Value {
         let identity = Identity::Customer { id: self.customer.clone(), client: self.client.clone() };
         let who = Requester { license: self.known_license().await, identity, session: None };
-        self.call(&who, Surface::Customer, action, payload).await
+        self.call(node, &who, Surface::Customer, action, payload).await
     }
 
     /// The agent calls a method.
     pub(crate) async fn agent_calls(&self, action: &str, payload: Value) -> Value {
-        self.call(&self.agent().await, Surface::Agent, action, payload).await
+        self.call(&self.here, &self.agent().await, Surface::Agent, action, payload).await
     }
 
-    async fn call(&self, who: &Requester, surface: Surface, action: &str, payload: Value) -> Value {
+    async fn call(
+        &self,
+        node: &Node,
+        who: &Requester,
+        surface: Surface,
+        action: &str,
+        payload: Value,
+    ) -> Value {
         let payload = serde_json::value::to_raw_value(&payload).expect("JSON");
         let method = method::find(surface, action).expect("a method");
-        let answer = self.requests().await.handle(who, method, Some(&payload), None).await;
+        let answer = self.requests_of(node).await.handle(who, method, Some(&payload), None).await;
         serde_json::from_str(&answer.expect("it goes well")).expect("JSON")
     }
 
@@ -372,9 +389,12 @@ impl World {
 
     /// The requests of the node that has the chats.
     async fn requests(&self) -> Arc<Requests> {
+        self.requests_of(&self.here).await
+    }
+
+    async fn requests_of(&self, node: &Node) -> Arc<Requests> {
         // The client for pages asks for one, though none is fetched here; another test may have installed it.
         let _installed = rustls::crypto::ring::default_provider().install_default();
-        let node = &self.here;
         let store: Arc<dyn Store> = self.store.clone();
         let files = self.folder.path().join("files");
         Requests::new(RequestsParts {

@@ -14,7 +14,6 @@ use super::projections;
 use super::record::{self, Record};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
-use crate::domain::id::LicenseId;
 use crate::domain::operations::RecentOperations;
 use crate::domain::routing::DecisionId;
 use crate::domain::time::Timestamp;
@@ -98,7 +97,7 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
             prefix.extend(rest?)?;
             prefix
         }
-        _ => read(actors, license, found).await?,
+        _ => read(actors, writer, found).await?,
     };
     writer.restamp(actors, &log.thread, &log.tail).await?;
     writer.validate(actors).await?;
@@ -138,13 +137,18 @@ async fn finish_earlier(actors: &Actors, writer: &LogWriter, last: Option<&Row>)
 }
 
 /// The log of the chat's last thread.
-async fn read(actors: &Actors, license: LicenseId, found: &Pointer) -> Result<Prefix, StoreError> {
-    let previous = found.previous.as_ref();
+async fn read(actors: &Actors, writer: &LogWriter, found: &Pointer) -> Result<Prefix, AskError> {
+    let (license, previous) = (writer.key.license, found.previous.as_ref());
     let log = Prefix::read(actors, license, &found.last, previous, None).await?;
+    if log.chat.is_some() {
+        return Ok(log);
+    }
+    // An opening that was cut short left a pointer to an empty log: the thread before it is the last one. Should the first row
+    // still arrive, then the same messages would stand in that thread and in the one that is opened instead.
+    writer.seal(actors, &found.last).await?;
     match previous {
-        // An opening that was cut short left a pointer to an empty log: the thread before it is the last one.
-        Some(previous) if log.chat.is_none() => Prefix::read(actors, license, previous, None, None).await,
-        _ => Ok(log),
+        Some(previous) => Ok(Prefix::read(actors, license, previous, None, None).await?),
+        None => Ok(log),
     }
 }
 

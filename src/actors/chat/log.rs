@@ -8,6 +8,7 @@ use bytes::Bytes;
 use switchboard_cluster::{Epoch, Shard};
 
 use super::super::{Actors, AskError, ChatKey, changed};
+use super::record;
 use crate::domain::id::ThreadId;
 use crate::store::{Append, AppendError, IndexWrite, LogKey, Row, StoreError};
 
@@ -121,6 +122,12 @@ impl LogWriter {
         let bodies = fitting.iter().rev().map(|row| row.body.clone()).collect();
         self.append(actors, thread, first.seq, bodies, Vec::new()).await
     }
+
+    /// The opening of a thread was cut short before the first row was there. An earlier owner may have it under way still: now
+    /// it would come too late, and the thread never was.
+    pub(super) async fn seal(&self, actors: &Actors, thread: &ThreadId) -> Result<(), AskError> {
+        self.append(actors, thread, 1, vec![record::seal()], Vec::new()).await
+    }
 }
 
 /// Sends an append until its outcome is known, or it was sent often enough.
@@ -170,7 +177,8 @@ pub(super) async fn read_after(
     Ok(rows)
 }
 
-/// The rows of a log a page at a time: what a page is made into is often much less than its rows.
+/// The rows of a log a page at a time: what a page is made into is often much less than its rows. None of a log that was
+/// sealed.
 pub(super) struct Pages<'a> {
     log: &'a LogKey,
     /// The last row that was read.
@@ -190,8 +198,9 @@ impl<'a> Pages<'a> {
         if self.is_over || self.to.is_some_and(|to| self.last >= to) {
             return Ok(None);
         }
-        let page = actors.parts.store.read(self.log, self.last + 1, self.to, PAGE).await?;
+        let mut page = actors.parts.store.read(self.log, self.last + 1, self.to, PAGE).await?;
         self.is_over = page.len() < PAGE;
+        page.retain(|row| !record::is_seal(row));
         self.last = page.last().map_or(self.last, |row| row.seq);
         Ok(Some(page))
     }

@@ -20,3 +20,4 @@ pub use actor::{Answer, Answering, ChatActor, Head, Job, Refused, Snapshot, Work
 pub(super) use actor::{AskHead, Posted, Retire};
 pub(super) use prefix::Prefix;
 pub use projections::{ChatEntry, OPEN_CHATS_DAYS, ThreadEntry};
+pub use record::is_seal;

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::domain::change::Change;
 use crate::domain::push::Audience;
 use crate::domain::time::Timestamp;
-use crate::store::StoreError;
+use crate::store::{Row, StoreError};
 
 const VERSION: u8 = 1;
+/// The only row of the log of a thread that was never opened.
+const SEAL: &[u8] = b"\x01{\"changes\":[],\"is_seal\":true}";
 
 /// One row of a thread's log: what one command changed.
 #[derive(Clone, Debug, Deserialize)]
@@ -49,6 +51,16 @@ pub(super) fn encode_of_earlier(changes: &[Change], at: Timestamp, told: &Audien
 /// Writes a row of an earlier thread's own log.
 pub(super) fn encode_late(changes: &[Change], at: Timestamp) -> Bytes {
     write(&RecordRef { changes, at, of_earlier: None, is_late: true })
+}
+
+/// What stands in the place of a first row that may still arrive, and must not count any more.
+pub(super) fn seal() -> Bytes {
+    Bytes::from_static(SEAL)
+}
+
+/// Whether a log ends before it begins: its thread was never opened.
+pub fn is_seal(row: &Row) -> bool {
+    row.body == SEAL
 }
 
 fn write(record: &RecordRef<'_>) -> Bytes {
@@ -92,6 +104,14 @@ mod tests {
         assert!(!row.is_late && decode(&encode_late(&row.changes, Timestamp(7))).expect("a row").is_late);
         let first_version = decode(b"\x01{\"changes\":[]}").expect("a row");
         assert_eq!((first_version.changes, first_version.at), (Vec::new(), None));
+    }
+
+    #[test]
+    fn a_seal_is_known_among_rows_and_changes_nothing() {
+        let row = |body| Row { seq: 1, epoch: switchboard_cluster::Epoch(1), body };
+        assert!(is_seal(&row(seal())));
+        assert!(decode(&seal()).expect("a row").changes.is_empty());
+        assert!(!is_seal(&row(encode(&[], Timestamp(7)))));
     }
 
     #[test]

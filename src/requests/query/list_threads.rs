@@ -13,6 +13,7 @@ use crate::requests::error::of_store;
 use crate::requests::pipeline::{Call, Requests};
 use crate::store::{IndexRow, IndexScan, IndexTable, Order};
 
+use super::opened::threads_of;
 use super::pages::{Edge, Spot, Walked};
 use super::{MAX_PAGE_BYTES, check_sees, check_sees_thread, sees_every_thread};
 
@@ -105,10 +106,13 @@ impl Requests {
         let owner = call.who.license_id().0;
         let chat = snapshot.chat.id.as_str();
         let scan = IndexScan::bucket(IndexTable::ThreadsByChat, owner, chat, order, MAX_SCAN);
-        let rows = self.parts.actors.store().scan_index(scan).await.map_err(|error| of_store(&error))?;
+        let store = self.parts.actors.store();
+        let rows = store.scan_index(scan).await.map_err(|error| of_store(&error))?;
         let last = snapshot.chat.thread.as_ref().map_or(0, |thread| i64::from(thread.number));
-        // A thread whose opening was cut short has a row here and no log; it is behind the chat's last one.
-        let mut rows: Vec<IndexRow> = rows.into_iter().filter(|row| row.position <= last).collect();
+        // What is behind the chat's last thread is about to be opened, or never was.
+        let rows = rows.into_iter().filter(|row| row.position <= last).collect();
+        let rows = threads_of(&**store, call.who.license_id(), rows).await;
+        let mut rows = rows.map_err(|error| of_store(&error))?;
         if cursor.from.is_some() || cursor.to.is_some() {
             rows.retain(|row| {
                 let created =
@@ -203,10 +207,15 @@ impl Requests {
         let number = i64::from(thread.number) + 1;
         let owner = call.who.license_id().0;
         let chat = snapshot.chat.id.as_str();
-        let mut scan = IndexScan::bucket(IndexTable::ThreadsByChat, owner, chat, Order::Descending, 1);
+        let mut scan = IndexScan::bucket(IndexTable::ThreadsByChat, owner, chat, Order::Descending, MAX_SCAN);
         scan.positions = number..=number;
-        let rows = self.parts.actors.store().scan_index(scan).await.map_err(|error| of_store(&error))?;
-        Ok(rows.into_iter().next().map(|row| ThreadId::new(row.id)))
+        let store = self.parts.actors.store();
+        let next = async {
+            let rows = store.scan_index(scan).await?;
+            threads_of(&**store, call.who.license_id(), rows).await
+        };
+        let next = next.await.map_err(|error| of_store(&error))?;
+        Ok(next.into_iter().next().map(|row| ThreadId::new(row.id)))
     }
 
     /// Where a waiting chat stands, as the router knows it.

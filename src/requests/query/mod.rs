@@ -4,6 +4,7 @@ mod archives;
 mod get_chat;
 mod list_chats;
 mod list_threads;
+mod opened;
 mod pages;
 
 use std::sync::Arc;

@@ -1,9 +1,10 @@
 //! The threads of a chat before its last one, as far as a walk asks for them.
 
+use super::super::opened::was_opened;
 use super::standing::Standing;
 use crate::actors::chat::ThreadEntry;
-use crate::domain::id::{ChatId, LicenseId, ThreadId};
-use crate::store::{IndexRow, IndexScan, IndexTable, LogKey, Order, Store, StoreError};
+use crate::domain::id::{ChatId, LicenseId};
+use crate::store::{IndexScan, IndexTable, Order, Store, StoreError};
 
 /// Rows fetched at once: few threads begin while somebody pages.
 const BATCH: usize = 10;
@@ -45,21 +46,16 @@ pub(super) async fn threads(
     }
 }
 
-/// An opening that was cut short left a row here and no log; the next thread has the same number.
-async fn was_opened(store: &dyn Store, license: LicenseId, row: &IndexRow) -> Result<bool, StoreError> {
-    let log = LogKey { license, thread: ThreadId::new(&row.id) };
-    Ok(!store.read(&log, 1, Some(1), 1).await?.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use switchboard_cluster::{Claim, Epoch, Incarnation, OwnershipTables as _, Shard, ShardRow};
 
     use super::*;
+    use crate::domain::id::ThreadId;
     use crate::domain::time::Timestamp;
     use crate::store::embedded::{EmbeddedOptions, EmbeddedStore};
-    use crate::store::{Append, EventLog as _, IndexKey, IndexWrite, Indexes as _, Version};
+    use crate::store::{Append, EventLog as _, IndexKey, IndexWrite, Indexes as _, LogKey, Version};
 
     const LICENSE: LicenseId = LicenseId(1_001);
     const EPOCH: Epoch = Epoch(1);
