@@ -96,6 +96,8 @@ impl RunningServer {
     /// Lets no new connection in; those that are there go on.
     pub async fn stop_accepting(&self) {
         self.handle.pause().await;
+        // It does not say when the thread that accepts has heard of that, to which a socket that is shut down is an error to log.
+        tokio::time::sleep(PAUSES_WITHIN).await;
         for listener in &self.listeners {
             // Without this the system would go on completing handshakes that nobody serves.
             if let Err(error) = socket2::SockRef::from(listener).shutdown(std::net::Shutdown::Both) {
@@ -108,6 +110,8 @@ impl RunningServer {
 /// How long unsent bytes may wait for the other side before the system gives the connection up: the backstop for
 /// peers that vanished.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the thread that accepts takes to pause, as a rule.
+const PAUSES_WITHIN: Duration = Duration::from_millis(50);
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 2_048;
 /// Kernel memory of a connection that does not read.
