@@ -69,6 +69,8 @@ pub(super) struct Ledger {
     pub(super) holes: Vec<Hole>,
     /// Chats of whose log something is wrong.
     pub(super) troubled: Vec<Outline>,
+    /// What lists of chats and threads do not show, or more than once, one by one.
+    pub(super) unlisted: Vec<String>,
     pub(super) effects: BTreeMap<Fault, Effect>,
 }
 
@@ -83,6 +85,9 @@ impl Ledger {
         faults.extend(of_threads.map(|(what, count)| format!("{what}: {count}")));
         if self.course.closings.acknowledged == 0 || self.course.once.acknowledged == 0 {
             faults.push("no thread was closed, or nothing said once".to_owned());
+        }
+        if !self.unlisted.is_empty() {
+            faults.push(format!("{} chats or threads are not in their lists, once", self.unlisted.len()));
         }
         if self.given_up > 0 {
             faults.push(format!("{} messages were never acknowledged", self.given_up));
@@ -140,6 +145,9 @@ impl fmt::Display for Ledger {
         for chat in self.troubled.iter().take(SHOWN) {
             write!(f, "{chat}")?;
         }
+        for missing in self.unlisted.iter().take(SHOWN) {
+            writeln!(f, "{missing}")?;
+        }
         Ok(())
     }
 }
@@ -193,6 +201,9 @@ mod tests {
         let mut misplaced = good();
         misplaced.course.faults.misplaced = 1;
         let stuck = Ledger { given_up: 1, ..good() };
+        let hidden = Ledger { unlisted: vec!["chat C: 0 times in list_chats".to_owned()], ..good() };
+        assert_eq!(hidden.faults(), ["1 chats or threads are not in their lists, once"]);
+        assert!(hidden.to_string().contains("chat C: 0 times in list_chats"));
         let odd = Ledger { surprises: vec!["chat_inactive".to_owned()], ..good() };
         for ledger in [lossy, misplaced, stuck, odd] {
             assert_eq!(ledger.faults().len(), 1, "{ledger}");

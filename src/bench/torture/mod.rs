@@ -10,6 +10,7 @@ mod fault;
 mod fleet;
 mod judge;
 mod ledger;
+mod lists;
 mod log;
 mod options;
 mod outline;
@@ -19,6 +20,7 @@ mod side;
 mod threads;
 mod wires;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +39,7 @@ use fault::{Fault, Inflicted, pick};
 use fleet::Fleet;
 use judge::{Judgement, judge};
 use ledger::Ledger;
+use lists::Lists;
 use log::PairLog;
 use pair::{Pair, Tally};
 
@@ -104,7 +107,7 @@ async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
     let pairs = talking.join_all().await;
     let inflicted = inflicted?;
     settle(&logs).await;
-    let Judgement { findings, course, holes, troubled } = audit(pairs, begin).await?;
+    let (Judgement { findings, course, holes, troubled }, unlisted) = audit(pairs, begin).await?;
     let surprises = tally.surprises.lock().clone();
     let mut ledger = Ledger {
         seed,
@@ -117,6 +120,7 @@ async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
         course,
         holes,
         troubled,
+        unlisted,
         ..Ledger::default()
     };
     enter(&mut ledger, &inflicted, &logs);
@@ -192,26 +196,36 @@ async fn settle(logs: &[Arc<PairLog>]) {
     }
 }
 
-/// Reads every chat as its agent does, and judges it.
-async fn audit(pairs: Vec<Pair>, begin: Instant) -> Result<Judgement, BenchError> {
+/// Reads every chat as its agent does, and judges it; then the lists of all chats and threads, of which it says what is wrong.
+async fn audit(mut pairs: Vec<Pair>, begin: Instant) -> Result<(Judgement, Vec<String>), BenchError> {
+    let lists = match pairs.first_mut() {
+        Some(pair) => {
+            let reader = pair.reader().await.ok_or(BenchError::NoAnswer { doing: "login" })?;
+            lists::read(&reader).await?
+        }
+        None => Lists::default(),
+    };
     let judged = pairs.into_iter().map(|mut pair| async move {
         let log = pair.log.clone();
         // What is told from now on is no part of the judgement: a new connection may be needed for reading.
         let streams = log.streams();
         let reader = pair.reader().await.ok_or(BenchError::NoAnswer { doing: "login" })?;
         let threads = shown::threads(&reader, &log.chat).await?;
-        Ok::<_, BenchError>(judge((&log.chat, begin), log.acknowledged(), &log.deeds(), &streams, &threads))
+        let judgement = judge((&log.chat, begin), log.acknowledged(), &log.deeds(), &streams, &threads);
+        let names: Vec<String> = threads.into_iter().map(|thread| thread.name).collect();
+        Ok::<_, BenchError>((judgement, log.chat.clone(), names))
     });
-    let mut all = Judgement::default();
+    let (mut all, mut known) = (Judgement::default(), HashMap::new());
     let mut judged = stream::iter(judged).buffer_unordered(AT_ONCE);
     while let Some(judgement) = judged.next().await {
-        let Judgement { findings, course, holes, troubled } = judgement?;
+        let (Judgement { findings, course, holes, troubled }, chat, threads) = judgement?;
         all.findings.add(&findings);
         all.course.add(&course);
         all.holes.extend(holes);
         all.troubled.extend(troubled);
+        known.insert(chat, threads);
     }
-    Ok(all)
+    Ok((all, lists.faults(&known)))
 }
 
 fn enter(ledger: &mut Ledger, inflicted: &[Inflicted], logs: &[Arc<PairLog>]) {
