@@ -391,6 +391,22 @@ async fn a_change_of_an_earlier_thread_that_was_cut_short_is_finished_by_who_loa
 }
 
 #[actix_rt::test]
+async fn a_change_of_an_earlier_thread_is_stored_once_however_often_the_chat_is_loaded() {
+    let world = World::new().await;
+    let chat = world.start_chat().await;
+    let event = world.send(&chat, 1..=1).await.remove(0);
+    world.next_thread(&chat).await;
+    let before = world.rows(&event.thread).await;
+    world.try_delete(&chat, &event).await.expect("it is acknowledged");
+    // It stays the last that is known of the chat.
+    for _ in 0..2 {
+        let next = world.next_run().await;
+        world.look(&next, &chat).await.expect("the node has the chat");
+        assert_eq!(world.rows(&event.thread).await, before + 1);
+    }
+}
+
+#[actix_rt::test]
 async fn what_was_read_ahead_of_a_chat_is_not_read_again() {
     let world = World::new().await;
     let chat = world.start_chat().await;

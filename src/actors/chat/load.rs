@@ -126,6 +126,10 @@ async fn finish_earlier(actors: &Actors, writer: &LogWriter, last: Option<&Row>)
     let Some(found) = History::fold(&rows)? else { return Ok(()) };
     let mut finished = found.clone();
     finished.apply(&changes);
+    if let (Some(after), Some(before)) = (&mut finished.chat.thread, &found.chat.thread) {
+        // It grows by every change, by one that it has already as well.
+        after.bytes = before.bytes;
+    }
     if finished == found {
         return Ok(());
     }
