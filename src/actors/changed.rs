@@ -41,7 +41,7 @@ pub(super) fn entry(key: &ChatKey, now: Timestamp) -> IndexWrite {
         position: period_of(now),
         id: key.chat.to_string(),
     };
-    IndexWrite { key, version: Version::default(), body: Bytes::from_static(b"1"), ends: false }
+    IndexWrite { key, version: Version::default(), body: Bytes::from_static(b"1") }
 }
 
 /// A chat was listed: with the first of a day the lists of the days before yesterday go.

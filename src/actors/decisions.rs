@@ -161,7 +161,7 @@ async fn forget(
         }
         store.retire_bucket(IndexTable::Decisions, license.0, &bucket).await?;
         let gone = row(license, HOURS.to_owned(), hour.position, String::new(), Vec::new());
-        let gone = IndexWrite { version: Version { thread_no: 1, seq: 0 }, ends: true, ..gone };
+        let gone = IndexWrite { version: Version { thread_no: 1, seq: 0 }, ..gone };
         store.write_index(term, vec![gone]).await?;
     }
     Ok(())
@@ -213,7 +213,7 @@ fn of_chat(at: Timestamp, chat: &ChatId) -> String {
 
 fn row(license: LicenseId, bucket: String, position: i64, id: String, body: Vec<u8>) -> IndexWrite {
     let key = IndexKey { table: IndexTable::Decisions, owner: license.0, bucket, position, id };
-    IndexWrite { key, version: Version::default(), body: Bytes::from(body), ends: false }
+    IndexWrite { key, version: Version::default(), body: Bytes::from(body) }
 }
 
 #[cfg(test)]

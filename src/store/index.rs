@@ -81,9 +81,6 @@ pub struct IndexWrite {
     pub version: Version,
     /// What the list shows; empty says that the row is gone.
     pub body: Bytes,
-    /// What stood here has gone, whether the row tells of it or is gone as well: on CQL it is written after the log that it
-    /// follows from, not before.
-    pub ends: bool,
 }
 
 /// The order of a scan.
@@ -151,6 +148,11 @@ pub struct IndexRow {
 pub trait Indexes: Send + Sync {
     /// Writes rows under `epoch`. May be repeated; on CQL some of the rows may be written when it fails.
     async fn write_index(&self, epoch: Epoch, writes: Vec<IndexWrite>) -> Result<(), StoreError>;
+
+    /// Writes rows under `epoch` that say that something has gone, or until when it was there: now if possible, else later.
+    /// Only of what is confirmed: a log's row that loses against a later owner's does so without a word, and a list that
+    /// followed it would hide what is there. Nobody has to wait until it is done, since readers look at what they find.
+    async fn write_ends(&self, epoch: Epoch, writes: Vec<IndexWrite>);
 
     /// Rows of a bucket that are not gone, by (position, id) in the order of the scan.
     async fn scan_index(&self, scan: IndexScan) -> Result<Vec<IndexRow>, StoreError>;

@@ -30,10 +30,10 @@ pub struct Append {
     pub first_seq: u64,
     /// The rows; at least one, at most [`Append::MAX_ROWS`], together at most [`Append::MAX_BYTES`].
     pub rows: Vec<Bytes>,
-    /// Index rows that follow from these rows. The embedded store writes them in the same transaction. On CQL those that
-    /// say that something is there are written before the rows, and a failure there fails the append; those that say that
-    /// something has gone ([`IndexWrite::ends`]) are written after, and are tried again by themselves. So after a crash there
-    /// may be index rows too many, never too few.
+    /// Index rows that follow from these rows and say that something is there. The embedded store writes them in the same
+    /// transaction. On CQL they are written before the rows, and a failure there fails the append. Those that say that something
+    /// has gone are written once the rows are confirmed ([`Indexes::write_ends`](super::Indexes::write_ends)). So there may be
+    /// index rows too many, never too few.
     pub index: Vec<IndexWrite>,
 }
 

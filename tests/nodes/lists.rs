@@ -23,7 +23,7 @@ async fn is_found(method: &str, items: &str) {
         stored.send(chat).expect("somebody waits for it");
     };
     let pages = async {
-        world.store.holds_change().await;
+        world.store.holds_something().await;
         let others = [world.start_chat().await, world.start_chat().await, world.start_chat().await];
         let first = world.agent_calls(method, json!({ "sort_order": "asc", "limit": 2 })).await;
         assert_eq!(

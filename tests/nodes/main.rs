@@ -9,6 +9,7 @@ mod quiet;
 mod reluctant;
 mod shifted;
 mod spared;
+mod superseded;
 mod world;
 
 use std::collections::{BTreeSet, HashMap};
@@ -468,7 +469,7 @@ async fn session_fields_are_of_the_visit_that_began_while_they_were_stored() {
     let gives =
         world.customer_calls("set_customer_session_fields", json!({ "session_fields": [{ "cart": "3" }] }));
     let comes_back = async {
-        world.store.holds_change().await;
+        world.store.holds_something().await;
         world.customer_leaves().await;
         let (_, second) = world.customer_comes(false).await;
         assert!(second > first, "another visit");

@@ -42,7 +42,7 @@ async fn an_owner_that_was_superseded_opens_no_thread_over_what_was_acknowledged
     // It was confirmed that the chat is its own, then it stands still.
     world.store.hold_change(CellTable::Chats);
     let thaws = async {
-        world.store.holds_change().await;
+        world.store.holds_something().await;
         let next = world.next_run().await;
         world.mark_on(&next, &chat).await;
         world.store.lose_appends(ATTEMPTS);

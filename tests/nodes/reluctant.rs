@@ -21,13 +21,15 @@ use tokio::sync::watch;
 /// How long a page of a list takes.
 const SCAN: Duration = Duration::from_millis(20);
 
-/// A change of a cell that does not come through yet.
+/// What does not come through yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Held {
     #[default]
     Nothing,
-    /// The next one of this table is to wait.
+    /// The next change of a cell of this table is to wait.
     Next(CellTable),
+    /// The rows of the next append are to wait.
+    NextAppend,
     Waits,
 }
 
@@ -110,12 +112,18 @@ impl Reluctant {
         self.held.send_replace(Held::Next(table));
     }
 
-    /// Waits until there is a change that waits.
-    pub(crate) async fn holds_change(&self) {
+    /// The rows of the next append wait until they are [let go](Self::let_go). By then they may be too late, and come to nothing
+    /// beside what a later owner stored; on a database whoever sent them is not told so.
+    pub(crate) fn hold_append(&self) {
+        self.held.send_replace(Held::NextAppend);
+    }
+
+    /// Waits until there is something that waits.
+    pub(crate) async fn holds_something(&self) {
         self.held.subscribe().wait_for(|held| *held == Held::Waits).await.expect("the store is there");
     }
 
-    /// The change that waits is tried.
+    /// What waits is tried.
     pub(crate) fn let_go(&self) {
         self.held.send_replace(Held::Nothing);
     }
@@ -123,6 +131,25 @@ impl Reluctant {
     /// How long an append takes from now on.
     pub(crate) fn slow_down(&self, append_takes: Duration) {
         *self.append_takes.lock() = append_takes;
+    }
+
+    /// Waits if this is what is to be held.
+    async fn waits(&self, next: Held) {
+        let waits = self.held.send_if_modified(|held| {
+            let is_next = *held == next;
+            if is_next {
+                *held = Held::Waits;
+            }
+            is_next
+        });
+        if waits {
+            self.held.subscribe().wait_for(|held| *held == Held::Nothing).await.expect("the store is there");
+        }
+    }
+
+    /// Lists are written before the log that they follow from, where a store cannot write both at once.
+    async fn write_lists(&self, append: &Append) -> Result<(), AppendError> {
+        self.store.write_index(append.epoch, append.index.clone()).await.map_err(AppendError::Store)
     }
 
     /// Questions about chats and their logs since this was last asked.
@@ -147,9 +174,7 @@ impl EventLog for Reluctant {
     async fn append(&self, append: Append) -> Result<(), AppendError> {
         let lost = self.to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if lost.is_ok() {
-            // Lists are written before the log that they follow from, where a store cannot write both at once.
-            let lists = append.index.iter().filter(|write| !write.ends).cloned().collect();
-            self.store.write_index(append.epoch, lists).await.map_err(AppendError::Store)?;
+            self.write_lists(&append).await?;
             self.lost.lock().push(append);
             let cause = Arc::new(std::io::Error::other("lost"));
             return Err(AppendError::Store(StoreError::OutcomeUnknown(cause)));
@@ -157,6 +182,14 @@ impl EventLog for Reluctant {
         if self.closed.lock().as_ref() == Some(&append.log.thread) {
             let cause = Arc::new(std::io::Error::other("closed"));
             return Err(AppendError::Store(StoreError::Unavailable(cause)));
+        }
+        if *self.held.borrow() == Held::NextAppend {
+            self.write_lists(&append).await?;
+            self.waits(Held::NextAppend).await;
+            return match self.store.append(Append { index: Vec::new(), ..append }).await {
+                Err(AppendError::Fenced) => Ok(()),
+                answer => answer,
+            };
         }
         let takes = *self.append_takes.lock();
         if !takes.is_zero() {
@@ -207,16 +240,7 @@ impl CasTables for Reluctant {
         expected: Option<Bytes>,
         new: Option<Bytes>,
     ) -> Result<Cas, StoreError> {
-        let waits = self.held.send_if_modified(|held| {
-            let is_next = *held == Held::Next(key.table);
-            if is_next {
-                *held = Held::Waits;
-            }
-            is_next
-        });
-        if waits {
-            self.held.subscribe().wait_for(|held| *held == Held::Nothing).await.expect("the store is there");
-        }
+        self.waits(Held::Next(key.table)).await;
         self.store.cas(key, expected, new).await
     }
 
@@ -235,6 +259,10 @@ impl CasTables for Reluctant {
 impl Indexes for Reluctant {
     async fn write_index(&self, epoch: Epoch, writes: Vec<IndexWrite>) -> Result<(), StoreError> {
         self.store.write_index(epoch, writes).await
+    }
+
+    async fn write_ends(&self, epoch: Epoch, writes: Vec<IndexWrite>) {
+        self.store.write_ends(epoch, writes).await;
     }
 
     async fn scan_index(&self, scan: IndexScan) -> Result<Vec<IndexRow>, StoreError> {

@@ -196,8 +196,13 @@ impl World {
 
     /// The customer ends the chat's thread.
     pub(crate) async fn end_thread(&self, chat: &ChatId) {
-        let end = DeactivateChat { ignore_requester_presence: false };
-        self.ask(chat, Command::DeactivateChat(end), self.caller(None)).await;
+        self.try_end(chat).await.expect("the chat answers");
+    }
+
+    /// The same, whatever comes of it.
+    pub(crate) async fn try_end(&self, chat: &ChatId) -> Result<Reply, AskError> {
+        let end = Command::DeactivateChat(DeactivateChat { ignore_requester_presence: false });
+        self.here.actors.ask(&self.key(chat), end, self.caller(None), None).await
     }
 
     /// The customer opens the chat's next thread.

@@ -17,6 +17,7 @@ use crate::domain::chat::Chat;
 use crate::domain::operations::RecentOperations;
 use crate::domain::routing::DecisionId;
 use crate::domain::time::Timestamp;
+use crate::domain::transcript;
 use crate::store::{Cas, IndexWrite, Row, StoreError};
 
 /// How often a chat is entered anew among the open ones, which are looked for twice as far back.
@@ -166,7 +167,13 @@ async fn finish_closing(actors: &Actors, writer: &LogWriter, state: &mut State) 
         return Ok(());
     };
     let (last, previous) = (thread.id.clone(), pointer.previous);
-    set_pointer(actors, writer, state, Pointer { last, active: false, previous, term: None }).await
+    let version = projections::version(&state.chat, state.seq);
+    let gone = projections::open_chat(&writer.key, writer.shard, thread.created_at, version, false);
+    set_pointer(actors, writer, state, Pointer { last, active: false, previous, term: None }).await?;
+    if transcript::owed(&state.chat).next().is_none() {
+        writer.write_ends(actors, vec![gone]).await;
+    }
+    Ok(())
 }
 
 /// Before something is stored in the last thread of a chat without an active one: no owner before this one opens another

@@ -85,6 +85,14 @@ impl LogWriter {
         Ok(())
     }
 
+    /// What was confirmed says that something has gone: lists may say so as well. What is said too early would stay if a later
+    /// owner's log turned out to say something else.
+    pub(super) async fn write_ends(&self, actors: &Actors, ends: Vec<IndexWrite>) {
+        if !ends.is_empty() {
+            actors.parts.store.write_ends(self.epoch, ends).await;
+        }
+    }
+
     /// Confirms that what was read or written may be told.
     pub(super) async fn validate(&self, actors: &Actors) -> Result<(), AskError> {
         actors.parts.ownership.validate(self.shard, self.epoch).await.map_err(|error| {

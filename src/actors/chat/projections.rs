@@ -1,4 +1,5 @@
-//! The index rows that follow from a change: written with the row that causes them.
+//! The index rows that follow from a change: what is there is written with the row that causes it, what has gone once that is
+//! confirmed.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -52,9 +53,7 @@ fn row(table: IndexTable, owner: i64, bucket: String, position: i64, id: &str) -
 }
 
 fn write(key: IndexKey, version: Version, body: impl Into<Bytes>) -> IndexWrite {
-    let body = body.into();
-    let ends = body.is_empty();
-    IndexWrite { key, version, body, ends }
+    IndexWrite { key, version, body: body.into() }
 }
 
 /// The state that index rows of the chat show.
@@ -62,8 +61,8 @@ pub(super) fn version(chat: &Chat, seq: u64) -> Version {
     Version { thread_no: chat.thread.as_ref().map_or(0, |thread| thread.number), seq }
 }
 
-/// A thread was opened: `before` is the chat as it was, `after` as it is now.
-pub(super) fn opened(key: &ChatKey, shard: Shard, before: &Chat, after: &Chat, seq: u64) -> Vec<IndexWrite> {
+/// A thread was opened: the chat as it is now is there.
+pub(super) fn opened(key: &ChatKey, shard: Shard, after: &Chat, seq: u64) -> Vec<IndexWrite> {
     let Some(thread) = &after.thread else { return Vec::new() };
     let version = version(after, seq);
     let license = key.license.0;
@@ -80,17 +79,20 @@ pub(super) fn opened(key: &ChatKey, shard: Shard, before: &Chat, after: &Chat, s
     let at = thread.created_at;
     let by_day = row(IndexTable::ThreadsByDay, license, period::day(at), at.0, thread.id.as_str());
     let mut writes = vec![write(by_chat, version, entry), write(by_day, version, PRESENT)];
-    if let Some(previous) = &before.thread {
-        // Whoever walks through a list goes on to find the chat where it stood when they began.
-        let left = ChatEntry { number: Some(previous.number), next_at: Some(at) }.body();
-        let left = |key| IndexWrite { ends: true, ..write(key, version, left.clone()) };
-        writes.extend(lists(key, before, previous).into_iter().map(left));
-    }
     writes.extend(stands(key, after, thread, version));
     if thread.active || transcript::owed(after).next().is_some() {
         writes.push(open_chat(key, shard, thread.created_at, version, true));
     }
     writes
+}
+
+/// A thread was opened: the chat as it was has left its place. Whoever walks through a list goes on to find it where it stood when
+/// they began.
+pub(super) fn left(key: &ChatKey, before: &Chat, after: &Chat, seq: u64) -> Vec<IndexWrite> {
+    let (Some(previous), Some(thread)) = (&before.thread, &after.thread) else { return Vec::new() };
+    let entry = ChatEntry { number: Some(previous.number), next_at: Some(thread.created_at) }.body();
+    let left = |place| write(place, version(after, seq), entry.clone());
+    lists(key, before, previous).into_iter().map(left).collect()
 }
 
 /// A customer came into the chat: their list shows it, too.

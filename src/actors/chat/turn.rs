@@ -46,8 +46,9 @@ pub(super) struct Turn {
     /// Decided and applied, not yet stored.
     rows: Vec<Bytes>,
     bytes: usize,
-    /// Index rows that follow from them.
+    /// Index rows that follow from them, and those that say that something has gone.
     index: Vec<IndexWrite>,
+    ends: Vec<IndexWrite>,
     /// Events decided and not yet told.
     events: usize,
     /// To be told once it is stored.
@@ -98,6 +99,7 @@ impl Turn {
             rows: Vec::new(),
             bytes: 0,
             index: Vec::new(),
+            ends: Vec::new(),
             events: 0,
             held: Vec::new(),
             settled: None,
@@ -411,7 +413,7 @@ impl Turn {
             && owed(&state.chat).next().is_none()
         {
             let version = projections::version(&state.chat, state.seq + self.rows.len() as u64);
-            self.index.extend(self.not_open(state, version));
+            self.ends.extend(self.not_open(state, version));
         }
     }
 

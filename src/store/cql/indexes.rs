@@ -11,6 +11,7 @@ use switchboard_cluster::Epoch;
 
 use super::error::{pager_error, shape_error, write_error};
 use super::log::next_row_error;
+use super::projections::Projection;
 use super::{CqlStore, Inner};
 use crate::store::{IndexRow, IndexScan, IndexTable, IndexWrite, Indexes, Order, StoreError};
 
@@ -30,7 +31,11 @@ fn blob(write: &IndexWrite) -> Vec<u8> {
 #[async_trait]
 impl Indexes for CqlStore {
     async fn write_index(&self, epoch: Epoch, writes: Vec<IndexWrite>) -> Result<(), StoreError> {
-        self.inner.write_rows(epoch, &writes.iter().collect::<Vec<_>>()).await
+        self.inner.write_rows(epoch, &writes).await
+    }
+
+    async fn write_ends(&self, epoch: Epoch, writes: Vec<IndexWrite>) {
+        self.project(Projection { epoch, writes }).await;
     }
 
     async fn scan_index(&self, scan: IndexScan) -> Result<Vec<IndexRow>, StoreError> {
@@ -86,7 +91,7 @@ async fn rows_of(pager: QueryPager, limit: usize) -> Result<Vec<IndexRow>, Store
 
 impl Inner {
     /// Writes each row into its own partition. Rows of one call may be written in any order: their versions decide.
-    pub(super) async fn write_rows(&self, epoch: Epoch, writes: &[&IndexWrite]) -> Result<(), StoreError> {
+    pub(super) async fn write_rows(&self, epoch: Epoch, writes: &[IndexWrite]) -> Result<(), StoreError> {
         if writes.is_empty() {
             return Ok(());
         }

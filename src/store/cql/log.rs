@@ -12,7 +12,6 @@ use switchboard_cluster::Epoch;
 use tokio::time::Instant;
 
 use super::error::{NobodyConnected, pager_error, shape_error, write_error};
-use super::projections::Projection;
 use super::{CqlStore, Inner};
 use crate::store::{Append, AppendError, EventLog, LogKey, Row, StoreError};
 
@@ -38,16 +37,11 @@ impl EventLog for CqlStore {
         inner.check_connected()?;
         let began = Instant::now();
         // A log without its index rows would be found by nobody after a crash between the two: its timers would not fire.
-        // Index rows without their log are looked at and passed over. So what comes is entered before, what goes after.
-        let (gone, come): (Vec<_>, Vec<_>) = append.index.iter().partition(|write| write.ends);
-        inner.write_rows(append.epoch, &come).await?;
+        // Index rows without their log are looked at and passed over.
+        inner.write_rows(append.epoch, &append.index).await?;
         inner.send_rows(&append).await.map_err(write_error)?;
         inner.note_write(began.elapsed(), 1, append.rows.len() as u64);
         drop(permit);
-        if !gone.is_empty() {
-            self.project(Projection { epoch: append.epoch, writes: gone.into_iter().cloned().collect() })
-                .await;
-        }
         Ok(())
     }
 

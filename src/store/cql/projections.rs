@@ -1,6 +1,6 @@
-//! Index rows that say that something is gone and could not be written with their append: tried again until they are there.
+//! Index rows that say that something is gone and could not be written at once: tried again until they are there.
 //!
-//! Whoever finds a row that should be gone looks at the log and passes it over, so an append does not fail for their sake.
+//! Whoever finds a row that should be gone looks at the log and passes it over, so nothing fails for their sake.
 //! The queue is bounded; what does not fit is dropped with a message.
 
 use std::sync::{Arc, Weak};
@@ -16,17 +16,11 @@ const QUEUE: usize = 10_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Index rows of one append.
+/// Index rows that follow from one append.
 #[derive(Debug)]
 pub(super) struct Projection {
     pub(super) epoch: Epoch,
     pub(super) writes: Vec<IndexWrite>,
-}
-
-impl Projection {
-    fn rows(&self) -> Vec<&IndexWrite> {
-        self.writes.iter().collect()
-    }
 }
 
 /// Starts the task that tries again. It ends with the store.
@@ -41,7 +35,7 @@ async fn run(store: Weak<Inner>, mut waiting: mpsc::Receiver<Projection>) {
         let mut pause = FIRST_PAUSE;
         loop {
             let Some(store) = store.upgrade() else { return };
-            match store.write_rows(projection.epoch, &projection.rows()).await {
+            match store.write_rows(projection.epoch, &projection.writes).await {
                 Ok(()) => break,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "index rows wait to be written");
@@ -57,7 +51,7 @@ async fn run(store: Weak<Inner>, mut waiting: mpsc::Receiver<Projection>) {
 impl CqlStore {
     /// Writes index rows now if possible, else later.
     pub(super) async fn project(&self, projection: Projection) {
-        let Err(error) = self.inner.write_rows(projection.epoch, &projection.rows()).await else { return };
+        let Err(error) = self.inner.write_rows(projection.epoch, &projection.writes).await else { return };
         let error: Arc<dyn std::error::Error + Send + Sync> = Arc::new(error);
         tracing::warn!(error = &*error as &dyn std::error::Error, "index rows could not be written at once");
         if self.projections.try_send(projection).is_err() {

@@ -224,6 +224,13 @@ impl Indexes for EmbeddedStore {
         self.submit(true, move |transaction| transaction.write_index(epoch, &writes)).await
     }
 
+    async fn write_ends(&self, epoch: Epoch, writes: Vec<IndexWrite>) {
+        if let Err(error) = self.write_index(epoch, writes).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "index rows that should be gone stay, and are passed over");
+        }
+    }
+
     async fn scan_index(&self, scan: IndexScan) -> Result<Vec<IndexRow>, StoreError> {
         self.read_blocking(move |data| reads::scan(data, &scan)).await
     }

@@ -97,12 +97,7 @@ async fn a_refused_append_leaves_no_index_row_and_no_row() {
     let mut bad = append("T", 1, &["a"]);
     let key = |id: String| IndexKey { table: IndexTable::Due, owner: 3, bucket: "m".into(), position: 1, id };
     bad.index = ["short".to_owned(), "x".repeat(5000)]
-        .map(|id| IndexWrite {
-            key: key(id),
-            version: Version::default(),
-            body: Bytes::from_static(b"x"),
-            ends: false,
-        })
+        .map(|id| IndexWrite { key: key(id), version: Version::default(), body: Bytes::from_static(b"x") })
         .to_vec();
     assert!(matches!(store.append(bad).await, Err(AppendError::Store(StoreError::TooLarge { .. }))));
     assert!(store.read(&log("T"), 1, None, 10).await.expect("a read").is_empty());

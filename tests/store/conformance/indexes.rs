@@ -20,7 +20,6 @@ fn write(s: &Setting, bucket: &str, position: i64, id: &str, seq: u64, body: &st
         },
         version: Version { thread_no: 1, seq },
         body: Bytes::copy_from_slice(body.as_bytes()),
-        ends: body.is_empty(),
     }
 }
 

@@ -201,7 +201,6 @@ pub(super) async fn index_rows_of_an_append_are_written(s: Setting) {
         key: key.clone(),
         version: Version { thread_no: 1, seq },
         body: Bytes::from_static(body.as_bytes()),
-        ends: false,
     };
     append(&s, Append { index: vec![write(1, "open")], ..s.rows(FIRST, "T", 1, &["a"]) }).await;
     append(&s, Append { index: vec![write(2, "closed")], ..s.rows(FIRST, "T", 2, &["b"]) }).await;
@@ -213,7 +212,7 @@ pub(super) async fn index_rows_of_an_append_are_written(s: Setting) {
 
 pub(super) async fn a_row_that_has_ended_can_say_so_and_be_found(s: Setting) {
     owned(&s).await;
-    let row = |position, thread_no, body: &'static str, ends| IndexWrite {
+    let row = |position, thread_no, body: &'static str| IndexWrite {
         key: IndexKey {
             table: IndexTable::ChatsByLicense,
             owner: s.license.0,
@@ -223,7 +222,6 @@ pub(super) async fn a_row_that_has_ended_can_say_so_and_be_found(s: Setting) {
         },
         version: Version { thread_no, seq: 1 },
         body: Bytes::from_static(body.as_bytes()),
-        ends,
     };
     let found = async || {
         let scan =
@@ -235,14 +233,14 @@ pub(super) async fn a_row_that_has_ended_can_say_so_and_be_found(s: Setting) {
     let wanted = |rows: &[(i64, &str)]| {
         rows.iter().map(|(position, body)| (*position, (*body).to_owned())).collect::<Vec<_>>()
     };
-    append(&s, Append { index: vec![row(10, 1, "here", false)], ..s.rows(FIRST, "T1", 1, &["a"]) }).await;
-    let moved = vec![row(10, 2, "until 20", true), row(20, 2, "here", false)];
-    append(&s, Append { index: moved, ..s.rows(FIRST, "T2", 1, &["a"]) }).await;
+    append(&s, Append { index: vec![row(10, 1, "here")], ..s.rows(FIRST, "T1", 1, &["a"]) }).await;
+    append(&s, Append { index: vec![row(20, 2, "here")], ..s.rows(FIRST, "T2", 1, &["a"]) }).await;
+    s.store.write_ends(FIRST, vec![row(10, 2, "until 20")]).await;
     assert_eq!(found().await, wanted(&[(20, "here"), (10, "until 20")]));
     // What comes late of the time before changes nothing.
-    append(&s, Append { index: vec![row(10, 1, "here", false)], ..s.rows(FIRST, "T1", 1, &["a"]) }).await;
+    append(&s, Append { index: vec![row(10, 1, "here")], ..s.rows(FIRST, "T1", 1, &["a"]) }).await;
     assert_eq!(found().await, wanted(&[(20, "here"), (10, "until 20")]));
-    append(&s, Append { index: vec![row(10, 3, "", true)], ..s.rows(FIRST, "T2", 2, &["b"]) }).await;
+    s.store.write_ends(FIRST, vec![row(10, 3, "")]).await;
     assert_eq!(found().await, wanted(&[(20, "here")]), "gone at last");
 }
 

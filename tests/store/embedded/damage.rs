@@ -45,7 +45,7 @@ async fn fill(folder: &Path) {
             };
             let version = Version { thread_no: 1, seq };
             let rows = vec![body(thread, seq)];
-            let index = vec![IndexWrite { key, version, body: body(thread, seq), ends: false }];
+            let index = vec![IndexWrite { key, version, body: body(thread, seq) }];
             let append = append(&ownership, &format!("T{thread}"), seq, rows);
             store.append(Append { index, ..append }).await.expect("an append");
         }

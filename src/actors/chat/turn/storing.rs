@@ -51,7 +51,7 @@ impl Turn {
         state.seq = 0;
         state.open_since = thread.created_at;
         let key = &self.writer.key;
-        let index = projections::opened(key, self.writer.shard, &before, &state.chat, 1);
+        let index = projections::opened(key, self.writer.shard, &state.chat, 1);
         self.writer.append(&self.actors, &thread.id, 1, vec![self.row_of(changes)], index).await?;
         state.seq = 1;
         self.writer.validate(&self.actors).await?;
@@ -59,6 +59,8 @@ impl Turn {
             let closed = Pointer { active: false, ..pointer };
             set_pointer(&self.actors, &self.writer, state, closed).await?;
         }
+        let ends = projections::left(&self.writer.key, &before, &state.chat, 1);
+        self.writer.write_ends(&self.actors, ends).await;
         Ok(())
     }
 
@@ -70,14 +72,17 @@ impl Turn {
         // One that owes a transcript is found by whoever takes the shard over, as if it were open.
         let owes =
             transcript::owed(&state.chat).next().is_some() || changes.iter().any(transcript::is_private);
-        let index = if owes { Vec::new() } else { self.not_open(state, version) };
-        self.append(&thread.id, seq, vec![self.row_of(changes)], index).await?;
+        let ends = if owes { Vec::new() } else { self.not_open(state, version) };
+        self.append(&thread.id, seq, vec![self.row_of(changes)], Vec::new()).await?;
         self.apply(state, changes);
         state.seq = seq;
         self.writer.validate(&self.actors).await?;
         let previous = thread.previous_thread_id.clone();
         let pointer = Pointer { last: thread.id, active: false, previous, term: None };
-        set_pointer(&self.actors, &self.writer, state, pointer).await
+        set_pointer(&self.actors, &self.writer, state, pointer).await?;
+        // Not before: as long as the chat is listed, whoever takes it over finishes what was cut short here.
+        self.writer.write_ends(&self.actors, ends).await;
+        Ok(())
     }
 
     /// Wherever the chat was entered among the open ones, it is not any more.
@@ -107,6 +112,10 @@ impl Turn {
             self.writer.validate(&self.actors).await?;
             self.confirmed = true;
             self.before = None;
+            let ends = std::mem::take(&mut self.ends);
+            if !ends.is_empty() {
+                Box::pin(self.writer.write_ends(&self.actors, ends)).await;
+            }
         }
         if !self.confirmed && !self.held.is_empty() {
             // What is only read may have been changed by somebody else since.

@@ -80,7 +80,7 @@ mod tests {
             id: thread.clone(),
         };
         let body = Bytes::from(serde_json::to_vec(&entry).expect("JSON"));
-        let write = IndexWrite { key, version: Version { thread_no: number, seq: 1 }, body, ends: false };
+        let write = IndexWrite { key, version: Version { thread_no: number, seq: 1 }, body };
         if !is_opened {
             return store.write_index(EPOCH, vec![write]).await.expect("written");
         }
