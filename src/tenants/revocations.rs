@@ -94,14 +94,25 @@ impl Revocations {
         if known.tokens.contains_key(&token) {
             return Ok(());
         }
-        let name = match token {
+        self.make(license, &known, Revocation { token, expires_at }, now).await
+    }
+
+    /// Makes a revocation of which nothing is known, or that takes the place of another, which holds until then.
+    async fn make(
+        &self,
+        license: LicenseId,
+        known: &Known,
+        revocation: Revocation,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let name = match revocation.token {
             Revoked::Agent(id) => format!("{}/agent/{id}", moment(now)),
             Revoked::Customer(id) => format!("{}/customer/{id}", moment(now)),
             Revoked::Banned(_, id) => format!("{}/banned/{id}", moment(now)),
         };
         let key = CellKey::new(CellTable::Revocations, license, name);
-        self.cells.create(&key, &Revocation { token, expires_at }).await?;
-        self.tell(&known, &Revocation { token, expires_at });
+        self.cells.create(&key, &revocation).await?;
+        self.tell(known, &revocation);
         // Nobody may be listening yet, which is no fault.
         let _ = self.made.send(license);
         Ok(())
@@ -117,8 +128,8 @@ impl Revocations {
     ) -> Result<(), StoreError> {
         let Ok(id) = Uuid::try_parse(customer.as_str()) else { return Ok(()) };
         let token = Revoked::Banned(license, id);
-        self.of(license, now).await?.tokens.remove(&token);
-        self.revoke(license, token, Some(until), now).await
+        let known = self.of(license, now).await?;
+        self.make(license, &known, Revocation { token, expires_at: Some(until) }, now).await
     }
 
     /// Whether a customer is banned, as far as this node knows.

@@ -10,6 +10,7 @@ mod reluctant;
 mod shifted;
 mod spared;
 mod superseded;
+mod unfinished;
 mod world;
 
 use std::collections::{BTreeSet, HashMap};

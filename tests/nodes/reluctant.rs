@@ -33,6 +33,9 @@ enum Held {
     Waits,
 }
 
+/// A change of a cell: of what, from what, to what.
+type Change = (CellKey, Option<Bytes>, Option<Bytes>);
+
 /// Passes everything on, but for the reading of the chat that it keeps to itself and the appends that it loses or takes its time
 /// for, and that its tables are in memory: other nodes change them. Counts what is read of chats. What it lost may still arrive,
 /// whoever owns the shard by then, as on a database.
@@ -47,6 +50,8 @@ pub(crate) struct Reluctant {
     closed: Mutex<Option<ThreadId>>,
     append_takes: Mutex<Duration>,
     held: watch::Sender<Held>,
+    change_to_lose: Mutex<Option<(CellTable, &'static str)>>,
+    lost_change: Mutex<Option<Change>>,
     reads: AtomicUsize,
     scans: AtomicUsize,
 }
@@ -64,6 +69,8 @@ impl Reluctant {
             closed: Mutex::default(),
             append_takes: Mutex::default(),
             held: watch::Sender::default(),
+            change_to_lose: Mutex::default(),
+            lost_change: Mutex::default(),
             reads: AtomicUsize::new(0),
             scans: AtomicUsize::new(0),
         }
@@ -116,6 +123,12 @@ impl Reluctant {
     /// beside what a later owner stored; on a database whoever sent them is not told so.
     pub(crate) fn hold_append(&self) {
         self.held.send_replace(Held::NextAppend);
+    }
+
+    /// The next change of a cell of this table, whose id ends like this, is not made, and nobody is told what became of it. It is
+    /// made when the cell is to be changed again, as on a database that finishes what was left unfinished.
+    pub(crate) fn lose_change(&self, table: CellTable, id: &'static str) {
+        *self.change_to_lose.lock() = Some((table, id));
     }
 
     /// Waits until there is something that waits.
@@ -241,6 +254,15 @@ impl CasTables for Reluctant {
         new: Option<Bytes>,
     ) -> Result<Cas, StoreError> {
         self.waits(Held::Next(key.table)).await;
+        let is_lost = |lost: &mut (CellTable, &str)| lost.0 == key.table && key.id.ends_with(lost.1);
+        if self.change_to_lose.lock().take_if(is_lost).is_some() {
+            *self.lost_change.lock() = Some((key.clone(), expected, new));
+            return Err(StoreError::OutcomeUnknown(Arc::new(std::io::Error::other("lost"))));
+        }
+        let unfinished = self.lost_change.lock().take_if(|(lost, ..)| lost == key);
+        if let Some((key, expected, new)) = unfinished {
+            self.store.cas(&key, expected, new).await?;
+        }
         self.store.cas(key, expected, new).await
     }
 

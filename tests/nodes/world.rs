@@ -1,5 +1,6 @@
 //! Two nodes, and what their sessions are told.
 
+use std::convert::Infallible;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,8 +31,11 @@ use switchboard::protocol::method;
 use switchboard::protocol::version::Surface;
 use switchboard::requests::{Customers, Identity, PageKey, Requester, Requests, RequestsParts};
 use switchboard::store::embedded::{EmbeddedOptions, EmbeddedStore};
-use switchboard::store::{EventLog as _, IndexScan, IndexTable, Indexes as _, LogKey, Order, Store};
-use switchboard::tenants::{LicensePlan, ScopeSet, Tenants, make_license};
+use switchboard::store::{
+    CasTables as _, CellTable, EventLog as _, IndexScan, IndexTable, Indexes as _, LogKey, Order, Store,
+    StoreError,
+};
+use switchboard::tenants::{LicensePlan, Revoked, ScopeSet, Tenants, UpdateError, make_license};
 use switchboard_cluster::OwnershipTables as _;
 use switchboard_cluster::link::memory::Network;
 
@@ -271,7 +275,7 @@ impl World {
     pub(crate) async fn threads_end_after(&self, silence: Duration) {
         let changed = self.here.tenants.licenses.update(self.license, |license| {
             license.settings.thread_inactivity_timeout_ms = u64::try_from(silence.as_millis()).ok();
-            Ok::<(), std::convert::Infallible>(())
+            Ok::<(), Infallible>(())
         });
         changed.await.expect("the license changes");
     }
@@ -443,10 +447,39 @@ impl World {
 
     /// Changes the license on this node; its version afterwards.
     pub(crate) async fn rename_agent(&self, name: &str) -> u64 {
-        let changed = self.here.tenants.licenses.update(self.license, |license| {
+        self.try_rename(name).await.expect("the license changes").version
+    }
+
+    /// The same, whatever comes of it.
+    pub(crate) async fn try_rename(&self, name: &str) -> Result<Arc<License>, UpdateError<Infallible>> {
+        let rename = |license: &mut License| {
             license.agents.values_mut().for_each(|agent| agent.name = name.to_owned());
-            Ok::<(), std::convert::Infallible>(())
-        });
-        changed.await.expect("the license changes").version
+            Ok(())
+        };
+        self.here.tenants.licenses.update(self.license, rename).await
+    }
+
+    /// The customer is banned for a day.
+    pub(crate) async fn try_ban(&self) -> Result<(), StoreError> {
+        let now = self.ground.clock.now();
+        let until = now.after(Duration::from_secs(24 * 3600));
+        self.here.tenants.customer_tokens.ban(self.license, &self.customer, until, now).await
+    }
+
+    /// Whether the customer is banned, as far as the node knows that bans.
+    pub(crate) async fn is_banned(&self) -> bool {
+        let customer = self.customer.as_str().parse().expect("a UUID");
+        let ban = Revoked::Banned(self.license, customer);
+        self.here.tenants.is_revoked(self.license, ban).await.expect("read")
+    }
+
+    /// The names of the license's agents, and how many bans there are, as the store has them.
+    pub(crate) async fn stored_names_and_bans(&self) -> (Vec<String>, usize) {
+        let store: Arc<dyn Store> = self.store.clone();
+        let tenants = Tenants::new(store, Arc::new(SystemClock), Arc::new(OsIds));
+        let license = tenants.licenses.get(self.license).await.expect("read").expect("a license");
+        let bans = self.store.list_cells(CellTable::Revocations, self.license, None, 10).await;
+        let names = license.agents.values().map(|agent| agent.name.clone());
+        (names.collect(), bans.expect("a list").len())
     }
 }
