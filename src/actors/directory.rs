@@ -1,6 +1,6 @@
 //! Finds the actor of a chat or of a license's router, or starts it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -33,11 +33,12 @@ use super::router::{
 };
 use super::settings::{ActorSettings, LicenseSource};
 use super::shards::Shards;
+use super::unsettled::Unsettled;
 use crate::domain::command::{Caller, Command, Reply};
 use crate::domain::id::{AgentId, ChatId, IdSource, LicenseId};
 use crate::domain::routing::{DecisionId, RouterSnapshot};
 use crate::domain::time::Clock;
-use crate::store::{Append, Store};
+use crate::store::Store;
 
 /// How often it is looked whether what was on its way to the chats of a shard has arrived.
 const VACATE_LOOK: Duration = Duration::from_millis(1);
@@ -112,8 +113,8 @@ pub struct Actors {
     events: AtomicUsize,
     /// Chats that a failed turn threw out of memory, with their timers.
     thrown_out: Mutex<HashSet<ChatKey>>,
-    /// By chat, what may or may not have been stored: at most one each, since nothing else is stored before it is known.
-    pub(super) unsettled: Mutex<HashMap<ChatKey, Append>>,
+    /// What may or may not have been stored of chats.
+    pub(super) unsettled: Unsettled,
     /// What was read of chats that are about to come.
     pub(super) ahead: Ahead,
     /// Chats that are loaded though nobody asked for them wait here, so that those that somebody asked for need not.
@@ -152,7 +153,7 @@ impl Actors {
             hops: Hops::default(),
             events: AtomicUsize::new(0),
             thrown_out: Mutex::default(),
-            unsettled: Mutex::default(),
+            unsettled: Unsettled::default(),
             ahead: Ahead::default(),
             loads: Semaphore::new(LOADS_AT_ONCE),
             readers,

@@ -36,6 +36,7 @@ pub mod router;
 mod settings;
 mod shards;
 pub mod timers;
+mod unsettled;
 pub mod visits;
 
 pub use directory::{Actors, ActorsParts, ChatKey, Origin, SessionId};

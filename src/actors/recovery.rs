@@ -177,7 +177,7 @@ fn leave(actors: &Arc<Actors>, shard: Shard, term: Epoch) {
     actors.retire(shard, term);
     actors.stop_routers(shard, term);
     actors.reports.forget(shard, term);
-    actors.unsettled.lock().retain(|_, append| append.shard != shard || append.epoch > term);
+    actors.unsettled.forget(shard, term);
 }
 
 /// Loads the open chats of shards, as far as they are still ours and that was not done.

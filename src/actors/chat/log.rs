@@ -62,7 +62,7 @@ impl LogWriter {
             Append { shard: self.shard, epoch: self.epoch, log: self.log(thread), first_seq, rows, index };
         let sent = send(actors, &append).await;
         if matches!(sent, Err(AskError::Store(StoreError::OutcomeUnknown(_)))) {
-            actors.unsettled.lock().insert(self.key.clone(), append);
+            actors.unsettled.keep(&self.key, append);
         }
         if sent.is_ok() && !is_listed {
             self.listed.store(changed::period_of(now), Ordering::Relaxed);
@@ -75,13 +75,10 @@ impl LogWriter {
     /// may still arrive, with the same numbers and the same epoch as whatever would be stored in its place, and then nobody
     /// could say which of the two stands.
     pub(super) async fn settle(&self, actors: &Actors) -> Result<(), AskError> {
-        let unsettled = actors.unsettled.lock().get(&self.key).cloned();
-        let Some(append) = unsettled else { return Ok(()) };
-        // That of another term loses against what is stored under this one.
-        if append.epoch == self.epoch {
+        if let Some(append) = actors.unsettled.of(&self.key, self.epoch) {
             Box::pin(send(actors, &append)).await?;
         }
-        actors.unsettled.lock().remove(&self.key);
+        actors.unsettled.settled(&self.key, self.epoch);
         Ok(())
     }
 
