@@ -44,6 +44,7 @@ async fn a_chat_whose_next_thread_came_too_late_stays_in_the_lists() {
     world.minutes_pass(1);
     let list = world.customer_calls_on(&next, "list_chats", json!({})).await;
     assert_eq!(list["chats_summary"][0]["id"], json!(chat), "{list}");
+    assert_eq!(list["total_chats"], 1, "{list}");
 }
 
 #[actix_rt::test]

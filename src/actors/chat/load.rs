@@ -14,6 +14,7 @@ use super::projections;
 use super::record::{self, Record};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
+use crate::domain::id::ThreadId;
 use crate::domain::operations::RecentOperations;
 use crate::domain::routing::DecisionId;
 use crate::domain::time::Timestamp;
@@ -100,6 +101,7 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
         }
         _ => read(actors, writer, found).await?,
     };
+    let unopened = (log.thread != found.last || log.chat.is_none()).then(|| found.last.clone());
     writer.restamp(actors, &log.thread, &log.tail).await?;
     writer.validate(actors).await?;
     let mut state = State { operations: log.operations, seq: log.seq, ..State::unknown(actors, writer) };
@@ -113,6 +115,9 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
     state.pointer = pointer;
     state.cell = cell;
     state.told = state.place(0);
+    if let Some(thread) = unopened {
+        forget_unopened(actors, writer, &state, &thread).await;
+    }
     finish_earlier(actors, writer, log.tail.last()).await?;
     finish_closing(actors, writer, &mut state).await?;
     Ok(state)
@@ -154,6 +159,15 @@ async fn read(actors: &Actors, writer: &LogWriter, found: &Pointer) -> Result<Pr
     match previous {
         Some(previous) => Ok(Prefix::read(actors, license, previous, None, None).await?),
         None => Ok(log),
+    }
+}
+
+/// Lists were written before the log of a thread that was never opened, and what can be found of that is taken back: counts go by
+/// them. What is left is passed over.
+async fn forget_unopened(actors: &Actors, writer: &LogWriter, state: &State, thread: &ThreadId) {
+    match projections::never_opened(&*actors.parts.store, &writer.key, &state.chat, thread).await {
+        Ok(ends) => writer.write_ends(actors, ends).await,
+        Err(error) => tracing::warn!(chat.id = %writer.key.chat, %error, "lists keep what was never opened"),
     }
 }
 

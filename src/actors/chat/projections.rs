@@ -11,7 +11,7 @@ use crate::domain::id::ThreadId;
 use crate::domain::thread::Thread;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript;
-use crate::store::{IndexKey, IndexTable, IndexWrite, Version};
+use crate::store::{IndexKey, IndexScan, IndexTable, IndexWrite, Order, Store, StoreError, Version};
 
 /// How many days back a start looks for chats that were left open.
 pub const OPEN_CHATS_DAYS: i64 = 14;
@@ -45,6 +45,8 @@ impl ChatEntry {
     }
 }
 
+/// Rows of one number that are looked at: a thread and those that were cut short before it.
+const ATTEMPTS: usize = 1_000;
 /// A body that says "it is there".
 const PRESENT: &[u8] = b"1";
 
@@ -65,19 +67,9 @@ pub(super) fn version(chat: &Chat, seq: u64) -> Version {
 pub(super) fn opened(key: &ChatKey, shard: Shard, after: &Chat, seq: u64) -> Vec<IndexWrite> {
     let Some(thread) = &after.thread else { return Vec::new() };
     let version = version(after, seq);
-    let license = key.license.0;
-    let chat = key.chat.as_str();
     let entry = ThreadEntry { created_at: thread.created_at };
     let entry = serde_json::to_vec(&entry).expect("a thread entry has a JSON form");
-    let by_chat = row(
-        IndexTable::ThreadsByChat,
-        license,
-        chat.to_owned(),
-        i64::from(thread.number),
-        thread.id.as_str(),
-    );
-    let at = thread.created_at;
-    let by_day = row(IndexTable::ThreadsByDay, license, period::day(at), at.0, thread.id.as_str());
+    let [by_chat, by_day] = places(key, thread.number, &thread.id, thread.created_at);
     let mut writes = vec![write(by_chat, version, entry), write(by_day, version, PRESENT)];
     writes.extend(stands(key, after, thread, version));
     if thread.active || transcript::owed(after).next().is_some() {
@@ -86,13 +78,47 @@ pub(super) fn opened(key: &ChatKey, shard: Shard, after: &Chat, seq: u64) -> Vec
     writes
 }
 
+/// The rows by which a thread is found.
+fn places(key: &ChatKey, number: u32, thread: &ThreadId, at: Timestamp) -> [IndexKey; 2] {
+    let (license, chat) = (key.license.0, key.chat.to_string());
+    [
+        row(IndexTable::ThreadsByChat, license, chat, i64::from(number), thread.as_str()),
+        row(IndexTable::ThreadsByDay, license, period::day(at), at.0, thread.as_str()),
+    ]
+}
+
 /// A thread was opened: the chat as it was has left its place. Whoever walks through a list goes on to find it where it stood when
 /// they began.
 pub(super) fn left(key: &ChatKey, before: &Chat, after: &Chat, seq: u64) -> Vec<IndexWrite> {
     let (Some(previous), Some(thread)) = (&before.thread, &after.thread) else { return Vec::new() };
     let entry = ChatEntry { number: Some(previous.number), next_at: Some(thread.created_at) }.body();
     let left = |place| write(place, version(after, seq), entry.clone());
-    lists(key, before, previous).into_iter().map(left).collect()
+    lists(key, before, previous.created_at).into_iter().map(left).collect()
+}
+
+/// What lists say of a thread that was never opened, after `chat` as it is: that it is gone.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn never_opened(
+    store: &dyn Store,
+    key: &ChatKey,
+    chat: &Chat,
+    thread: &ThreadId,
+) -> Result<Vec<IndexWrite>, StoreError> {
+    let number = chat.thread.as_ref().map_or(0, |last| last.number) + 1;
+    let (license, position) = (key.license.0, i64::from(number));
+    let mut scan =
+        IndexScan::bucket(IndexTable::ThreadsByChat, license, key.chat.as_str(), Order::Ascending, ATTEMPTS);
+    scan.positions = position..=position;
+    let rows = store.scan_index(scan).await?;
+    let Some(found) = rows.iter().find(|row| row.id == thread.as_str()) else { return Ok(Vec::new()) };
+    let Ok(ThreadEntry { created_at }) = serde_json::from_slice(&found.body) else { return Ok(Vec::new()) };
+    let mut keys = places(key, number, thread, created_at).to_vec();
+    keys.extend(lists(key, chat, created_at));
+    // Later than what the opening itself wrote.
+    let version = Version { thread_no: number, seq: 2 };
+    Ok(keys.into_iter().map(|key| write(key, version, Bytes::new())).collect())
 }
 
 /// A customer came into the chat: their list shows it, too.
@@ -109,12 +135,12 @@ fn stands(
     version: Version,
 ) -> impl Iterator<Item = IndexWrite> + use<> {
     let entry = ChatEntry { number: Some(thread.number), next_at: None }.body();
-    lists(key, chat, thread).into_iter().map(move |key| write(key, version, entry.clone()))
+    lists(key, chat, thread.created_at).into_iter().map(move |key| write(key, version, entry.clone()))
 }
 
-/// The rows by which lists of chats find a chat whose last thread is `thread`.
-fn lists(key: &ChatKey, chat: &Chat, thread: &Thread) -> Vec<IndexKey> {
-    let (license, id, at) = (key.license.0, key.chat.as_str(), thread.created_at);
+/// The rows by which lists of chats find a chat whose last thread began then.
+fn lists(key: &ChatKey, chat: &Chat, at: Timestamp) -> Vec<IndexKey> {
+    let (license, id) = (key.license.0, key.chat.as_str());
     let mut keys = vec![row(IndexTable::ChatsByLicense, license, period::month(at), at.0, id)];
     if let Some((customer, _)) = chat.customer() {
         keys.push(row(IndexTable::ChatsByCustomer, license, customer.as_str().to_owned(), at.0, id));
