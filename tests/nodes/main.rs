@@ -323,6 +323,19 @@ async fn what_may_have_been_stored_is_stored_before_anything_else() {
 }
 
 #[actix_rt::test]
+async fn what_may_have_been_stored_is_stored_though_it_was_refused_when_it_was_sent_again() {
+    let world = World::new().await;
+    let chat = world.start_chat().await;
+    let first = world.send(&chat, 1..=1).await.remove(0);
+    world.store.lose_appends(1);
+    world.store.refuse_appends(1);
+    let unknown = world.try_send(&chat, 2).await;
+    assert!(matches!(unknown, Err(AskError::Store(StoreError::OutcomeUnknown(_)))), "{unknown:?}");
+    let third = world.send(&chat, 3..=3).await.remove(0);
+    assert_eq!(third.number, first.number + 2, "no other event was stored in its place");
+}
+
+#[actix_rt::test]
 async fn what_reaches_a_chat_that_is_just_ending_is_done_once() {
     let world = World::new().await;
     let chat = world.start_chat().await;

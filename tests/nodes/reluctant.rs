@@ -44,6 +44,7 @@ pub(crate) struct Reluctant {
     kept: Mutex<Option<ChatId>>,
     refusals: watch::Sender<u64>,
     to_lose: AtomicUsize,
+    to_refuse: AtomicUsize,
     lost: Mutex<Vec<Append>>,
     late: Mutex<HashMap<LogKey, Vec<Row>>>,
     spoiled: Mutex<Option<ThreadId>>,
@@ -63,6 +64,7 @@ impl Reluctant {
             kept: Mutex::default(),
             refusals: watch::Sender::default(),
             to_lose: AtomicUsize::new(0),
+            to_refuse: AtomicUsize::new(0),
             lost: Mutex::default(),
             late: Mutex::default(),
             spoiled: Mutex::default(),
@@ -84,6 +86,11 @@ impl Reluctant {
     /// So many of the next appends are not stored, and nobody is told what became of them.
     pub(crate) fn lose_appends(&self, count: usize) {
         self.to_lose.store(count, Ordering::SeqCst);
+    }
+
+    /// So many of the next appends that are not lost are refused as such.
+    pub(crate) fn refuse_appends(&self, count: usize) {
+        self.to_refuse.store(count, Ordering::SeqCst);
     }
 
     /// What was lost arrives, if it is the beginning of a log of which nothing is stored.
@@ -185,12 +192,18 @@ impl Reluctant {
 #[async_trait]
 impl EventLog for Reluctant {
     async fn append(&self, append: Append) -> Result<(), AppendError> {
-        let lost = self.to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        if lost.is_ok() {
+        let is_next = |faults: &AtomicUsize| {
+            faults.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+        };
+        if is_next(&self.to_lose) {
             self.write_lists(&append).await?;
             self.lost.lock().push(append);
             let cause = Arc::new(std::io::Error::other("lost"));
             return Err(AppendError::Store(StoreError::OutcomeUnknown(cause)));
+        }
+        if is_next(&self.to_refuse) {
+            let cause = Arc::new(std::io::Error::other("refused"));
+            return Err(AppendError::Store(StoreError::Refused(cause)));
         }
         if self.closed.lock().as_ref() == Some(&append.log.thread) {
             let cause = Arc::new(std::io::Error::other("closed"));

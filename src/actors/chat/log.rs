@@ -153,10 +153,7 @@ async fn send(actors: &Actors, append: &Append) -> Result<(), AskError> {
                 pause *= 3;
             }
             // That the last attempt did nothing says nothing of those before it.
-            error if error.is_retryable() => {
-                return Err(AskError::Store(unknown.map_or(error, StoreError::OutcomeUnknown)));
-            }
-            error => return Err(AskError::Store(error)),
+            error => return Err(AskError::Store(unknown.map_or(error, StoreError::OutcomeUnknown))),
         }
     }
     Ok(())
