@@ -216,12 +216,23 @@ pub(super) fn pager_error(error: PagerExecutionError) -> StoreError {
     StoreError::Unavailable(Arc::new(error))
 }
 
-/// An idempotent write may have been sent several times, and the error is that of the last attempt: unless it was refused
-/// as such, nobody knows what became of the others.
+/// An idempotent write may have been sent several times, and the error is that of the last attempt: another node of the database
+/// may have taken what this one refuses, as one does that has not heard of a table or of a right yet. Only what was refused before
+/// anything was sent is known to have had no effect.
 pub(super) fn write_error(error: ExecutionError) -> StoreError {
     match Fault::of(&error) {
-        Fault::Refused => StoreError::Refused(Arc::new(error)),
-        Fault::NotDone | Fault::Unknown => StoreError::OutcomeUnknown(Arc::new(error)),
+        Fault::Refused if !matches!(error, ExecutionError::LastAttemptError(_)) => {
+            StoreError::Refused(Arc::new(error))
+        }
+        fault => {
+            if fault == Fault::Refused {
+                tracing::error!(
+                    %error,
+                    "the database refused a write; check its schema (`switchboard migrate`) and the rights of the role"
+                );
+            }
+            StoreError::OutcomeUnknown(Arc::new(error))
+        }
     }
 }
 
@@ -239,3 +250,27 @@ pub(super) struct NobodyConnected;
 #[derive(Debug, thiserror::Error)]
 #[error("a conditional write could not be settled within {} s", .0.as_secs())]
 pub(super) struct Unsettled(pub(super) Duration);
+
+#[cfg(test)]
+mod tests {
+    use scylla::errors::BadQuery;
+
+    use super::*;
+
+    #[test]
+    fn a_write_that_a_node_refuses_may_have_been_taken_by_another_before() {
+        for refusal in [DbError::Invalid, DbError::Unauthorized, DbError::SyntaxError] {
+            let attempt = || RequestAttemptError::DbError(refusal.clone(), "unconfigured table".to_owned());
+            let written = write_error(ExecutionError::LastAttemptError(attempt()));
+            assert!(matches!(written, StoreError::OutcomeUnknown(_)), "{written:?}");
+            let read = read_error(ExecutionError::LastAttemptError(attempt()));
+            assert!(matches!(read, StoreError::Refused(_)), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn a_write_that_was_refused_before_it_was_sent_had_no_effect() {
+        let written = write_error(ExecutionError::BadQuery(BadQuery::TooManyQueriesInBatchStatement(65_536)));
+        assert!(matches!(written, StoreError::Refused(_)), "{written:?}");
+    }
+}
