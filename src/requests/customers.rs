@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -15,8 +14,7 @@ use crate::domain::email_verification::{EmailVerification, Mails};
 use crate::domain::id::{ChatId, CustomerId, LicenseId};
 use crate::domain::time::Timestamp;
 use crate::domain::visit::CustomerVisits;
-use crate::store::unknown::{self, Unknown};
-use crate::store::{Cas, CellKey, CellTable, Store, StoreError};
+use crate::store::{CellKey, CellTable, Store, StoreError, change_record};
 
 /// The cells of customers.
 #[derive(Clone)]
@@ -48,8 +46,8 @@ impl ChangedProfile {
     }
 }
 
-/// Tries before a cell that others keep changing is given up.
-const ATTEMPTS: usize = 16;
+/// What a record is called that cannot be read.
+const WHAT: &str = "a customer's record";
 
 impl Customers {
     /// Over a store.
@@ -147,12 +145,11 @@ impl Customers {
     ) -> Result<ChangedProfile, StoreError> {
         let key = CellKey::new(CellTable::CustomerProfiles, license, customer.as_str());
         let before = Mutex::new(None);
-        let (now, _) = self
-            .change_cell(&key, |found: &Option<CustomerProfile>| {
-                before.lock().clone_from(found);
-                change(found)
-            })
-            .await?;
+        let now = change_record(&*self.store, &key, WHAT, |found: &Option<CustomerProfile>| {
+            before.lock().clone_from(found);
+            change(found)
+        })
+        .await?;
         Ok(ChangedProfile { before: before.into_inner(), now })
     }
 
@@ -282,17 +279,15 @@ impl Customers {
         limit: Option<u32>,
     ) -> Result<CustomerChats, StoreError> {
         let key = CellKey::new(CellTable::Customers, license, customer.as_str());
-        let (chats, _) = self
-            .change_cell(&key, |found: &Option<CustomerChats>| {
-                let mut chats = found.clone().unwrap_or_default();
-                let room = has_room(chats.chats.len(), limit);
-                if room && !chats.chats.contains(chat) {
-                    chats.chats.push(chat.clone());
-                }
-                chats
-            })
-            .await?;
-        Ok(chats)
+        change_record(&*self.store, &key, WHAT, |found: &Option<CustomerChats>| {
+            let mut chats = found.clone().unwrap_or_default();
+            let room = has_room(chats.chats.len(), limit);
+            if room && !chats.chats.contains(chat) {
+                chats.chats.push(chat.clone());
+            }
+            chats
+        })
+        .await
     }
 
     /// Changes a cell; says what stands there, and what the change said.
@@ -302,49 +297,13 @@ impl Customers {
         change: impl Fn(&mut R) -> T,
     ) -> Result<(R, Option<T>), StoreError> {
         let said = Mutex::new(None);
-        let (record, _) = self
-            .change_cell(key, |found: &Option<R>| {
-                let mut record = found.clone().unwrap_or_default();
-                *said.lock() = Some(change(&mut record));
-                record
-            })
-            .await?;
+        let record = change_record(&*self.store, key, WHAT, |found: &Option<R>| {
+            let mut record = found.clone().unwrap_or_default();
+            *said.lock() = Some(change(&mut record));
+            record
+        })
+        .await?;
         Ok((record, said.into_inner()))
-    }
-
-    /// Reads, changes and writes a cell until nobody came between. Says what stands there, and if it was changed.
-    async fn change_cell<T: Serialize + DeserializeOwned + PartialEq>(
-        &self,
-        key: &CellKey,
-        change: impl Fn(&Option<T>) -> T,
-    ) -> Result<(T, bool), StoreError> {
-        let mut current = self.store.read_cell(key).await?;
-        for _ in 0..ATTEMPTS {
-            let (found, unknown) = match &current {
-                Some(cell) => {
-                    let (found, unknown) = unknown::decode::<T>(cell).map_err(corrupt)?;
-                    (Some(found), unknown)
-                }
-                None => (None, Unknown::default()),
-            };
-            let wanted = change(&found);
-            if found.as_ref() == Some(&wanted) {
-                return Ok((wanted, false));
-            }
-            let bytes = Bytes::from(unknown.with(&wanted).expect("a cell has a JSON form"));
-            match self.store.cas(key, current, Some(bytes.clone())).await {
-                Ok(Cas::Applied) => return Ok((wanted, true)),
-                Ok(Cas::Conflict(now)) => current = now,
-                Err(StoreError::OutcomeUnknown(_)) => {
-                    current = self.store.read_cell(key).await?;
-                    if current.as_ref() == Some(&bytes) {
-                        return Ok((wanted, true));
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Err(StoreError::Unavailable(Arc::new(std::io::Error::other("a cell is changed by too many at once"))))
     }
 }
 
@@ -368,5 +327,5 @@ fn decode<T: for<'de> Deserialize<'de>>(cell: &(impl AsRef<[u8]> + ?Sized)) -> R
 }
 
 fn corrupt(error: serde_json::Error) -> StoreError {
-    StoreError::Corrupt { what: "a customer's record", source: Some(Arc::new(error)) }
+    StoreError::Corrupt { what: WHAT, source: Some(Arc::new(error)) }
 }

@@ -112,6 +112,25 @@ pub trait CasTables: Send + Sync {
         new: Option<Bytes>,
     ) -> Result<Cas, StoreError>;
 
+    /// The same, where a change is looked for of which the store does not know what became: it was made if the cell is what it was to
+    /// be, since no two writers ever write the same bytes (or it does not matter which of them did). Whatever else stands there is no
+    /// answer: the change may still be made, or somebody has made another after it. So nothing that it needs may be taken away, it may not
+    /// be made once more, and nobody may be told that it was made.
+    async fn swap(
+        &self,
+        key: &CellKey,
+        expected: Option<Bytes>,
+        new: Option<Bytes>,
+    ) -> Result<Cas, StoreError> {
+        match self.cas(key, expected, new.clone()).await {
+            Err(StoreError::OutcomeUnknown(cause)) => match self.read_cell(key).await {
+                Ok(stands) if stands == new => Ok(Cas::Applied),
+                _ => Err(StoreError::OutcomeUnknown(cause)),
+            },
+            answer => answer,
+        }
+    }
+
     /// Cells of a listable table and license, ordered by the bytes of their ids, those after `after`, at most `limit`.
     ///
     /// # Panics

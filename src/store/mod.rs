@@ -27,6 +27,7 @@ mod error;
 mod health;
 mod index;
 mod log;
+mod record;
 pub mod unknown;
 
 pub use cell::{Cas, CasTables, Cell, CellKey, CellTable};
@@ -34,6 +35,7 @@ pub use error::{AppendError, Cause, StoreError};
 pub use health::{CommitTimes, Failure, Health, Pulse};
 pub use index::{IndexKey, IndexRow, IndexScan, IndexTable, IndexWrite, Indexes, Order, Version};
 pub use log::{Append, EventLog, LogKey, Row};
+pub use record::change_record;
 
 use switchboard_cluster::OwnershipTables;
 

@@ -57,29 +57,15 @@ impl Cells {
         self.swap(key, None, Some(encode_with(value, unknown))).await
     }
 
-    /// Sets the cell from `expected` to `new`. False if something else stands there.
-    ///
-    /// Where the store does not know what became of it the cell is read: what stands there then is the answer,
-    /// since no two writers ever write the same bytes (or it does not matter which of them did). What stood there before is none:
-    /// the change may still come, so nothing that it needs may be taken away, nor may anybody be told that it was made.
+    /// Sets the cell from `expected` to `new`. False if something else stands there. What nobody knows the outcome of is an error, as
+    /// [`CasTables::swap`] says.
     pub(super) async fn swap(
         &self,
         key: &CellKey,
         expected: Option<Bytes>,
         new: Option<Bytes>,
     ) -> Result<bool, StoreError> {
-        match self.0.cas(key, expected.clone(), new.clone()).await {
-            Ok(Cas::Applied) => Ok(true),
-            Ok(Cas::Conflict(_)) => Ok(false),
-            Err(StoreError::OutcomeUnknown(cause)) => {
-                let stands = self.0.read_cell(key).await?;
-                if stands != new && stands == expected {
-                    return Err(StoreError::OutcomeUnknown(cause));
-                }
-                Ok(stands == new)
-            }
-            Err(error) => Err(error),
-        }
+        Ok(self.0.swap(key, expected, new).await? == Cas::Applied)
     }
 
     /// Every cell of a listable table and license after `after`.

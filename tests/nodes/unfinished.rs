@@ -33,3 +33,13 @@ async fn a_ban_holds_though_a_later_one_that_was_to_take_its_place_cannot_be_sto
     world.try_ban().await.expect_err("it may not be stored");
     assert!(world.is_banned().await);
 }
+
+#[actix_rt::test]
+async fn what_counts_is_not_counted_again_while_it_may_still_be_stored() {
+    let world = World::new().await;
+    world.store.lose_change(CellTable::CustomerProfiles, "");
+    let unknown = world.try_count_thread().await;
+    assert!(matches!(unknown, Err(StoreError::OutcomeUnknown(_))), "{unknown:?}");
+    world.try_count_thread().await.expect("it is stored");
+    assert_eq!(world.counted_threads().await, 2);
+}

@@ -408,7 +408,7 @@ impl World {
         let files = self.folder.path().join("files");
         Requests::new(RequestsParts {
             actors: node.actors.clone(),
-            customers: Customers::new(store.clone()),
+            customers: self.customers(),
             pages: PageKey::load(&*store, &OsIds).await.expect("a key"),
             files: Files::in_folder(&files, Arc::new(OsIds)).expect("a folder"),
             fetcher: Fetcher::new(false).expect("a client"),
@@ -416,6 +416,21 @@ impl World {
             base_url: String::new(),
             customer_tokens: node.tenants.customer_tokens.clone(),
         })
+    }
+
+    fn customers(&self) -> Customers {
+        Customers::new(self.store.clone())
+    }
+
+    /// A thread of the customer's is counted, whatever comes of it.
+    pub(crate) async fn try_count_thread(&self) -> Result<(), StoreError> {
+        self.customers().count_start(self.license, &self.customer, false).await
+    }
+
+    /// How many threads the customer has, as they are counted.
+    pub(crate) async fn counted_threads(&self) -> u32 {
+        let profile = self.customers().profile(self.license, &self.customer).await;
+        profile.expect("read").map_or(0, |profile| profile.threads_count)
     }
 
     /// Another session of the license's agent, on a node.

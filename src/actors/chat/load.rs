@@ -19,7 +19,7 @@ use crate::domain::operations::RecentOperations;
 use crate::domain::routing::DecisionId;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript;
-use crate::store::{Cas, IndexWrite, Row, StoreError};
+use crate::store::{Cas, IndexWrite, Row};
 
 /// How often a chat is entered anew among the open ones, which are looked for twice as far back.
 pub(super) const REENTER_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -217,16 +217,11 @@ pub(super) async fn set_pointer(
     let key = Pointer::key(&writer.key);
     let new = Pointer { term: Some(writer.epoch), ..new };
     let wanted = new.encode();
-    match actors.parts.store.cas(&key, state.cell.clone(), Some(wanted.clone())).await {
+    match actors.parts.store.swap(&key, state.cell.clone(), Some(wanted.clone())).await {
         Ok(Cas::Applied) => {}
         // Our own write, of which we had not heard.
         Ok(Cas::Conflict(Some(current))) if current == wanted => {}
         Ok(Cas::Conflict(_)) => return Err(AskError::NotOwner),
-        Err(StoreError::OutcomeUnknown(cause)) => {
-            if actors.parts.store.read_cell(&key).await?.as_ref() != Some(&wanted) {
-                return Err(AskError::Store(StoreError::OutcomeUnknown(cause)));
-            }
-        }
         Err(error) => return Err(AskError::Store(error)),
     }
     (state.pointer, state.cell) = (Some(new), Some(wanted));
