@@ -17,6 +17,7 @@ pub mod barrier;
 pub mod catching_up;
 mod changed;
 pub mod chat;
+pub mod customer_chats;
 pub mod decisions;
 pub mod delivery;
 mod directory;

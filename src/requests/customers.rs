@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::actors::customer_chats::{self, CustomerChats};
 use crate::actors::visits;
-use crate::domain::customer::{CustomerProfile, CustomerUpdate, has_room};
+use crate::domain::customer::{CustomerProfile, CustomerUpdate};
 use crate::domain::email_verification::{EmailVerification, Mails};
 use crate::domain::id::{ChatId, CustomerId, LicenseId};
 use crate::domain::time::Timestamp;
@@ -20,14 +21,6 @@ use crate::store::{CellKey, CellTable, Store, StoreError, change_record};
 #[derive(Clone)]
 pub struct Customers {
     store: Arc<dyn Store>,
-}
-
-/// The chats of a customer, oldest first. A chat stands here before it is opened; one whose log is empty was
-/// never opened, and is opened by whoever finds it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CustomerChats {
-    /// Their ids.
-    pub chats: Vec<ChatId>,
 }
 
 /// A profile that something was to change.
@@ -261,9 +254,7 @@ impl Customers {
         license: LicenseId,
         customer: &CustomerId,
     ) -> Result<CustomerChats, StoreError> {
-        let key = CellKey::new(CellTable::Customers, license, customer.as_str());
-        let cell = self.store.read_cell(&key).await?;
-        cell.map_or_else(|| Ok(CustomerChats::default()), |cell| decode(&cell))
+        customer_chats::read(&*self.store, license, customer).await
     }
 
     /// Adds a chat to a customer's chats, unless they have `limit` already (none: no limit). The answer is what
@@ -278,16 +269,7 @@ impl Customers {
         chat: &ChatId,
         limit: Option<u32>,
     ) -> Result<CustomerChats, StoreError> {
-        let key = CellKey::new(CellTable::Customers, license, customer.as_str());
-        change_record(&*self.store, &key, WHAT, |found: &Option<CustomerChats>| {
-            let mut chats = found.clone().unwrap_or_default();
-            let room = has_room(chats.chats.len(), limit);
-            if room && !chats.chats.contains(chat) {
-                chats.chats.push(chat.clone());
-            }
-            chats
-        })
-        .await
+        customer_chats::add(&*self.store, license, customer, chat, limit).await
     }
 
     /// Changes a cell; says what stands there, and what the change said.

@@ -257,7 +257,7 @@ impl Requests {
     }
 
     /// Gives a command that alters a chat to its actor.
-    async fn command(
+    pub(super) async fn command(
         &self,
         call: &Call<'_>,
         chat: &ChatId,

@@ -32,13 +32,9 @@ impl Requests {
     pub(super) async fn resume_chat(&self, call: &Call<'_>, open: OpenThread) -> Result<String, WireError> {
         let chat = open.chat_id.clone().ok_or_else(|| WireError::validation("`chat.id` is required"))?;
         let new = self.new_thread(call, open).await?;
-        let brings = customer_among(&new.users).cloned();
         let properties = new.thread_properties.clone();
         let caller = self.opener(call).await?;
         let reply = self.ask(call, &chat, Command::ResumeChat(ResumeChat { thread: new }), caller).await?;
-        if let Some(customer) = brings {
-            self.remember_chat(call, &customer, &chat, None).await?;
-        }
         self.count_next_thread(call, &chat).await;
         self.greeting_led_to_chat(call, &properties).await;
         let Reply::Thread { thread, events, .. } = reply else { return Ok(payload(&reply)) };
@@ -274,16 +270,8 @@ impl Requests {
         ignore_requester_presence: bool,
     ) -> Result<String, WireError> {
         let user = self.new_user(call, user_type, user_id).await?;
-        let customer = match &user {
-            NewUser::Customer(customer) => Some(customer.id.clone()),
-            NewUser::Agent(_) => None,
-        };
         let command = AddUserToChat { user, visibility, ignore_requester_presence };
-        let reply = self.ask(call, chat, Command::AddUserToChat(command), call.who.writer()).await?;
-        if let Some(customer) = customer {
-            self.remember_chat(call, &customer, chat, None).await?;
-        }
-        Ok(payload(&reply))
+        self.command(call, chat, Box::new(Command::AddUserToChat(command))).await
     }
 }
 

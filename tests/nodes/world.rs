@@ -27,6 +27,7 @@ use switchboard::files::Files;
 use switchboard::id_source::OsIds;
 use switchboard::nodes::{Cut, Whose};
 use switchboard::outgoing::Fetcher;
+use switchboard::protocol::error::WireError;
 use switchboard::protocol::method;
 use switchboard::protocol::version::Surface;
 use switchboard::requests::{Customers, Identity, PageKey, Requester, Requests, RequestsParts};
@@ -156,11 +157,28 @@ impl World {
 
     pub(crate) async fn start_chat(&self) -> ChatId {
         let chat = OsIds.chat();
-        let thread = NewThread { active: true, ..NewThread::default() };
-        let profile = Some(Box::new(CustomerProfile::default()));
-        let caller = self.caller(profile);
-        self.ask(&chat, Command::StartChat(StartChat { thread }), caller).await;
+        self.try_start_on(&self.here, &chat).await.expect("the chat answers");
         chat
+    }
+
+    /// The customer starts a chat on a node.
+    pub(crate) async fn try_start_on(&self, node: &Node, chat: &ChatId) -> Result<Reply, AskError> {
+        let thread = NewThread { active: true, ..NewThread::default() };
+        let start = Command::StartChat(StartChat { thread });
+        let caller = self.caller(Some(Box::new(CustomerProfile::default())));
+        node.actors.ask(&self.key(chat), start, caller, None).await
+    }
+
+    /// The agent starts a chat without a customer.
+    pub(crate) async fn agent_starts(&self, active: bool) -> ChatId {
+        let started = self.agent_calls("start_chat", json!({ "active": active })).await;
+        ChatId::new(started["chat_id"].as_str().expect("a chat"))
+    }
+
+    /// The chats of the customer, as the store has them.
+    pub(crate) async fn chats_of_customer(&self) -> Vec<ChatId> {
+        let chats = self.customers().chats(self.license, &self.customer).await;
+        chats.expect("read").chats
     }
 
     fn caller(&self, profile: Option<Box<CustomerProfile>>) -> Caller {
@@ -370,6 +388,11 @@ impl World {
         self.call(&self.here, &self.agent().await, Surface::Agent, action, payload).await
     }
 
+    /// The same, whatever comes of it.
+    pub(crate) async fn try_agent_calls(&self, action: &str, payload: Value) -> Result<Value, WireError> {
+        self.try_call(&self.here, &self.agent().await, Surface::Agent, action, payload).await
+    }
+
     async fn call(
         &self,
         node: &Node,
@@ -378,10 +401,21 @@ impl World {
         action: &str,
         payload: Value,
     ) -> Value {
+        self.try_call(node, who, surface, action, payload).await.expect("it goes well")
+    }
+
+    async fn try_call(
+        &self,
+        node: &Node,
+        who: &Requester,
+        surface: Surface,
+        action: &str,
+        payload: Value,
+    ) -> Result<Value, WireError> {
         let payload = serde_json::value::to_raw_value(&payload).expect("JSON");
         let method = method::find(surface, action).expect("a method");
-        let answer = self.requests_of(node).await.handle(who, method, Some(&payload), None).await;
-        serde_json::from_str(&answer.expect("it goes well")).expect("JSON")
+        let answer = self.requests_of(node).await.handle(who, method, Some(&payload), None).await?;
+        Ok(serde_json::from_str(&answer).expect("JSON"))
     }
 
     async fn agent(&self) -> Requester {
@@ -443,10 +477,6 @@ impl World {
 
     fn key(&self, chat: &ChatId) -> ChatKey {
         ChatKey { license: self.license, chat: chat.clone() }
-    }
-
-    async fn ask(&self, chat: &ChatId, command: Command, caller: Caller) -> Reply {
-        self.here.actors.ask(&self.key(chat), command, caller, None).await.expect("the chat answers")
     }
 
     /// Another run of the node that has the chats, which does not work for them yet.

@@ -10,8 +10,8 @@ use super::history::History;
 use super::log::LogWriter;
 use super::pointer::Pointer;
 use super::prefix::Prefix;
-use super::projections;
 use super::record::{self, Record};
+use super::{newcomer, projections};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
 use crate::domain::id::ThreadId;
@@ -118,15 +118,25 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
     if let Some(thread) = unopened {
         forget_unopened(actors, writer, &state, &thread).await;
     }
-    finish_earlier(actors, writer, log.tail.last()).await?;
-    finish_closing(actors, writer, &mut state).await?;
+    if let Some(last) = log.tail.last() {
+        finish(actors, writer, &mut state, last).await?;
+    }
     Ok(state)
 }
 
+/// What an owner before did not come to after the last row that is stored.
+async fn finish(actors: &Actors, writer: &LogWriter, state: &mut State, last: &Row) -> Result<(), AskError> {
+    let last = record::decode(&last.body)?;
+    if newcomer::may_bring(&last.changes) {
+        newcomer::enter(actors, writer, &state.chat).await?;
+    }
+    finish_earlier(actors, writer, last).await?;
+    finish_closing(actors, writer, state).await
+}
+
 /// The last row tells of an earlier thread: what was cut short before that thread's log had it, too, is finished here.
-async fn finish_earlier(actors: &Actors, writer: &LogWriter, last: Option<&Row>) -> Result<(), AskError> {
-    let Some(last) = last else { return Ok(()) };
-    let Record { changes, of_earlier: Some(_), .. } = record::decode(&last.body)? else { return Ok(()) };
+async fn finish_earlier(actors: &Actors, writer: &LogWriter, last: Record) -> Result<(), AskError> {
+    let Record { changes, of_earlier: Some(_), .. } = last else { return Ok(()) };
     let Some(thread) = changes.first().and_then(Change::named_thread) else { return Ok(()) };
     let rows = writer.read_all(actors, thread).await?;
     let Some(found) = History::fold(&rows)? else { return Ok(()) };

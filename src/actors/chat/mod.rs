@@ -2,7 +2,8 @@
 //!
 //! - `actor` holds the queue and the lifecycle; a `turn` decides and stores what is queued;
 //! - `load` builds the state from the log, of which `prefix` is a part that may have been read ahead, `record` is the stored form of a row, [`history`] folds the rows of a
-//!   thread for readers, `projections` are the index rows that follow from a change.
+//!   thread for readers, `projections` are the index rows that follow from a change, `newcomer` is what follows from one that brings a
+//!   customer.
 
 mod actor;
 mod before;
@@ -10,6 +11,7 @@ pub mod history;
 mod load;
 mod log;
 pub mod missed;
+mod newcomer;
 mod pointer;
 mod prefix;
 mod projections;

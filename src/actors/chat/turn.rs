@@ -21,7 +21,7 @@ use super::before::Before;
 use super::history::History;
 use super::load::{State, load};
 use super::log::LogWriter;
-use super::{projections, record};
+use super::{newcomer, projections, record};
 use crate::domain::change::Change;
 use crate::domain::chat::RoutingView;
 use crate::domain::command::{
@@ -64,6 +64,8 @@ pub(super) struct Turn {
     before: Option<Before>,
     /// The store refused a batch of which nothing was written, and nothing else was.
     refused: bool,
+    /// A row that is not stored yet brings a customer into the chat.
+    brings_customer: bool,
     /// What is of an earlier thread may stand in the last thread's log, and not in that thread's own.
     half_stored: bool,
     /// It was confirmed, after everything that is asked had come, that the chat is ours: what was stored before may be told.
@@ -107,6 +109,7 @@ impl Turn {
             routed: None,
             before: None,
             refused: false,
+            brings_customer: false,
             half_stored: false,
             confirmed: false,
         }
@@ -362,7 +365,8 @@ impl Turn {
                 self.push_row(state, &changes);
             }
             self.hold(state, reply, Answer::Reply(answer), pushes, origin);
-            if self.rows.len() >= Append::room(state.seq + 1) || self.bytes >= MAX_BATCH_BYTES {
+            let is_full = self.rows.len() >= Append::room(state.seq + 1) || self.bytes >= MAX_BATCH_BYTES;
+            if is_full || self.brings_customer {
                 self.flush(state).await?;
             }
             return Ok(());
@@ -400,9 +404,8 @@ impl Turn {
         self.rows.push(row);
         self.before.get_or_insert_with(|| Before::of(state)).note(&state.chat, changes);
         self.apply(state, changes);
-        let brings_customer =
-            |change: &Change| matches!(change, Change::UserAdded(user) if user.id.customer().is_some());
-        if changes.iter().any(brings_customer) {
+        if newcomer::may_bring(changes) {
+            self.brings_customer = true;
             let seq = state.seq + self.rows.len() as u64;
             self.index.extend(projections::customer_came(&self.writer.key, &state.chat, seq));
         }

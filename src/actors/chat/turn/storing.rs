@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::super::super::AskError;
 use super::super::load::{State, claim_pointer, set_pointer};
 use super::super::pointer::Pointer;
-use super::super::{projections, record};
+use super::super::{newcomer, projections, record};
 use super::Turn;
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
@@ -55,6 +55,9 @@ impl Turn {
         self.writer.append(&self.actors, &thread.id, 1, vec![self.row_of(changes)], index).await?;
         state.seq = 1;
         self.writer.validate(&self.actors).await?;
+        if before.thread.is_some() && before.customer().is_none() {
+            newcomer::enter(&self.actors, &self.writer, &state.chat).await?;
+        }
         if state.chat.active_thread().is_none() {
             let closed = Pointer { active: false, ..pointer };
             set_pointer(&self.actors, &self.writer, state, closed).await?;
@@ -112,6 +115,9 @@ impl Turn {
             self.writer.validate(&self.actors).await?;
             self.confirmed = true;
             self.before = None;
+            if std::mem::take(&mut self.brings_customer) {
+                Box::pin(newcomer::enter(&self.actors, &self.writer, &state.chat)).await?;
+            }
             let ends = std::mem::take(&mut self.ends);
             if !ends.is_empty() {
                 Box::pin(self.writer.write_ends(&self.actors, ends)).await;
