@@ -161,6 +161,14 @@ impl World {
         chat
     }
 
+    /// The customer starts a chat, of which nobody knows whether it was stored.
+    pub(crate) async fn start_chat_in_vain(&self) -> ChatId {
+        let chat = OsIds.chat();
+        let unknown = self.try_start_on(&self.here, &chat).await;
+        assert!(matches!(unknown, Err(AskError::Store(StoreError::OutcomeUnknown(_)))), "{unknown:?}");
+        chat
+    }
+
     /// The customer starts a chat on a node.
     pub(crate) async fn try_start_on(&self, node: &Node, chat: &ChatId) -> Result<Reply, AskError> {
         let thread = NewThread { active: true, ..NewThread::default() };

@@ -14,12 +14,11 @@ use super::record::{self, Record};
 use super::{newcomer, projections};
 use crate::domain::change::Change;
 use crate::domain::chat::Chat;
-use crate::domain::id::ThreadId;
 use crate::domain::operations::RecentOperations;
 use crate::domain::routing::DecisionId;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript;
-use crate::store::{Cas, IndexWrite, Row};
+use crate::store::{Cas, IndexWrite, Row, StoreError};
 
 /// How often a chat is entered anew among the open ones, which are looked for twice as far back.
 pub(super) const REENTER_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -116,7 +115,8 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
     state.cell = cell;
     state.told = state.place(0);
     if let Some(thread) = unopened {
-        forget_unopened(actors, writer, &state, &thread).await;
+        let store = &*actors.parts.store;
+        say(actors, writer, projections::never_opened(store, &writer.key, &state.chat, &thread).await).await;
     }
     if let Some(last) = log.tail.last() {
         finish(actors, writer, &mut state, last).await?;
@@ -126,6 +126,10 @@ pub(super) async fn load(actors: &Actors, writer: &LogWriter) -> Result<State, A
 
 /// What an owner before did not come to after the last row that is stored.
 async fn finish(actors: &Actors, writer: &LogWriter, state: &mut State, last: &Row) -> Result<(), AskError> {
+    if last.seq == 1 {
+        let store = &*actors.parts.store;
+        say(actors, writer, projections::not_left(store, &writer.key, &state.chat).await).await;
+    }
     let last = record::decode(&last.body)?;
     if newcomer::may_bring(&last.changes) {
         newcomer::enter(actors, writer, &state.chat).await?;
@@ -172,12 +176,12 @@ async fn read(actors: &Actors, writer: &LogWriter, found: &Pointer) -> Result<Pr
     }
 }
 
-/// Lists were written before the log of a thread that was never opened, and what can be found of that is taken back: counts go by
-/// them. What is left is passed over.
-async fn forget_unopened(actors: &Actors, writer: &LogWriter, state: &State, thread: &ThreadId) {
-    match projections::never_opened(&*actors.parts.store, &writer.key, &state.chat, thread).await {
+/// Counts go by lists. They are written before the log of a thread that may never be opened, and say only after the opening where the
+/// chat does not stand any more: what an owner before did not come to say is said here. What cannot be found out is passed over.
+async fn say(actors: &Actors, writer: &LogWriter, ends: Result<Vec<IndexWrite>, StoreError>) {
+    match ends {
         Ok(ends) => writer.write_ends(actors, ends).await,
-        Err(error) => tracing::warn!(chat.id = %writer.key.chat, %error, "lists keep what was never opened"),
+        Err(error) => tracing::warn!(chat.id = %writer.key.chat, %error, "lists keep what has gone"),
     }
 }
 

@@ -7,11 +7,13 @@ use switchboard_cluster::Shard;
 
 use super::super::{ChatKey, period};
 use crate::domain::chat::Chat;
-use crate::domain::id::ThreadId;
+use crate::domain::id::{CustomerId, ThreadId};
 use crate::domain::thread::Thread;
 use crate::domain::time::Timestamp;
 use crate::domain::transcript;
-use crate::store::{IndexKey, IndexScan, IndexTable, IndexWrite, Order, Store, StoreError, Version};
+use crate::store::{
+    IndexKey, IndexRow, IndexScan, IndexTable, IndexWrite, Order, Store, StoreError, Version,
+};
 
 /// How many days back a start looks for chats that were left open.
 pub const OPEN_CHATS_DAYS: i64 = 14;
@@ -21,6 +23,9 @@ pub const OPEN_CHATS_DAYS: i64 = 14;
 pub struct ThreadEntry {
     /// When it was opened.
     pub created_at: Timestamp,
+    /// In whose list of chats it was entered. Rows of earlier builds do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerId>,
 }
 
 /// What lists of chats say of a place where a chat stands or stood. Rows of earlier builds say neither.
@@ -45,7 +50,7 @@ impl ChatEntry {
     }
 }
 
-/// Rows of one number that are looked at: a thread and those that were cut short before it.
+/// Rows of one position that are looked at: a thread and those that were cut short before it, or chats of the same moment.
 const ATTEMPTS: usize = 1_000;
 /// A body that says "it is there".
 const PRESENT: &[u8] = b"1";
@@ -67,7 +72,8 @@ pub(super) fn version(chat: &Chat, seq: u64) -> Version {
 pub(super) fn opened(key: &ChatKey, shard: Shard, after: &Chat, seq: u64) -> Vec<IndexWrite> {
     let Some(thread) = &after.thread else { return Vec::new() };
     let version = version(after, seq);
-    let entry = ThreadEntry { created_at: thread.created_at };
+    let customer = customer_of(after).cloned();
+    let entry = ThreadEntry { created_at: thread.created_at, customer };
     let entry = serde_json::to_vec(&entry).expect("a thread entry has a JSON form");
     let [by_chat, by_day] = places(key, thread.number, &thread.id, thread.created_at);
     let mut writes = vec![write(by_chat, version, entry), write(by_day, version, PRESENT)];
@@ -93,7 +99,33 @@ pub(super) fn left(key: &ChatKey, before: &Chat, after: &Chat, seq: u64) -> Vec<
     let (Some(previous), Some(thread)) = (&before.thread, &after.thread) else { return Vec::new() };
     let entry = ChatEntry { number: Some(previous.number), next_at: Some(thread.created_at) }.body();
     let left = |place| write(place, version(after, seq), entry.clone());
-    lists(key, before, previous.created_at).into_iter().map(left).collect()
+    lists(key, customer_of(before), previous.created_at).into_iter().map(left).collect()
+}
+
+/// The same of a chat of whose last thread nothing but the opening is stored: whoever stored that may not have come to say it.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn not_left(
+    store: &dyn Store,
+    key: &ChatKey,
+    chat: &Chat,
+) -> Result<Vec<IndexWrite>, StoreError> {
+    let Some(thread) = &chat.thread else { return Ok(Vec::new()) };
+    let Some(previous) = &thread.previous_thread_id else { return Ok(Vec::new()) };
+    let number = thread.number.saturating_sub(1);
+    let Some(found) = entry_of(store, key, number, previous).await? else { return Ok(Vec::new()) };
+    let left = ChatEntry { number: Some(number), next_at: Some(thread.created_at) }.body();
+    let mut writes = Vec::new();
+    for place in lists(key, customer_of(chat), found.created_at) {
+        let rows = at_position(store, place.table, place.owner, &place.bucket, place.position).await?;
+        // It does not stand in the list of a customer who came with this thread.
+        let stands = |row: &IndexRow| row.id == place.id && ChatEntry::read(&row.body).next_at.is_none();
+        if rows.iter().any(stands) {
+            writes.push(write(place, version(chat, 1), left.clone()));
+        }
+    }
+    Ok(writes)
 }
 
 /// What lists say of a thread that was never opened, after `chat` as it is: that it is gone.
@@ -107,18 +139,40 @@ pub(super) async fn never_opened(
     thread: &ThreadId,
 ) -> Result<Vec<IndexWrite>, StoreError> {
     let number = chat.thread.as_ref().map_or(0, |last| last.number) + 1;
-    let (license, position) = (key.license.0, i64::from(number));
-    let mut scan =
-        IndexScan::bucket(IndexTable::ThreadsByChat, license, key.chat.as_str(), Order::Ascending, ATTEMPTS);
-    scan.positions = position..=position;
-    let rows = store.scan_index(scan).await?;
-    let Some(found) = rows.iter().find(|row| row.id == thread.as_str()) else { return Ok(Vec::new()) };
-    let Ok(ThreadEntry { created_at }) = serde_json::from_slice(&found.body) else { return Ok(Vec::new()) };
-    let mut keys = places(key, number, thread, created_at).to_vec();
-    keys.extend(lists(key, chat, created_at));
+    let Some(found) = entry_of(store, key, number, thread).await? else { return Ok(Vec::new()) };
+    // A chat that was never opened does not know its customer.
+    let customer = found.customer.as_ref().or(customer_of(chat));
+    let mut keys = places(key, number, thread, found.created_at).to_vec();
+    keys.extend(lists(key, customer, found.created_at));
     // Later than what the opening itself wrote.
     let version = Version { thread_no: number, seq: 2 };
     Ok(keys.into_iter().map(|key| write(key, version, Bytes::new())).collect())
+}
+
+/// What the list of the chat's threads says of one.
+async fn entry_of(
+    store: &dyn Store,
+    key: &ChatKey,
+    number: u32,
+    thread: &ThreadId,
+) -> Result<Option<ThreadEntry>, StoreError> {
+    let (license, chat) = (key.license.0, key.chat.as_str());
+    let rows = at_position(store, IndexTable::ThreadsByChat, license, chat, i64::from(number)).await?;
+    let found = rows.iter().find(|row| row.id == thread.as_str());
+    Ok(found.and_then(|row| serde_json::from_slice(&row.body).ok()))
+}
+
+/// The rows of one position.
+async fn at_position(
+    store: &dyn Store,
+    table: IndexTable,
+    owner: i64,
+    bucket: &str,
+    position: i64,
+) -> Result<Vec<IndexRow>, StoreError> {
+    let mut scan = IndexScan::bucket(table, owner, bucket, Order::Ascending, ATTEMPTS);
+    scan.positions = position..=position;
+    store.scan_index(scan).await
 }
 
 /// A customer came into the chat: their list shows it, too.
@@ -135,14 +189,20 @@ fn stands(
     version: Version,
 ) -> impl Iterator<Item = IndexWrite> + use<> {
     let entry = ChatEntry { number: Some(thread.number), next_at: None }.body();
-    lists(key, chat, thread.created_at).into_iter().map(move |key| write(key, version, entry.clone()))
+    lists(key, customer_of(chat), thread.created_at)
+        .into_iter()
+        .map(move |key| write(key, version, entry.clone()))
+}
+
+fn customer_of(chat: &Chat) -> Option<&CustomerId> {
+    chat.customer().map(|(customer, _)| customer)
 }
 
 /// The rows by which lists of chats find a chat whose last thread began then.
-fn lists(key: &ChatKey, chat: &Chat, at: Timestamp) -> Vec<IndexKey> {
+fn lists(key: &ChatKey, customer: Option<&CustomerId>, at: Timestamp) -> Vec<IndexKey> {
     let (license, id) = (key.license.0, key.chat.as_str());
     let mut keys = vec![row(IndexTable::ChatsByLicense, license, period::month(at), at.0, id)];
-    if let Some((customer, _)) = chat.customer() {
+    if let Some(customer) = customer {
         keys.push(row(IndexTable::ChatsByCustomer, license, customer.as_str().to_owned(), at.0, id));
     }
     keys

@@ -71,7 +71,7 @@ mod tests {
     /// Enters a thread of the chat, and its log if it was opened.
     async fn enter(store: &EmbeddedStore, number: u32, begun: i64, is_opened: bool) {
         let thread = format!("T{number}-{begun}");
-        let entry = ThreadEntry { created_at: Timestamp(begun) };
+        let entry = ThreadEntry { created_at: Timestamp(begun), customer: None };
         let key = IndexKey {
             table: IndexTable::ThreadsByChat,
             owner: LICENSE.0,
