@@ -90,9 +90,11 @@ impl Agent {
         }
     }
 
-    /// Logged in, or gone so shortly that nobody has been told.
+    /// Logged in, or gone so shortly that nobody has been told; who is suspended counts as gone.
     pub(super) fn is_present(&self) -> bool {
-        self.is_configured && (self.status != AgentStatus::Offline || self.grace_until.is_some())
+        self.is_configured
+            && !self.suspended
+            && (self.status != AgentStatus::Offline || self.grace_until.is_some())
     }
 
     pub(super) fn priority_in(&self, group: GroupKey) -> Option<Priority> {

@@ -3,7 +3,7 @@
 use super::chat::Place;
 use super::effect::Effect;
 use super::group::GroupRules;
-use super::presence::{AgentStatus, LeaveReason};
+use super::presence::LeaveReason;
 use super::router::Router;
 use super::settings::{AgentRouting, RouterSettings};
 use super::table::{AgentKey, ChatKey, GroupKey};
@@ -21,7 +21,7 @@ impl Router {
     ) -> Vec<Effect> {
         self.enter(now);
         self.apply_settings(settings);
-        self.put_agents(agents, now)
+        self.put_agents(agents)
     }
 
     pub(super) fn apply_settings(&mut self, settings: RouterSettings) {
@@ -69,24 +69,22 @@ impl Router {
     /// Adds an agent or replaces what is known of one. A suspended agent's chats are rerouted.
     pub fn put_agent(&mut self, routing: &AgentRouting, now: Timestamp) -> Vec<Effect> {
         self.enter(now);
-        self.put_agents(std::slice::from_ref(routing), now)
+        self.put_agents(std::slice::from_ref(routing))
     }
 
     /// All of them, before anybody is given a chat.
-    fn put_agents(&mut self, agents: &[AgentRouting], now: Timestamp) -> Vec<Effect> {
-        let suspended: Vec<&AgentRouting> =
-            agents.iter().filter(|routing| self.apply_agent(routing)).collect();
-        let mut effects = Vec::new();
-        for routing in suspended {
-            let reason = LeaveReason::Suspended;
-            effects.extend(self.agent_status(&routing.id, AgentStatus::Offline, reason, now));
+    fn put_agents(&mut self, agents: &[AgentRouting]) -> Vec<Effect> {
+        let suspended: Vec<AgentKey> =
+            agents.iter().filter_map(|routing| self.apply_agent(routing)).collect();
+        for key in suspended {
+            self.dismiss(key, LeaveReason::Suspended);
         }
-        effects.extend(self.finish());
-        effects
+        self.finish()
     }
 
-    /// Replaces what is known of an agent. Says whether they have to leave, as they are suspended now.
-    fn apply_agent(&mut self, routing: &AgentRouting) -> bool {
+    /// Replaces what is known of an agent. Gives one who has to leave, as they are suspended now. Their status stays: they are let in
+    /// again with it, as bots have one without any session that would tell of it anew.
+    fn apply_agent(&mut self, routing: &AgentRouting) -> Option<AgentKey> {
         let key = self.tables.agent_key(&routing.id);
         let mut groups = Vec::with_capacity(routing.groups.len() + 1);
         for (group, priority) in &routing.groups {
@@ -98,7 +96,7 @@ impl Router {
         if !groups.iter().any(|(group, _)| *group == GroupKey(0)) {
             groups.push((GroupKey(0), routing.default_group_priority));
         }
-        let was_suspended = self.tables.agent(key).suspended;
+        let was_present = self.tables.agent(key).is_present();
         self.with_agent(key, |agent| {
             agent.is_configured = true;
             agent.kind = routing.kind;
@@ -108,6 +106,6 @@ impl Router {
             agent.awaiting_approval = routing.awaiting_approval;
             agent.on_duty = routing.on_duty;
         });
-        routing.suspended && !was_suspended && self.tables.agent(key).status != AgentStatus::Offline
+        (was_present && routing.suspended).then_some(key)
     }
 }

@@ -113,20 +113,25 @@ impl Router {
         self.end_of_grace_is_void(key);
         self.with_agent(key, |agent| {
             agent.status = AgentStatus::Offline;
-            agent.left = reason;
             if reason == LeaveReason::Deleted {
                 agent.is_configured = false;
             }
         });
+        self.dismiss(key, reason);
+        if !self.tables.agent(key).is_configured {
+            self.with_agent(key, |agent| agent.groups.clear());
+        }
+    }
+
+    /// An agent does not count as present any more: their chats go elsewhere.
+    pub(super) fn dismiss(&mut self, key: AgentKey, reason: LeaveReason) {
+        self.tables.agent_mut(key).left = reason;
         if !self.is_rebuilding {
             self.reroute(key, reason);
         }
         for at in 0..self.tables.agent(key).groups.len() {
             let (group, _) = self.tables.agent(key).groups[at];
             self.archive_hopeless(group);
-        }
-        if !self.tables.agent(key).is_configured {
-            self.with_agent(key, |agent| agent.groups.clear());
         }
     }
 

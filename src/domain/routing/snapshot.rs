@@ -39,7 +39,7 @@ pub struct RouterSnapshot {
 pub struct AgentSnapshot {
     /// The agent.
     pub id: AgentId,
-    /// Status; a vanished agent is offline with a grace.
+    /// Status; a vanished agent is offline with a grace, a suspended one is offline.
     pub status: AgentStatus,
     /// When a vanished agent's chats are rerouted.
     pub grace_until: Option<Timestamp>,
@@ -92,7 +92,7 @@ impl Router {
         let agents = self.tables.agents.iter().filter(|agent| agent.is_configured || !agent.chats.is_empty());
         let agents = agents.map(|agent| AgentSnapshot {
             id: agent.id.clone(),
-            status: agent.status,
+            status: if agent.suspended { AgentStatus::Offline } else { agent.status },
             grace_until: agent.grace_until,
             chats: agent.load,
             all_chats: agent.chats.len() as u32,

@@ -170,7 +170,7 @@ impl Router {
         let may = |key: &&AgentKey| {
             let agent = self.tables.agent(**key);
             let has_access = wish.groups.iter().any(|group| agent.priority_in(*group).is_some());
-            agent.is_present() && !agent.suspended && has_access && !wish.excluded.contains(key)
+            agent.is_present() && has_access && !wish.excluded.contains(key)
         };
         let order = |key: &&AgentKey| {
             let agent = self.tables.agent(**key);
@@ -288,7 +288,7 @@ impl Router {
         keys.dedup();
         let agents = keys.into_iter().map(|key| self.tables.agent(key));
         let mut agents: Vec<(AgentId, u32)> = agents
-            .filter(|agent| agent.is_present() && agent.grace_until.is_none() && !agent.suspended)
+            .filter(|agent| agent.is_present() && agent.grace_until.is_none())
             .map(|agent| (agent.id.clone(), agent.load))
             .collect();
         agents.sort_by(|a, b| a.1.cmp(&b.1).then_with(|| a.0.cmp(&b.0)));

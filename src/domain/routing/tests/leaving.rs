@@ -240,3 +240,17 @@ fn group_statuses_follow_their_members_and_only_changes_are_told() {
     office.sign_out("ann", LeaveReason::SignedOut);
     assert_eq!(office.router.group_status(GroupId(1)), GroupStatus::Offline);
 }
+
+#[test]
+fn who_is_suspended_for_a_while_is_given_chats_again_by_the_status_that_they_have() {
+    let mut office = Office::new(RouterSettings::default());
+    let bot = AgentRouting { kind: AgentKind::Bot, ..AgentRouting::human(agent_id("bot")) };
+    office.hire_as(bot.clone());
+    office.start("a");
+    office.put(&AgentRouting { suspended: true, ..bot.clone() });
+    assert_eq!((office.serving("a"), office.position("a")), (None, Some(1)));
+    assert_eq!(office.last_message(), Some("routing.unassigned_other"));
+    // Nobody logs a bot in again: its status is the one that was set.
+    office.put(&bot);
+    assert_eq!(office.serving("a"), Some("bot"));
+}
