@@ -197,7 +197,17 @@ impl Actors {
     }
 
     async fn was_noted(self: &Arc<Self>, license: LicenseId, book: &Book, reports: &[Report]) -> bool {
-        let question = RouterQuestion::Reports(reports.to_vec());
+        self.is_noted(license, book, RouterQuestion::Reports(reports.to_vec()), LIMIT).await
+    }
+
+    /// Tells the license's router something, on whatever node it is. Says whether one that counts took note in time.
+    pub(super) async fn is_noted(
+        self: &Arc<Self>,
+        license: LicenseId,
+        book: &Book,
+        question: RouterQuestion,
+        within: Duration,
+    ) -> bool {
         let answer = match self.router_owner(license) {
             Owner::Here(_) => match self.local_router(license) {
                 Some(router) => router.answer(question).await.ok(),
@@ -206,7 +216,7 @@ impl Actors {
             Owner::There(node) => {
                 let since = self.since(self.router_shard(license), node);
                 let call = RouterCall { license, question, since };
-                self.parts.elsewhere.router(node, &call, LIMIT).await.ok()
+                self.parts.elsewhere.router(node, &call, within).await.ok()
             }
             Owner::Unknown => None,
         };

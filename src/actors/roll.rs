@@ -10,16 +10,22 @@ use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
 
 use super::Actors;
-use super::elsewhere::RouterCall;
-use super::forward::Owner;
 use super::router::{RouterQuestion, Status};
 use crate::domain::id::{AgentId, LicenseId};
 
-/// The agents of this node, by license.
+/// The agents of this node, by license. One that nobody is left of stays until its router knows that.
 #[derive(Default)]
 pub(super) struct Roll {
-    licenses: DashMap<LicenseId, HashMap<AgentId, Entry>>,
+    licenses: DashMap<LicenseId, Page>,
     clock: AtomicU64,
+}
+
+/// The agents of one license.
+#[derive(Default)]
+struct Page {
+    agents: HashMap<AgentId, Entry>,
+    /// When the last session ended.
+    left_at: u64,
 }
 
 #[derive(Default)]
@@ -60,29 +66,32 @@ impl Roll {
     }
 
     pub(super) fn came(&self, license: LicenseId, agent: &AgentId, session: u64) -> u64 {
-        let mut license = self.licenses.entry(license).or_default();
-        license.entry(agent.clone()).or_default().sessions.insert(session);
+        let mut page = self.licenses.entry(license).or_default();
+        page.agents.entry(agent.clone()).or_default().sessions.insert(session);
         self.tick()
     }
 
     pub(super) fn left(&self, license: LicenseId, agent: &AgentId, session: u64) {
-        let Some(mut agents) = self.licenses.get_mut(&license) else { return };
-        let Some(entry) = agents.get_mut(agent) else { return };
+        let Some(mut page) = self.licenses.get_mut(&license) else { return };
+        let Some(entry) = page.agents.get_mut(agent) else { return };
         entry.sessions.remove(&session);
         entry.away.remove(&session);
         if entry.sessions.is_empty() {
-            agents.remove(agent);
+            page.agents.remove(agent);
         }
-        if agents.is_empty() {
-            drop(agents);
-            self.licenses.remove_if(&license, |_, agents| agents.is_empty());
-        }
+        page.left_at = self.tick();
+    }
+
+    /// The license's router knows who was here at a moment. If that was nobody, and nobody came and left since, there is nothing to
+    /// tell it any more.
+    fn known(&self, license: LicenseId, moment: u64) {
+        self.licenses.remove_if(&license, |_, page| page.agents.is_empty() && page.left_at < moment);
     }
 
     /// Somebody is away on one of their sessions, or back.
     pub(super) fn set_away(&self, license: LicenseId, agent: &AgentId, session: u64, away: bool) {
-        let Some(mut agents) = self.licenses.get_mut(&license) else { return };
-        let Some(entry) = agents.get_mut(agent).filter(|entry| entry.sessions.contains(&session)) else {
+        let Some(mut page) = self.licenses.get_mut(&license) else { return };
+        let Some(entry) = page.agents.get_mut(agent).filter(|entry| entry.sessions.contains(&session)) else {
             return;
         };
         if away {
@@ -95,10 +104,10 @@ impl Roll {
     /// Somebody's status is this now. Bots have one without being here.
     pub(super) fn heard(&self, license: LicenseId, agent: &AgentId, status: Status, is_bot: bool) {
         if is_bot {
-            let mut agents = self.licenses.entry(license).or_default();
-            agents.entry(agent.clone()).or_default().status = Some(status);
-        } else if let Some(mut agents) = self.licenses.get_mut(&license)
-            && let Some(entry) = agents.get_mut(agent)
+            let mut page = self.licenses.entry(license).or_default();
+            page.agents.entry(agent.clone()).or_default().status = Some(status);
+        } else if let Some(mut page) = self.licenses.get_mut(&license)
+            && let Some(entry) = page.agents.get_mut(agent)
             && status != Status::Offline
             && entry.away.len() < entry.sessions.len()
         {
@@ -109,10 +118,10 @@ impl Roll {
     pub(super) fn call(&self, license: LicenseId) -> RollCall {
         // The moment first: whoever comes while the list is made is newer than it.
         let moment = self.tick();
-        let Some(agents) = self.licenses.get(&license) else {
+        let Some(page) = self.licenses.get(&license) else {
             return RollCall { moment, present: Vec::new() };
         };
-        let present = agents.iter().map(|(agent, entry)| Present {
+        let present = page.agents.iter().map(|(agent, entry)| Present {
             agent: agent.clone(),
             sessions: entry.sessions.iter().copied().collect(),
             away: entry.away.iter().copied().collect(),
@@ -129,21 +138,19 @@ impl Roll {
 /// How often routers elsewhere are told who is here.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
-/// Tells the routers of other nodes who is here, again and again: one that has just taken over, or that missed that
-/// somebody came or left, knows by it.
+/// Tells the routers who is here, again and again: one that has just taken over, or that missed that somebody came or left,
+/// knows by it. The one on this node is told as well: somebody may leave after it asked who is here, and before it has taken that in.
 pub async fn tell(actors: Arc<Actors>) {
     let mut every = tokio::time::interval(TELL_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
         for license in actors.roll.licenses() {
-            let Owner::There(router) = actors.router_owner(license) else { continue };
-            let node = actors.parts.ownership.incarnation();
-            let question = RouterQuestion::Roll { node, roll: actors.roll.call(license) };
-            let since = actors.since(actors.router_shard(license), router);
-            let call = RouterCall { license, question, since };
-            if let Err(missed) = actors.parts.elsewhere.router(router, &call, TELL_EVERY).await {
-                tracing::debug!(license.id = %license, ?missed, "a router learns later who is here");
+            let (node, roll) = (actors.parts.ownership.incarnation(), actors.roll.call(license));
+            let moment = roll.moment;
+            let book = actors.reports.of(license);
+            if actors.is_noted(license, &book, RouterQuestion::Roll { node, roll }, TELL_EVERY).await {
+                actors.roll.known(license, moment);
             }
         }
     }
@@ -174,10 +181,21 @@ mod tests {
     }
 
     #[test]
-    fn who_left_is_forgotten() {
+    fn who_left_is_forgotten_once_the_router_knows() {
         let (roll, smith) = (Roll::default(), AgentId::new("smith@example.com"));
-        roll.came(LICENSE, &smith, 1);
+        let came = roll.came(LICENSE, &smith, 1);
+        roll.known(LICENSE, came);
+        assert_eq!(roll.call(LICENSE).present.len(), 1);
         roll.left(LICENSE, &smith, 1);
-        assert!(roll.call(LICENSE).present.is_empty() && roll.licenses().is_empty());
+        roll.known(LICENSE, came);
+        assert_eq!(roll.licenses(), [LICENSE], "that they left may have been lost on its way");
+        let call = roll.call(LICENSE);
+        assert!(call.present.is_empty());
+        roll.came(LICENSE, &smith, 2);
+        roll.left(LICENSE, &smith, 2);
+        roll.known(LICENSE, call.moment);
+        assert_eq!(roll.licenses(), [LICENSE], "the same of whoever came and left since");
+        roll.known(LICENSE, roll.call(LICENSE).moment);
+        assert!(roll.licenses().is_empty());
     }
 }

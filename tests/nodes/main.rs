@@ -3,6 +3,7 @@
 
 mod cut_short;
 mod hesitant;
+mod leaving;
 mod lists;
 mod node;
 mod openings;

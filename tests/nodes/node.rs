@@ -10,7 +10,7 @@ use switchboard::actors::barrier::RebuildCall;
 use switchboard::actors::catching_up::{Among, Known};
 use switchboard::actors::delivery::{Mark, Place};
 use switchboard::actors::router::Status;
-use switchboard::actors::{ActorSettings, Actors, ActorsParts, AskError, recovery, timers};
+use switchboard::actors::{ActorSettings, Actors, ActorsParts, AskError, recovery, roll, timers};
 use switchboard::clock::SystemClock;
 use switchboard::domain::id::{AgentId, ChatId, CustomerId, EventId, IdSource as _, LicenseId, UserId};
 use switchboard::domain::license::License;
@@ -357,6 +357,44 @@ impl Node {
     /// The statuses of agents as its router knows them, if it says so.
     pub(crate) async fn statuses(&self) -> Result<usize, AskError> {
         self.actors.router(self.license).statuses().await.map(|statuses| statuses.len())
+    }
+
+    /// Waits until the router has so many agents who are not offline.
+    pub(crate) async fn wait_for_statuses(&self, count: usize) {
+        let until = tokio::time::Instant::now() + LIMIT;
+        while self.statuses().await.ok() != Some(count) {
+            assert!(tokio::time::Instant::now() < until, "the router takes others for present");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Whether the license's router is on this node.
+    pub(crate) fn has_router(&self) -> bool {
+        let shard = self.actors.shards().shard_of(self.license.0, "");
+        self.actors.shards().owned().iter().any(|(owned, _)| *owned == shard)
+    }
+
+    /// Waits until the router, which is on this node, knows all that was before it.
+    pub(crate) async fn wait_until_begun(&self) {
+        let until = tokio::time::Instant::now() + LIMIT;
+        let has_begun = async || {
+            let snapshot = self.actors.router(self.license).snapshot().await;
+            snapshot.is_ok_and(|snapshot| !snapshot.is_rebuilding)
+        };
+        while !has_begun().await {
+            assert!(tokio::time::Instant::now() < until, "the router does not begin");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Tells the routers who is here, again and again.
+    pub(crate) fn tells_who_is_there(&self) -> actix_rt::task::JoinHandle<()> {
+        actix_rt::spawn(roll::tell(self.actors.clone()))
+    }
+
+    /// Waits until so many calls were lost in which something is named.
+    pub(crate) async fn wait_until_lost(&self, name: &str, count: usize) {
+        self.wait(|| self.link.lost(name) >= count, "nobody was asked").await;
     }
 
     /// Sets the agent's status.

@@ -1,5 +1,6 @@
 //! Two nodes, and what their sessions are told.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use switchboard::actors::ahead::{ComingCall, ComingChat};
 use switchboard::actors::chat::{Head, Snapshot};
+use switchboard::actors::router::Leave;
 use switchboard::actors::{ActorSettings, AskError, ChatKey, SessionId};
 use switchboard::clock::SystemClock;
 use switchboard::domain::change::Target;
@@ -37,8 +39,9 @@ use switchboard::store::{
     StoreError,
 };
 use switchboard::tenants::{LicensePlan, Revoked, ScopeSet, Tenants, UpdateError, make_license};
-use switchboard_cluster::OwnershipTables as _;
 use switchboard_cluster::link::memory::Network;
+use switchboard_cluster::placement::{Seat, owner_of};
+use switchboard_cluster::{NodeName, OwnershipTables as _, Shard};
 
 use crate::node::{Ground, Node};
 use crate::reluctant::Reluctant;
@@ -86,6 +89,21 @@ impl World {
         peers.wait_for(|peers| !peers.is_empty()).await.expect("the other is seen");
         world.log_in().await;
         world
+    }
+
+    /// Both nodes have their share of the work from now on; they are members.
+    pub(crate) async fn share(&self) {
+        self.here.member.as_ref().expect("a member").rebalance().await.expect("an order");
+        let seat = |node: &Node, name| Seat::new(node.incarnation, &NodeName::new(name));
+        let seats = [seat(&self.here, "here"), seat(&self.there, "there")];
+        let has_its_share = |node: &Node| {
+            let owned: HashSet<Shard> =
+                node.actors.shards().owned().into_iter().map(|(shard, _)| shard).collect();
+            let is_of = |shard: &Shard| owner_of(*shard, &seats) == Some(node.incarnation);
+            let share: HashSet<Shard> = node.actors.shards().shards().all().filter(is_of).collect();
+            !share.is_empty() && owned == share
+        };
+        self.here.wait(|| has_its_share(&self.here) && has_its_share(&self.there), "shares are uneven").await;
     }
 
     /// Two nodes that know of each other's sessions; the customer has none on the one without chats.
@@ -481,6 +499,12 @@ impl World {
         let session = SessionId { node: node.incarnation, number };
         let came = node.actors.router(self.license).agent_came(&agent, session, false, false).await;
         came.expect("the router answers");
+    }
+
+    /// A session of the license's agent ends, on a node.
+    pub(crate) fn agent_leaves(&self, node: &Node, number: u64) {
+        let session = SessionId { node: node.incarnation, number };
+        node.actors.router(self.license).agent_left(&AgentId::new(AGENT), session, Leave::Disconnected);
     }
 
     fn key(&self, chat: &ChatId) -> ChatKey {

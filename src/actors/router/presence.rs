@@ -15,6 +15,8 @@ pub(super) struct Presence {
     agents: HashMap<AgentId, Seen>,
     /// Sessions that were heard of so far.
     heard: u64,
+    /// The moment of the newest roll of each node; the last one of all of a node that is no more.
+    rolls: HashMap<Incarnation, u64>,
 }
 
 /// A session as it is known here.
@@ -58,7 +60,8 @@ impl Seen {
 }
 
 impl Presence {
-    /// A session has begun: the status now, and whether it is new. `login` is what the agent begins a day with.
+    /// A session has begun: the status now, and whether it is new. `login` is what the agent begins a day with. One that its node
+    /// did not name afterwards has ended already.
     pub(super) fn came(
         &mut self,
         agent: &AgentId,
@@ -68,6 +71,11 @@ impl Presence {
         login: Status,
     ) -> (Status, Change) {
         let seen = self.agents.entry(agent.clone()).or_default();
+        if self.rolls.get(&session.node).is_some_and(|roll| moment < *roll)
+            && !seen.sessions.contains_key(&session)
+        {
+            return (seen.status, Change::None);
+        }
         // A roll may have named this session before it was heard of here: the day begins with it all the same.
         if seen.sessions.keys().all(|known| *known == session) {
             seen.away.clear();
@@ -139,7 +147,8 @@ impl Presence {
         Some(seen.settle())
     }
 
-    /// Takes a node's word for who is there: sessions that it does not name are over, but for those that began since.
+    /// Takes a node's word for who is there: sessions that it does not name are over, but for those that began since. What it said
+    /// before something that was heard of it comes too late.
     /// `login` is what an agent begins a day with, for those whose status the node has not heard.
     pub(super) fn roll(
         &mut self,
@@ -147,6 +156,11 @@ impl Presence {
         roll: &RollCall,
         login: impl Fn(&AgentId) -> Status,
     ) -> Vec<(AgentId, Change)> {
+        let newest = self.rolls.entry(node).or_default();
+        if roll.moment < *newest {
+            return Vec::new();
+        }
+        *newest = roll.moment;
         let mut changes = Vec::new();
         let named: HashSet<(&AgentId, u64)> = roll
             .present
@@ -345,6 +359,26 @@ mod tests {
         let brown_left = (brown, Change::Gone(Leave::Disconnected));
         assert_eq!(back, [(smith.clone(), Change::Now(Status::NotAccepting)), brown_left]);
         assert_eq!(presence.set_away(&smith, session(5), false), Some(Change::Now(accepting)));
+    }
+
+    #[test]
+    fn what_a_node_said_before_it_said_something_else_or_died_comes_too_late() {
+        let (agent, login) = (AgentId::new("smith@example.com"), |_: &AgentId| Status::Accepting);
+        let present = Present { agent: agent.clone(), sessions: vec![1], away: vec![], status: None };
+        let (here, early) = (session(1), RollCall { moment: 3, present: vec![present] });
+        let mut presence = Presence::default();
+        presence.roll(here.node, &RollCall { moment: 5, present: Vec::new() }, login);
+        assert_eq!(presence.roll(here.node, &early, login), []);
+        let (_, change) = presence.came(&agent, (here, 2), false, false, Status::Accepting);
+        assert_eq!(change, Change::None, "it ended before the node told who is there");
+        let (_, change) = presence.came(&agent, (session(2), 6), false, false, Status::Accepting);
+        assert_eq!(change, Change::Now(Status::Accepting));
+        assert_eq!(presence.node_gone(here.node), [(agent.clone(), Change::Gone(Leave::Disconnected))]);
+        let late = RollCall { moment: 7, ..early };
+        assert_eq!(presence.roll(here.node, &late, login), []);
+        let (_, change) = presence.came(&agent, (session(3), 8), false, false, Status::Accepting);
+        assert_eq!(change, Change::None);
+        assert!(presence.statuses().is_empty(), "nobody tells again that a node is no more");
     }
 
     #[test]
