@@ -168,6 +168,10 @@ impl Presence {
             .flat_map(|present| present.sessions.iter().map(move |number| (&present.agent, *number)))
             .collect();
         for present in &roll.present {
+            // Of a bot a node says what it heard last, and once it is known here that is told from here.
+            if present.sessions.is_empty() && self.agents.contains_key(&present.agent) {
+                continue;
+            }
             let seen = self.agents.entry(present.agent.clone()).or_default();
             if seen.sessions.is_empty() && seen.status == Status::Offline {
                 seen.away.clear();
@@ -359,6 +363,20 @@ mod tests {
         let brown_left = (brown, Change::Gone(Leave::Disconnected));
         assert_eq!(back, [(smith.clone(), Change::Now(Status::NotAccepting)), brown_left]);
         assert_eq!(presence.set_away(&smith, session(5), false), Some(Change::Now(accepting)));
+    }
+
+    #[test]
+    fn a_node_that_did_not_hear_of_a_bot_s_new_status_does_not_bring_the_old_one_back() {
+        let bot = AgentId::new("bot");
+        let heard =
+            Present { agent: bot.clone(), sessions: vec![], away: vec![], status: Some(Status::Accepting) };
+        let roll = RollCall { moment: 1, present: vec![heard] };
+        let mut presence = Presence::default();
+        let told = presence.roll(session(1).node, &roll, |_| Status::Offline);
+        assert_eq!(told, [(bot.clone(), Change::Now(Status::Accepting))], "a router that knows nothing yet");
+        assert_eq!(presence.set(&bot, Status::Offline, true), Some(Change::Now(Status::Offline)));
+        let late = RollCall { moment: 2, ..roll };
+        assert_eq!(presence.roll(session(1).node, &late, |_| Status::Offline), []);
     }
 
     #[test]
