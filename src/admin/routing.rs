@@ -78,8 +78,8 @@ impl Services {
         .await
     }
 
-    /// The group is no more: its agents stay, and chats that were open to it alone go on among all agents with their
-    /// next thread.
+    /// The group is no more: its agents stay. Of chats that were open to it alone, those that wait are given to any agent, and
+    /// all go on among all agents with their next thread.
     pub(super) async fn remove_group(
         &self,
         license: Option<LicenseId>,

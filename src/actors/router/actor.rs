@@ -1,6 +1,6 @@
 //! The actor: takes reports and questions, lets the rules decide, gives orders to chats.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +28,8 @@ use crate::domain::command::Command;
 use crate::domain::id::{AgentId, ChatId, GroupId, LicenseId};
 use crate::domain::license::{Agent, AgentKind, License, LoginStatus};
 use crate::domain::routing::{
-    AgentRouting, AgentStatus, DecisionId, Effect, GroupStatus, LeaveReason, Router, RouterSettings,
+    AgentRouting, AgentStatus, ChatState, DecisionId, Effect, GroupStatus, LeaveReason, Router,
+    RouterSettings,
 };
 use crate::domain::time::Timestamp;
 
@@ -44,6 +45,8 @@ pub(super) struct RouterActor {
     presence: Presence,
     /// The active chats as they last reported themselves.
     views: HashMap<ChatId, RoutingView>,
+    /// Groups that the license had since the router began, and has no more.
+    removed_groups: HashSet<GroupId>,
     /// When somebody's working hours begin or end next.
     next_duty: Option<Timestamp>,
     /// Version and settled decision of the last report of each chat, of closed ones for a while.
@@ -90,6 +93,7 @@ impl RouterActor {
             license: None,
             presence: Presence::default(),
             views: HashMap::new(),
+            removed_groups: HashSet::new(),
             next_duty: None,
             heard: HashMap::new(),
             timer: None,
@@ -141,7 +145,27 @@ impl RouterActor {
                 effects.extend(self.router.remove_agent(gone, now));
             }
         }
+        effects.extend(self.regroup(known.as_deref(), &license, now));
         self.carry_out(effects, ctx);
+    }
+
+    /// Takes the chats in anew that are open to groups which were removed, or are there again. A group that was never heard of is
+    /// none of them: its chats' nodes may know of a later license.
+    fn regroup(&mut self, before: Option<&License>, license: &License, now: Timestamp) -> Vec<Effect> {
+        let is_there = |group: &GroupId| license.has_group(*group);
+        let gone =
+            before.into_iter().flat_map(|before| before.groups.keys()).filter(|group| !is_there(group));
+        let back = self.removed_groups.extract_if(is_there);
+        let changed: HashSet<GroupId> = back.chain(gone.copied()).collect();
+        self.removed_groups.extend(changed.iter().filter(|group| !is_there(group)));
+        let chats =
+            self.views.iter().filter(|(_, view)| view.groups.iter().any(|group| changed.contains(group)));
+        let states = chats.filter_map(|(chat, view)| {
+            let (version, settled) = *self.heard.get(chat)?;
+            Some(translate::state(chat.clone(), version, settled, view, &self.removed_groups))
+        });
+        let states: Vec<ChatState> = states.collect();
+        states.iter().flat_map(|state| self.router.chat_state(state, now)).collect()
     }
 
     /// Takes what is known of the license by now, so that whoever comes after a change was made is judged by it.
@@ -349,7 +373,7 @@ impl RouterActor {
         if self.heard.len() > 2 * self.views.len() + CLOSED_REMEMBERED {
             self.heard.retain(|chat, _| self.views.contains_key(chat));
         }
-        let state = translate::state(chat.clone(), version, settled, &view);
+        let state = translate::state(chat.clone(), version, settled, &view, &self.removed_groups);
         if view.active {
             self.views.insert(chat, view);
         } else {

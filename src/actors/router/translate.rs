@@ -1,12 +1,14 @@
 //! Between the words of chats and the words of the routing rules.
 
+use std::collections::HashSet;
+
 use crate::actors::ChatKey;
 use crate::config::RoutingRules;
 use crate::domain::chat::RoutingView;
 use crate::domain::command::{
     AssignAgent, Command, LeaveCause, Route, RouteRequest, TransferTo, UnassignAgent,
 };
-use crate::domain::id::ChatId;
+use crate::domain::id::{ChatId, GroupId};
 use crate::domain::license::{Agent, AgentKind, License, OfflineStart, Priority};
 use crate::domain::push;
 use crate::domain::routing::{
@@ -61,12 +63,18 @@ fn class(priority: Priority) -> routing::Priority {
     }
 }
 
-/// A chat's report.
-pub(super) fn state(chat: ChatId, version: u64, settled: DecisionId, view: &RoutingView) -> ChatState {
+/// A chat's report. One that is open to removed groups alone is for any agent, as its next thread would be.
+pub(super) fn state(
+    chat: ChatId,
+    version: u64,
+    settled: DecisionId,
+    view: &RoutingView,
+    removed: &HashSet<GroupId>,
+) -> ChatState {
     ChatState {
         settled,
         active: view.active,
-        groups: view.groups.clone(),
+        groups: view.groups.iter().copied().filter(|group| !removed.contains(group)).collect(),
         members: view.agents.clone(),
         queued_since: view.queued_at,
         idle: view.idle,

@@ -185,6 +185,20 @@ async fn a_chat_whose_groups_were_removed_goes_on_among_all_agents() {
 }
 
 #[tokio::test]
+async fn a_chat_that_waits_for_a_group_that_is_removed_is_given_to_any_agent() {
+    let node = node(&[]).await;
+    let license = node.license();
+    // Of another group, and free.
+    let agent = license.agent(4).logs_in().await;
+    let customer = license.customer().await.logs_in().await;
+    let chat = customer.starts_chat_in(1, "hello").await;
+    agent.expect_no_push("incoming_chat").await;
+    operator(&node, &["group", "remove", "--group", "1"]);
+    agent.expect_push("incoming_chat", |push| push["chat"]["id"] == *chat.id).await;
+    is_served_by(&agent, &chat, agent.id()).await;
+}
+
+#[tokio::test]
 async fn in_manual_mode_one_of_many_who_take_a_chat_at_once_has_it_and_later_takers_are_refused() {
     let node = node(&[("chats.manual_routing", "true")]).await;
     let license = node.license();
