@@ -62,7 +62,7 @@ pub struct Connection {
 /// Proves the token, registers the session for pushes, and only then reads what the answer shows: what happens in
 /// between waits in the outbox and comes after the answer.
 pub(super) async fn log_in(
-    shared: &SessionContext,
+    shared: &Arc<SessionContext>,
     handle: &Arc<SessionHandle>,
     surface: Surface,
     by: Connection,
@@ -211,7 +211,7 @@ fn undo(shared: &SessionContext, handle: &Arc<SessionHandle>) {
 }
 
 async fn customer(
-    shared: &SessionContext,
+    shared: &Arc<SessionContext>,
     handle: &Arc<SessionHandle>,
     by: Connection,
     login: Login,

@@ -53,6 +53,11 @@ async fn each(
     }
 }
 
+/// Between the tries of a step.
+pub(super) fn pauses() -> impl Iterator<Item = Duration> {
+    std::iter::successors(Some(PAUSE), |pause| Some((2 * *pause).min(LONGEST_PAUSE))).take(ATTEMPTS)
+}
+
 /// What it takes to look.
 struct Lookout {
     shared: Arc<SessionContext>,
@@ -110,8 +115,7 @@ impl Lookout {
 
     /// Takes a step until it is done: the router, and its chats, may be on their way from the node that died.
     async fn persist<T>(&self, what: &str, step: impl AsyncFn() -> Result<T, WireError>) -> Option<T> {
-        let mut pause = PAUSE;
-        for _ in 0..ATTEMPTS {
+        for pause in pauses() {
             let place = self.places.acquire().await;
             match step().await {
                 Ok(done) => return Some(done),
@@ -119,7 +123,6 @@ impl Lookout {
             }
             drop(place);
             tokio::time::sleep(pause).await;
-            pause = (2 * pause).min(LONGEST_PAUSE);
         }
         tracing::warn!(what, "could not be found: chats may wait for customers who left with their node");
         None

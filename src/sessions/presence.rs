@@ -1,16 +1,31 @@
 //! Chats hear whether their customer is connected, to this node or to another.
 
+use std::sync::Arc;
+
 use super::actor::SessionContext;
+use super::orphans::pauses;
 use super::watching::is_connected;
 use crate::domain::id::{CustomerId, LicenseId};
 use crate::protocol::error::WireError;
 
-/// Tells a customer's chats how it is. One that cannot be told now is told by the customer's next connection or its end.
-pub(super) async fn tell_chats(shared: &SessionContext, license: LicenseId, customer: &CustomerId) {
-    if let Err(error) = try_tell_chats(shared, license, customer).await {
-        let error = error.message;
-        tracing::warn!(customer.id = %customer, error, "a customer's chats do not know whether they are there");
-    }
+/// Tells a customer's chats how it is. Those that cannot be told now are told later: one would wait for somebody who is gone, or
+/// give up somebody who is there.
+pub(super) async fn tell_chats(shared: &Arc<SessionContext>, license: LicenseId, customer: &CustomerId) {
+    let Err(error) = try_tell_chats(shared, license, customer).await else { return };
+    tracing::warn!(
+        customer.id = %customer, error = error.message,
+        "a customer's chats do not know yet whether they are there"
+    );
+    let (shared, customer) = (shared.clone(), customer.clone());
+    tokio::spawn(async move {
+        for pause in pauses() {
+            tokio::time::sleep(pause).await;
+            if try_tell_chats(&shared, license, &customer).await.is_ok() {
+                return;
+            }
+        }
+        tracing::warn!(customer.id = %customer, "chats do not get to know whether their customer is there");
+    });
 }
 
 /// Tells a customer's chats how it is, where their license misses customers, and again until that is still so when they

@@ -82,6 +82,33 @@ async fn a_server_waits_for_its_database_and_lives_through_its_loss() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_customer_who_left_while_the_database_was_away_is_not_waited_for() {
+    let mut database = database().await;
+    let mut settings = HASTY.to_vec();
+    settings.push(("chat.customer_gone_after", "1s"));
+    let node = database.server(&settings).await;
+    node.launch().await;
+    let license = node.license();
+    let agent = license.agent(1).logs_in().await;
+    let (mut line, chat) = line(&node, &license).await;
+    until_taken(&mut line, &chat, "before").await;
+    database.kill();
+    let answer = line.ask("send_event", say(&chat, "while away")).await.expect("a connection");
+    assert_eq!(answer["success"], false, "{answer}");
+    drop(line);
+    eventually("nobody can tell the chat", async || {
+        let log = node.link().log();
+        if log.contains("a customer's chats do not know") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    database.start();
+    let left = |push: &serde_json::Value| {
+        push["chat_id"] == *chat && push["event"]["system_message_type"] == "archived_customer_disconnected"
+    };
+    agent.expect_push("incoming_event", left).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_silent_thread_ends_though_the_database_was_away_and_nobody_came_back() {
     let mut database = database().await;
     let mut settings = HASTY.to_vec();
