@@ -54,7 +54,9 @@ impl CasTables for CqlStore {
                     return Err(StoreError::Unavailable(error));
                 }
                 Some(_) if stands == expected => {}
-                _ => return Ok(Cas::Conflict(stands)),
+                // Somebody has written since: perhaps over what was there before, perhaps over what the unanswered attempt wrote.
+                Some(error) => return Err(StoreError::OutcomeUnknown(error)),
+                None => return Ok(Cas::Conflict(stands)),
             }
         }
     }
