@@ -12,6 +12,7 @@
 //! is queued, decides each on the state that the earlier ones leave, appends one batch, validates, and only then
 //! answers and pushes. Any other outcome than success stops the actor; the next command starts it from the log.
 
+pub mod again;
 pub mod ahead;
 pub mod barrier;
 pub mod catching_up;

@@ -22,6 +22,7 @@ use super::message::{
 use super::presence::{Change, Presence};
 use super::telling;
 use super::translate::{self, Asked};
+use crate::actors::again::pauses;
 use crate::config::RoutingRules;
 use crate::domain::chat::RoutingView;
 use crate::domain::command::Command;
@@ -241,6 +242,23 @@ impl RouterActor {
         });
     }
 
+    /// Has a chat report how it is. Asked until it has an owner that answers: one that was closed would keep its agent's place.
+    fn ask(&self, key: ChatKey) {
+        let (actors, term) = (self.actors.clone(), self.term);
+        actix_rt::spawn(async move {
+            let router = actors.router_shard(key.license);
+            for pause in pauses() {
+                if actors.parts.ownership.epoch(router) != Some(term) {
+                    return;
+                }
+                let Err(error) = actors.carry_out(&key, None, DecisionId::default()).await else { return };
+                tracing::debug!(chat.id = %key.chat, %error, "a chat is asked later how it is");
+                tokio::time::sleep(pause).await;
+            }
+            tracing::warn!(chat.id = %key.chat, "a chat whose owner has gone did not say how it is");
+        });
+    }
+
     /// Sets the timer for the router's next deadline.
     fn arm(&mut self, ctx: &mut Context<Self>) {
         let Some(deadline) = self.router.next_deadline() else { return };
@@ -447,7 +465,7 @@ impl Handler<ShardMoved> for RouterActor {
         let license = self.license_id;
         let ownership = &self.actors.parts.ownership;
         for chat in self.views.keys().filter(|chat| ownership.shard_of(license.0, chat.as_str()) == shard) {
-            self.order(ChatKey { license, chat: chat.clone() }, None, DecisionId::default());
+            self.ask(ChatKey { license, chat: chat.clone() });
         }
     }
 }
