@@ -23,6 +23,7 @@ use super::login::{Connection, session_id};
 use super::outbox::{Outbox, OutboxLimits};
 use super::registry::Registry;
 use super::{presence, watching};
+use crate::actors::again::pauses;
 use crate::actors::router::Leave;
 use crate::domain::id::{CustomerId, LicenseId};
 use crate::nodes::Nodes;
@@ -371,16 +372,18 @@ async fn last_closed(shared: Arc<SessionContext>, license: LicenseId, customer: 
     presence::tell_chats(&shared, license, &customer).await;
     tokio::time::sleep(shared.settings.customer_left_after).await;
     shared.registry.lingered(license, &customer);
-    if watching::is_connected(&shared, license, &customer).await {
-        return;
+    let Some(known) = shared.requests.actors().licenses().known_license(license) else { return };
+    for pause in pauses() {
+        let told = match watching::is_connected(&shared, license, &customer).await {
+            Ok(true) => return,
+            Ok(false) => shared.requests.customer_left(&known, &customer).await,
+            Err(error) => Err(error),
+        };
+        let Err(error) = told else { return };
+        tracing::debug!(customer.id = %customer, error = error.message, "that a customer left is told later");
+        tokio::time::sleep(pause).await;
     }
-    if let Some(known) = shared.requests.actors().licenses().known_license(license) {
-        let told = shared.requests.customer_left(&known, &customer).await;
-        if let Err(error) = told {
-            let error = error.message;
-            tracing::warn!(customer.id = %customer, error, "nobody was told that a customer left");
-        }
-    }
+    tracing::warn!(customer.id = %customer, "nobody was told that a customer left");
 }
 
 impl<K: Kind> Handler<Wake> for Session<K> {

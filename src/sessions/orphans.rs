@@ -5,28 +5,23 @@
 //! since the one before it may have died with them, whoever has known of that.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
 use super::actor::SessionContext;
 use super::presence;
+use super::watching::is_connected;
+use crate::actors::again::pauses;
 use crate::actors::pending::PendingLicenses;
 use crate::domain::id::{CustomerId, LicenseId};
 use crate::domain::license::License;
-use crate::nodes::VisitorsCall;
 use crate::protocol::error::{ErrorType, WireError};
 use crate::requests::{Identity, Requester};
 use crate::tenants::ScopeSet;
 
 /// Steps that are taken at the same time.
 const AT_ONCE: usize = 16;
-/// How often a step is tried: for a quarter of an hour.
-const ATTEMPTS: usize = 30;
-/// The pause after the first try, twice as long after each of the next, up to the longest.
-const PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Looks after the customers of nodes that are no more, for ever; that they left is told once.
 pub async fn follow(shared: Arc<SessionContext>) {
@@ -51,11 +46,6 @@ async fn each(
             join_all(licenses.into_iter().map(|license| look(&lookout, license))).await;
         });
     }
-}
-
-/// Between the tries of a step.
-pub(super) fn pauses() -> impl Iterator<Item = Duration> {
-    std::iter::successors(Some(PAUSE), |pause| Some((2 * *pause).min(LONGEST_PAUSE))).take(ATTEMPTS)
 }
 
 /// What it takes to look.
@@ -131,14 +121,8 @@ impl Lookout {
     /// Has it told if a customer is connected to no node. As long as one does not answer, they may be there.
     async fn settle(&self, license: &Arc<License>, customer: &CustomerId) -> Result<(), WireError> {
         let shared = &self.shared;
-        let call =
-            VisitorsCall { license: license.id, groups: None, customer: Some(customer.clone()), limit: 1 };
-        let (found, all_answered) = shared.nodes.visitors_everywhere(&call).await;
-        if found.total > 0 {
+        if is_connected(shared, license.id, customer).await? {
             return Ok(());
-        }
-        if !all_answered {
-            return Err(WireError::of(ErrorType::ServiceUnavailable));
         }
         if !shared.requests.has_visited(license.id, customer).await? {
             return Ok(());

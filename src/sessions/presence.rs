@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::actor::SessionContext;
-use super::orphans::pauses;
 use super::watching::is_connected;
+use crate::actors::again::pauses;
 use crate::domain::id::{CustomerId, LicenseId};
 use crate::protocol::error::WireError;
 
@@ -41,7 +41,7 @@ pub(super) async fn try_tell_chats(
     }
     let mut told = None;
     loop {
-        let is_connected = is_connected(shared, license, customer).await;
+        let is_connected = is_connected(shared, license, customer).await?;
         if told == Some(is_connected) {
             return Ok(());
         }

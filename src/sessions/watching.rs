@@ -70,25 +70,37 @@ pub(super) async fn first(
     Ok(Some(View::of_agent(license, agent).incoming_customers(level, &visitors)))
 }
 
-/// Those who are connected.
+/// Those who are known to be connected.
 async fn connected(
     shared: &SessionContext,
     license: LicenseId,
     customers: Vec<CustomerId>,
 ) -> Vec<CustomerId> {
-    let asked = customers
-        .into_iter()
-        .map(|customer| async move { is_connected(shared, license, &customer).await.then_some(customer) });
+    let asked = customers.into_iter().map(async |customer| {
+        let is_connected = is_connected(shared, license, &customer).await.unwrap_or(false);
+        is_connected.then_some(customer)
+    });
     join_all(asked).await.into_iter().flatten().collect()
 }
 
 /// Whether a customer has a connection to any node.
-pub(super) async fn is_connected(shared: &SessionContext, license: LicenseId, customer: &CustomerId) -> bool {
+///
+/// # Errors
+/// `service_unavailable` where a node does not answer: they may be there.
+pub(super) async fn is_connected(
+    shared: &SessionContext,
+    license: LicenseId,
+    customer: &CustomerId,
+) -> Result<bool, WireError> {
     if shared.registry.has_customer(license, customer) {
-        return true;
+        return Ok(true);
     }
     let call = VisitorsCall { license, groups: None, customer: Some(customer.clone()), limit: 1 };
-    shared.nodes.visitors(&call).await.total > 0
+    let (found, all_answered) = shared.nodes.visitors_everywhere(&call).await;
+    if found.total == 0 && !all_answered {
+        return Err(WireError::of(ErrorType::ServiceUnavailable));
+    }
+    Ok(found.total > 0)
 }
 
 /// `subscribe_customers` and `unsubscribe_customers` (agents, 3.6).
