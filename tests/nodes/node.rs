@@ -359,6 +359,21 @@ impl Node {
         self.actors.router(self.license).statuses().await.map(|statuses| statuses.len())
     }
 
+    /// How often it was told here that an agent has another status.
+    pub(crate) fn told_statuses(&self) -> usize {
+        let pushes = self.told.pushes.lock();
+        pushes.iter().filter(|push| matches!(push.body, PushBody::RoutingStatusSet { .. })).count()
+    }
+
+    /// Waits until that was told.
+    pub(crate) async fn wait_until_status_is_told(&self) {
+        let until = tokio::time::Instant::now() + LIMIT;
+        while self.told_statuses() == 0 {
+            assert!(tokio::time::Instant::now() < until, "nobody is told of the status");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Waits until the router has so many agents who are not offline.
     pub(crate) async fn wait_for_statuses(&self, count: usize) {
         let until = tokio::time::Instant::now() + LIMIT;

@@ -59,3 +59,15 @@ async fn a_closing_that_was_stored_in_the_end_takes_its_chat_from_those_that_are
     next.recover().await;
     assert_eq!(next.actors.resident_chats(), 0);
 }
+
+#[actix_rt::test]
+async fn a_router_that_was_superseded_tells_nothing() {
+    let world = World::new().await;
+    world.agent_comes(&world.here, 1).await;
+    world.here.wait_until_status_is_told().await;
+    world.supersede().await;
+    world.agent_leaves(&world.here, 1);
+    world.here.statuses().await.expect_err("what a superseded router says is not shown");
+    // Whatever it has to tell is held back by the same confirmation, which has failed by now for good.
+    assert_eq!(world.here.told_statuses(), 1);
+}

@@ -20,7 +20,7 @@ use super::message::{
     NodeGone, NodeRoll, Report, SetAway, SetStatus, ShardMoved, Status, Stop, Unreplied,
 };
 use super::presence::{Change, Presence};
-use super::telling;
+use super::telling::Teller;
 use super::translate::{self, Asked};
 use crate::actors::again::pauses;
 use crate::config::RoutingRules;
@@ -44,6 +44,7 @@ pub(super) struct RouterActor {
     /// As of the last look; none until the first.
     license: Option<Arc<License>>,
     presence: Presence,
+    teller: Teller,
     /// The active chats as they last reported themselves.
     views: HashMap<ChatId, RoutingView>,
     /// Groups that the license had since the router began, and has no more.
@@ -86,6 +87,7 @@ impl RouterActor {
     fn new(actors: Arc<Actors>, license_id: LicenseId, term: Epoch) -> Self {
         let settings = RouterSettings::default();
         let router = Router::rebuilding(u64::try_from(term.0).unwrap_or(0), settings);
+        let teller = Teller::start(actors.clone(), license_id, term);
         Self {
             actors,
             license_id,
@@ -93,6 +95,7 @@ impl RouterActor {
             router,
             license: None,
             presence: Presence::default(),
+            teller,
             views: HashMap::new(),
             removed_groups: HashSet::new(),
             next_duty: None,
@@ -289,7 +292,7 @@ impl RouterActor {
                 return;
             }
             if let Some(license) = &actor.license {
-                telling::queue(&actor.actors, license, changes, &actor.views);
+                actor.teller.queue(license, changes, &actor.views);
             }
             actor.tell_soon(ctx);
         });
@@ -306,7 +309,7 @@ impl RouterActor {
             if let Some(license) = &actor.license
                 && !changes.is_empty()
             {
-                telling::groups(&actor.actors, license, &changes);
+                actor.teller.groups(license, &changes);
             }
         });
     }
@@ -333,7 +336,7 @@ impl RouterActor {
         };
         let effects = self.router.agent_status(agent, routed, reason, self.now());
         if let Some(license) = &self.license {
-            telling::status(&self.actors, license, agent, status.as_str(), origin);
+            self.teller.status(license, agent, status.as_str(), origin);
         }
         self.carry_out(effects, ctx);
     }
