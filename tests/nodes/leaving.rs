@@ -33,3 +33,12 @@ async fn an_agent_who_leaves_while_their_router_learns_who_is_there_is_not_onlin
     let _telling = router.tells_who_is_there();
     router.wait_for_statuses(0).await;
 }
+
+#[actix_rt::test]
+async fn an_agent_who_is_connected_to_a_node_without_shards_is_known_to_a_new_router() {
+    let world = World::of_members().await;
+    world.agent_comes(&world.here, 1).await;
+    world.here.give_away().await;
+    world.there.wait_until_begun().await;
+    assert_eq!(world.there.statuses().await.ok(), Some(1));
+}

@@ -1,4 +1,5 @@
-//! What a router has to learn before it may assign: every open chat of its license, on whatever node, and every agent.
+//! What a router has to learn before it may assign: every open chat of its license, on whatever node, and every agent who is
+//! connected, also to nodes without chats.
 //!
 //! The new router asks the owner of each shard, and tells its own term with the question. An owner that answers refuses
 //! from then on whatever a router of an earlier term decided, and it waits first until nothing of the kind is under way;
@@ -16,6 +17,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use switchboard_cluster::{Epoch, Incarnation, Shard};
 
@@ -29,6 +31,8 @@ use crate::domain::id::LicenseId;
 
 /// How long an owner may take: turns that store something are waited for.
 const LIMIT: Duration = Duration::from_secs(5);
+/// How long is waited for nodes without shards, without which the router can begin.
+const OTHERS_WAIT: Duration = Duration::from_secs(1);
 /// Before those are asked again who could not answer.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -72,6 +76,7 @@ impl Actors {
             }
             let missing = self.unanswered(&answered);
             if missing.is_none() {
+                self.ask_the_others(&call, &mut known).await;
                 return Some(known);
             }
             let mut is_complete = true;
@@ -89,6 +94,19 @@ impl Actors {
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+
+    /// Agents may be connected to nodes that have no shards. One that does not answer in time says by itself who is there
+    /// ([`super::roll`]).
+    async fn ask_the_others(self: &Arc<Self>, call: &RebuildCall, known: &mut Known) {
+        let answered: HashSet<Incarnation> = known.rolls.iter().map(|(node, _)| *node).collect();
+        let peers = self.parts.ownership.peers().borrow().clone();
+        let others = peers.iter().map(|peer| peer.incarnation).filter(|node| !answered.contains(node));
+        let asked = others.map(async |node| {
+            let answer = tokio::time::timeout(OTHERS_WAIT, self.ask_node(node, call)).await;
+            Some((node, answer.ok().flatten()?.roll))
+        });
+        known.rolls.extend(join_all(asked).await.into_iter().flatten());
     }
 
     /// The nodes that have shards for which nobody answered under their present term; none if there are no such shards.

@@ -138,6 +138,22 @@ impl Router {
         pending.decision <= chat.settled && !is_shown
     }
 
+    /// What was to replace agents who left did not come about: they are still gone. Of whom nobody has said anything since this
+    /// router began may be there; they keep the chat as after a rebuild.
+    fn replace_deserters(&mut self, key: ChatKey) {
+        let members = self.tables.chat(key).members.clone();
+        let unseen: Vec<AgentKey> =
+            members.iter().copied().filter(|member| !self.tables.agent(*member).was_seen).collect();
+        for agent in &unseen {
+            self.begin_grace(*agent, self.settings.startup_grace);
+        }
+        if unseen.is_empty()
+            && let Some(first) = members.first()
+        {
+            self.reroute_chat(key, *first, self.tables.agent(*first).left);
+        }
+    }
+
     /// Once nothing is under way, the chat stands where its log says; if the log says nowhere, it is routed.
     fn place_by_log(
         &mut self,
@@ -155,12 +171,10 @@ impl Router {
         }
         if !chat.members.is_empty() {
             let is_deserted = !chat.members.iter().any(|member| self.tables.agent(*member).is_present());
-            let first = chat.members[0];
             self.leave_queue(key);
             self.tables.chat_mut(key).excluded.clear();
             if was_refused && is_deserted && !self.is_rebuilding {
-                // What was to replace an agent who left did not come about: they are still gone.
-                self.reroute_chat(key, first, self.tables.agent(first).left);
+                self.replace_deserters(key);
             }
             return;
         }

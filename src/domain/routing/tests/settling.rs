@@ -225,6 +225,40 @@ fn an_agent_missing_after_a_rebuild_keeps_chats_for_the_startup_grace() {
 }
 
 #[test]
+fn an_agent_of_whom_nothing_was_heard_keeps_a_chat_that_they_join_before_another_is_given_it() {
+    let mut office = Office::with(Router::rebuilding(2, RouterSettings::default()));
+    office.put(&AgentRouting::human(agent_id("ann")));
+    let effects = office.router.rebuilt(office.now);
+    office.carry_out(effects);
+    office.start("a");
+    // Ann is connected to a node that has not said so yet. Bob is given the chat while she joins it.
+    let effects = {
+        office.router.put_agent(&AgentRouting::human(agent_id("bob")), office.now);
+        let (status, reason) = (AgentStatus::AcceptingChats, LeaveReason::Other);
+        office.router.agent_status(&agent_id("bob"), status, reason, office.now)
+    };
+    let Some(Effect::Assign { decision, .. }) =
+        effects.iter().find(|effect| matches!(effect, Effect::Assign { .. })).cloned()
+    else {
+        panic!("{effects:?}");
+    };
+    let joined = |log: &mut ChatState| {
+        (log.members, log.queued_since, log.settled) = (vec![agent_id("ann")], None, decision);
+    };
+    office.change("a", joined);
+    assert_eq!(office.serving("a"), Some("ann"));
+    office.later(59);
+    office.tick();
+    assert_eq!(office.serving("a"), Some("ann"));
+    office.later(1);
+    office.tick();
+    assert_eq!(
+        (office.serving("a"), office.last_message()),
+        (Some("bob"), Some("routing.assigned_disconnected"))
+    );
+}
+
+#[test]
 fn who_signed_out_during_a_rebuild_is_replaced_when_it_ends() {
     let mut office = Office::with(Router::rebuilding(2, RouterSettings::default()));
     office.hire("ann", 6);
