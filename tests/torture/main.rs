@@ -13,14 +13,14 @@ use std::sync::Mutex;
 /// One torture has the machine for itself.
 static MACHINE: Mutex<()> = Mutex::new(());
 
-/// `switchboard torture` with more options, on a store. Ends the nodes' folders with it.
-fn torture(contact_points: &str, options: &[&str]) -> Output {
+/// `switchboard torture` with more options, on a store. What came of it, and the nodes' logs.
+fn torture(contact_points: &str, options: &[&str]) -> (Output, tempfile::TempDir) {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let mut torture = Command::new(env!("CARGO_BIN_EXE_switchboard"));
-    torture.arg("torture").args(["--contact-points", contact_points]).args(options);
+    torture.args(["torture", "--keep", "--contact-points", contact_points]).args(options);
     let done = torture.arg("--scratch").arg(scratch.path()).output().expect("the program");
     println!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    done
+    (done, scratch)
 }
 
 /// Torture through HAProxy with all faults that can be inflicted, for half of the time.
@@ -32,8 +32,10 @@ fn torture_in_full(contact_points: &str, store: &[i32], options: &[&str]) {
     let (half, processes) = ((seconds / 2).to_string(), store.iter().map(i32::to_string).collect::<Vec<_>>());
     let mut all = vec!["--haproxy", "--seconds", &half];
     all.extend(processes.iter().flat_map(|process| ["--store-pids", process]));
-    let done = torture(contact_points, &[&all, options].concat());
-    assert!(done.status.success(), "the ledger is above");
+    let (done, logs) = torture(contact_points, &[&all, options].concat());
+    if !done.status.success() {
+        panic!("the ledger is above, the nodes' logs are in {}", logs.keep().display());
+    }
 }
 
 #[test]
@@ -66,7 +68,7 @@ fn a_server_that_does_not_validate_is_caught() {
     // Whether a zombie answers before it hears of its end is a race, which each freeze of a node begins for some ten chats.
     const ATTEMPTS: usize = 5;
     let is_caught = || {
-        let done =
+        let (done, _logs) =
             torture(cassandra::contact_point(), &["--faults", "freeze", "--chats", "40", "--seconds", "30"]);
         let ledger = String::from_utf8_lossy(&done.stdout).into_owned();
         !done.status.success() && ledger.contains("\nlost ") && !ledger.contains("\nlost 0,")

@@ -22,19 +22,25 @@ pub(super) struct Hole {
     login: Duration,
     before: Duration,
     after: Option<Duration>,
+    /// When it was told meanwhile that somebody was taken out of the chat: an agent who was is not told what is said.
+    removals: Vec<Duration>,
 }
 
 impl fmt::Display for Hole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { chat, side, messages, login, before, after } = self;
+        let Self { chat, side, messages, login, before, after, removals } = self;
         let who = if *side == AGENT { "agent" } else { "customer" };
         write!(
             f,
             "chat {chat}: {messages} were not pushed to the {who} who came at {login:.2?}, after {before:.2?}"
         )?;
         match after {
-            Some(after) => write!(f, ", before {after:.2?}"),
-            None => write!(f, ", to the end"),
+            Some(after) => write!(f, ", before {after:.2?}")?,
+            None => write!(f, ", to the end")?,
+        }
+        match removals.first() {
+            Some(at) => write!(f, "; somebody was taken out of the chat at {at:.2?}"),
+            None => Ok(()),
         }
     }
 }
@@ -80,13 +86,17 @@ pub(super) fn judge(
         let mut found = Told { findings: &mut findings, misplaced: 0 };
         judge_stream(stream, &places, &log, &mut found, |before, after, messages| {
             let since = |at: Instant| at.saturating_duration_since(begin);
+            let last = stream.heard[before].at;
+            let next = after.map(|after: usize| stream.heard[after].at);
+            let is_between = |at: &&Instant| **at >= last && next.is_none_or(|next| **at <= next);
             holes.push(Hole {
                 chat: chat.to_owned(),
                 side: stream.side,
                 messages,
                 login: since(stream.since),
-                before: since(stream.heard[before].at),
-                after: after.map(|after: usize| since(stream.heard[after].at)),
+                before: since(last),
+                after: next.map(since),
+                removals: stream.removals.iter().filter(is_between).copied().map(since).collect(),
             });
         });
         course.faults.misplaced += found.misplaced;
@@ -180,7 +190,7 @@ mod tests {
             is_shown: false,
             at: since,
         };
-        Stream { side, since, heard: messages.iter().map(heard).collect(), is_over }
+        Stream { heard: messages.iter().map(heard).collect(), is_over, ..Stream::new(side, since) }
     }
 
     fn stream(numbers: &[u32], is_over: bool) -> Stream {

@@ -13,6 +13,9 @@ use crate::bench::wire::Seen;
 pub(super) const SIDES: u32 = 2;
 pub(super) const AGENT: usize = 1;
 
+/// The push that says that somebody was taken out of a chat.
+pub(super) const REMOVAL: &str = "user_removed_from_chat";
+
 /// After a closing that was not answered nobody closes the chat for so long: it may still come about.
 const UNSURE: Duration = Duration::from_secs(60);
 
@@ -25,8 +28,17 @@ pub(super) struct Stream {
     pub(super) since: Instant,
     /// Messages, in the order in which they came.
     pub(super) heard: Vec<Heard>,
+    /// When it was told that somebody was taken out of the chat.
+    pub(super) removals: Vec<Instant>,
     /// Whether it has ended.
     pub(super) is_over: bool,
+}
+
+impl Stream {
+    /// Of a connection that was told nothing yet.
+    pub(super) fn new(side: usize, since: Instant) -> Self {
+        Self { side, since, heard: Vec::new(), removals: Vec::new(), is_over: false }
+    }
 }
 
 /// A message that came.
@@ -213,6 +225,10 @@ pub(super) struct Ear {
 
 impl Watcher for Ear {
     fn push(&mut self, action: &str, payload: &str, at: Instant) {
+        if action == REMOVAL && payload.contains(&self.log.chat) {
+            self.log.streams.lock()[self.stream].removals.push(at);
+            return;
+        }
         let Some(told) = shown::told(action, payload, &self.log.chat) else { return };
         let shown::Told { thread, messages, is_chat } = told;
         let heard = messages.into_iter().map(|seen| Heard { seen, thread, is_shown: is_chat, at });

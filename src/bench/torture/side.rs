@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::log::{Answer, Deeds, Ear, Opening, PairLog, SIDES, Stream, Wait};
+use super::log::{Answer, Deeds, Ear, Opening, PairLog, REMOVAL, SIDES, Stream, Wait};
 use super::pair::Tally;
 use crate::bench::audit::Acked;
 use crate::bench::client::Client;
@@ -25,7 +25,7 @@ pub(super) const GIVE_UP: Duration = Duration::from_secs(120);
 /// page. Without that all would end at the node that was not disturbed last.
 const STAY: Duration = Duration::from_secs(10);
 /// What a session wants to be told.
-pub(super) const PUSHES: &[&str] = &["incoming_event", "incoming_chat"];
+pub(super) const PUSHES: &[&str] = &["incoming_event", "incoming_chat", REMOVAL];
 /// The share of messages that are said once, without a `custom_id`.
 const ONCE: f64 = 0.2;
 /// The share of messages before which a side closes the thread.
@@ -316,7 +316,7 @@ impl Side {
         let stream = {
             let mut streams = self.log.streams.lock();
             let since = Instant::now();
-            streams.push(Stream { side: self.place, since, heard: Vec::new(), is_over: false });
+            streams.push(Stream::new(self.place, since));
             streams.len() - 1
         };
         let ear = Ear { log: self.log.clone(), stream };
