@@ -20,6 +20,8 @@ pub enum CellTable {
     CustomerVisits,
     /// By customer, and by address: what was asked to prove that an e-mail address is somebody's, and the mails for it.
     EmailVerifications,
+    /// By license: the routing statuses that its agents and bots chose.
+    RoutingStatuses,
     /// By license and part: agents, groups, limits, settings, bans, webhooks. Listable.
     Licenses,
     /// Under license 0, by license number: which licenses there are. Listable.
@@ -38,12 +40,13 @@ pub enum CellTable {
 
 impl CellTable {
     /// Every table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Chats,
         Self::Customers,
         Self::CustomerProfiles,
         Self::CustomerVisits,
         Self::EmailVerifications,
+        Self::RoutingStatuses,
         Self::Licenses,
         Self::LicenseDirectory,
         Self::LicenseLookups,

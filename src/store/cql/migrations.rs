@@ -74,6 +74,7 @@ migrations! {
     "0022_customer_visits",
     "0023_changed_chats",
     "0024_email_verifications",
+    "0025_routing_statuses",
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub(super) fn cell(table: CellTable) -> CellSpec {
         CellTable::CustomerProfiles => ("customer_profiles", "customer", "profile"),
         CellTable::CustomerVisits => ("customer_visits", "customer", "visits"),
         CellTable::EmailVerifications => ("email_verifications", "owner", "verification"),
+        CellTable::RoutingStatuses => ("routing_statuses", "part", "statuses"),
         CellTable::Licenses => ("license_parts", "part", "body"),
         CellTable::LicenseDirectory => ("license_directory", "entry", "summary"),
         CellTable::LicenseLookups => ("license_lookups", "name", "target"),

@@ -106,6 +106,7 @@ pub(super) fn cells(table: CellTable, license: LicenseId) -> Vec<u8> {
         CellTable::Revocations => 10,
         CellTable::CustomerVisits => 11,
         CellTable::EmailVerifications => 12,
+        CellTable::RoutingStatuses => 13,
     };
     Builder::new(CELL).raw(&[table]).number(license.0).0
 }
