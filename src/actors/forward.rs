@@ -239,7 +239,10 @@ impl Actors {
         question: &RouterQuestion,
     ) -> Result<Option<RouterAnswer>, AskError> {
         let Some(router) = self.local_router(license) else { return Ok(None) };
-        let answer = router.answer(question.clone()).await?;
+        let answer = match router.answer(question.clone()).await {
+            Err(AskError::NotOwner) => return Ok(None),
+            answer => answer?,
+        };
         let counts = !question.is_told()
             || self.parts.ownership.validate(self.router_shard(license), router.term()).await.is_ok();
         Ok(counts.then_some(answer))

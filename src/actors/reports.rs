@@ -76,10 +76,12 @@ impl Reports {
 }
 
 impl Book {
-    /// Refuses routers of terms before this one, and waits until nothing that one of them decided is under way.
-    pub(super) async fn raise_floor(&self, term: u64) {
-        self.floor.fetch_max(term, Ordering::SeqCst);
+    /// Refuses routers of terms before this one, and waits until nothing that one of them decided is under way. Says which term
+    /// was the smallest that counted, if that was an earlier one.
+    pub(super) async fn raise_floor(&self, term: u64) -> u64 {
+        let before = self.floor.fetch_max(term, Ordering::SeqCst);
         drop(self.gate.write().await);
+        if before < term { before } else { 0 }
     }
 
     /// For a turn that is about to carry out a router's decision: as long as it is held, no new router gets an answer.

@@ -1,6 +1,7 @@
 //! Two nodes in one process over one store: what one node's chats tell reaches the sessions of the other, once and in
 //! order, whatever happens to the link between them.
 
+mod chosen;
 mod cut_short;
 mod hesitant;
 mod leaving;

@@ -55,6 +55,9 @@ pub struct RebuildAnswer {
     /// The agents who have sessions on it.
     #[serde(default)]
     pub roll: RollCall,
+    /// The largest term of a router of the license that this node obeyed before; 0 for none.
+    #[serde(default)]
+    pub earlier: u64,
 }
 
 /// All that a router has to know.
@@ -62,6 +65,8 @@ pub struct RebuildAnswer {
 pub(super) struct Known {
     pub(super) reports: Vec<Report>,
     pub(super) rolls: Vec<(Incarnation, RollCall)>,
+    /// The term of the router before this one, if a node has known it.
+    pub(super) earlier: u64,
 }
 
 impl Actors {
@@ -86,6 +91,7 @@ impl Actors {
                         answered.note(&answer.shards);
                         known.reports.extend(answer.reports);
                         known.rolls.push((node, answer.roll));
+                        known.earlier = known.earlier.max(answer.earlier);
                     }
                     None => is_complete = false,
                 }
@@ -104,9 +110,12 @@ impl Actors {
         let others = peers.iter().map(|peer| peer.incarnation).filter(|node| !answered.contains(node));
         let asked = others.map(async |node| {
             let answer = tokio::time::timeout(OTHERS_WAIT, self.ask_node(node, call)).await;
-            Some((node, answer.ok().flatten()?.roll))
+            Some((node, answer.ok().flatten()?))
         });
-        known.rolls.extend(join_all(asked).await.into_iter().flatten());
+        for (node, answer) in join_all(asked).await.into_iter().flatten() {
+            known.rolls.push((node, answer.roll));
+            known.earlier = known.earlier.max(answer.earlier);
+        }
     }
 
     /// The nodes that have shards for which nobody answered under their present term; none if there are no such shards.
@@ -140,14 +149,14 @@ impl Actors {
     /// Answers a router that takes over. None if this node may not speak now.
     pub async fn serve_rebuild(self: &Arc<Self>, call: &RebuildCall) -> Option<RebuildAnswer> {
         let book = self.reports.of(call.license);
-        book.raise_floor(rule::number(call.term)).await;
+        let earlier = book.raise_floor(rule::number(call.term)).await;
         let owned = self.parts.ownership.owned();
         let shards = rule::answerable(owned, |shard, term| self.shards.is_recovered(shard, term));
         let wanted: HashSet<Shard> = shards.iter().map(|(shard, _)| *shard).collect();
         let reports = book.all(|shard| wanted.contains(&shard));
         self.parts.ownership.confirm().await.ok()?;
         let shards = rule::still_held(shards, |shard| self.parts.ownership.epoch(shard));
-        Some(RebuildAnswer { shards, reports, roll: self.roll.call(call.license) })
+        Some(RebuildAnswer { shards, reports, roll: self.roll.call(call.license), earlier })
     }
 
     /// Whether a router of the license of this term was not superseded, as far as is known here.

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use actix::{
     Actor, ActorContext as _, ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult,
-    SpawnHandle, WrapFuture,
+    ResponseFuture, SpawnHandle, WrapFuture,
 };
 use actix_rt::ArbiterHandle;
 use switchboard_cluster::{Epoch, Incarnation};
 
 use super::super::barrier::Known;
 use super::super::roll::RollCall;
-use super::super::{Actors, ChatKey, Origin};
+use super::super::{Actors, AskError, ChatKey, Origin};
+use super::choices;
 use super::duty::duty;
+use super::keeping::{Keeper, read_in_the_end};
 use super::message::{
     AgentCame, AgentLeft, AskChats, AskCounts, AskOnlineGroups, AskPlace, AskRoute, AskStatuses, Leave,
     NodeGone, NodeRoll, Report, SetAway, SetStatus, ShardMoved, Status, Stop, Unreplied,
@@ -36,14 +38,17 @@ use crate::domain::time::Timestamp;
 
 /// Assigns the chats of one license.
 pub(super) struct RouterActor {
-    actors: Arc<Actors>,
-    license_id: LicenseId,
+    pub(super) actors: Arc<Actors>,
+    pub(super) license_id: LicenseId,
     /// The epoch of the router's shard.
-    term: Epoch,
+    pub(super) term: Epoch,
     router: Router,
     /// As of the last look; none until the first.
-    license: Option<Arc<License>>,
-    presence: Presence,
+    pub(super) license: Option<Arc<License>>,
+    pub(super) presence: Presence,
+    pub(super) keeper: Keeper,
+    /// The term under which it was stored what agents chose.
+    pub(super) chosen_under: Epoch,
     teller: Teller,
     /// The active chats as they last reported themselves.
     views: HashMap<ChatId, RoutingView>,
@@ -95,6 +100,8 @@ impl RouterActor {
             router,
             license: None,
             presence: Presence::default(),
+            keeper: Keeper::default(),
+            chosen_under: Epoch::default(),
             teller,
             views: HashMap::new(),
             removed_groups: HashSet::new(),
@@ -147,6 +154,7 @@ impl RouterActor {
         if let Some(known) = &known {
             for gone in known.agents.keys().filter(|agent| !license.agents.contains_key(*agent)) {
                 effects.extend(self.router.remove_agent(gone, now));
+                self.presence.forget(gone);
             }
         }
         effects.extend(self.regroup(known.as_deref(), &license, now));
@@ -173,7 +181,7 @@ impl RouterActor {
     }
 
     /// Takes what is known of the license by now, so that whoever comes after a change was made is judged by it.
-    fn catch_up(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn catch_up(&mut self, ctx: &mut Context<Self>) {
         let newest = self.actors.parts.licenses.known_license(self.license_id);
         let known = self.license.as_ref().map(|license| license.version);
         if let Some(license) = newest
@@ -184,7 +192,7 @@ impl RouterActor {
     }
 
     /// The status that an agent begins a day with.
-    fn login_status(license: Option<&License>, agent: &AgentId) -> Status {
+    pub(super) fn login_status(license: Option<&License>, agent: &AgentId) -> Status {
         match license.and_then(|license| license.agent(agent)).map(|agent| agent.login_status) {
             Some(LoginStatus::NotAcceptingChats) => Status::NotAccepting,
             Some(LoginStatus::AcceptingChats) | None => Status::Accepting,
@@ -315,7 +323,7 @@ impl RouterActor {
     }
 
     /// An agent's status is another one now.
-    fn status_changed(
+    pub(super) fn status_changed(
         &mut self,
         agent: &AgentId,
         change: Change,
@@ -346,33 +354,66 @@ impl Actor for RouterActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        // The first look before anything else is heard: without it nobody could be assigned.
-        let (source, id) = (self.actors.parts.licenses.clone(), self.license_id);
-        let work = async move { source.license(id).await };
-        ctx.wait(work.into_actor(self).map(|found, actor, ctx| match found {
-            Ok(Some(license)) => actor.configure(license, ctx),
-            Ok(None) => {}
-            Err(error) => tracing::warn!(license.id = %actor.license_id, %error, "a router starts blind"),
+        // The first look before anything else is heard: without it nobody could be assigned. The same of what agents chose, but that
+        // whoever logs in meanwhile need not wait for a store that takes its time.
+        let (actors, id) = (self.actors.clone(), self.license_id);
+        let work = async move {
+            let chosen = choices::read(&*actors.parts.store, id);
+            let chosen = tokio::time::timeout(actors.parts.settings.router_timeout / 2, chosen);
+            tokio::join!(actors.parts.licenses.license(id), chosen)
+        };
+        ctx.wait(work.into_actor(self).map(|(found, chosen), actor, ctx| {
+            match found {
+                Ok(Some(license)) => actor.configure(license, ctx),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(license.id = %actor.license_id, %error, "a router starts blind"),
+            }
+            if let Ok(Ok(chosen)) = chosen {
+                actor.recall(chosen, ctx);
+            }
+            actor.learn(ctx);
         }));
         ctx.run_interval(LOOK_EVERY, |actor, ctx| actor.look(ctx));
-        let (actors, license, term) = (self.actors.clone(), self.license_id, self.term);
-        let work = async move { actors.gather(license, term).await };
-        ctx.spawn(work.into_actor(self).map(|known, actor, ctx| match known {
-            Some(known) => actor.rebuild(known, ctx),
-            None => ctx.stop(),
-        }));
     }
 }
 
 impl RouterActor {
+    /// Asks for all that there was before this router.
+    fn learn(&mut self, ctx: &mut Context<Self>) {
+        let (actors, license, term) = (self.actors.clone(), self.license_id, self.term);
+        let has_chosen = self.keeper.has_begun();
+        let work = async move {
+            let known = actors.gather(license, term).await?;
+            let chosen = match has_chosen {
+                true => None,
+                false => Some(read_in_the_end(&actors, license, term).await?),
+            };
+            Some((known, chosen))
+        };
+        ctx.spawn(work.into_actor(self).map(|learned, actor, ctx| match learned {
+            Some((known, chosen)) => {
+                if let Some(chosen) = chosen {
+                    actor.recall(chosen, ctx);
+                }
+                actor.rebuild(known, ctx);
+            }
+            None => ctx.stop(),
+        }));
+    }
+
     /// Takes in all that there was before this router, and begins to assign.
     fn rebuild(&mut self, known: Known, ctx: &mut Context<Self>) {
+        // A router of a version that does not store it.
+        if u64::try_from(self.chosen_under.0).unwrap_or(0) < known.earlier {
+            self.presence.doubt_choices();
+        }
         for report in known.reports {
             self.take_in(report, ctx);
         }
         for (node, roll) in known.rolls {
             self.roll(node, &roll, ctx);
         }
+        self.all_are_known(ctx);
         let effects = self.router.rebuilt(self.now());
         self.carry_out(effects, ctx);
         // The router before may have died with the connections of customers whom its chats wait for.
@@ -411,6 +452,7 @@ impl RouterActor {
         for (agent, change) in self.presence.roll(node, roll, login) {
             self.status_changed(&agent, change, None, ctx);
         }
+        self.keep(ctx);
     }
 }
 
@@ -455,6 +497,7 @@ impl Handler<NodeGone> for RouterActor {
         for (agent, change) in self.presence.node_gone(node) {
             self.status_changed(&agent, change, None, ctx);
         }
+        self.keep(ctx);
         self.doubt_customers();
     }
 }
@@ -494,6 +537,7 @@ impl Handler<AgentCame> for RouterActor {
             self.actors.parts.delivery.evict(evicted);
         }
         self.status_changed(&agent, change, None, ctx);
+        self.keep(ctx);
         MessageResult(status)
     }
 }
@@ -506,21 +550,27 @@ impl Handler<AgentLeft> for RouterActor {
         self.catch_up(ctx);
         let change = self.presence.left(&left.agent, left.session, left.how);
         self.status_changed(&left.agent, change, None, ctx);
+        self.keep(ctx);
     }
 }
 
 impl Handler<SetStatus> for RouterActor {
-    type Result = bool;
+    type Result = ResponseFuture<Result<bool, AskError>>;
 
-    fn handle(&mut self, set: SetStatus, ctx: &mut Self::Context) -> bool {
+    /// What was set has to outlive the router, so it is stored before it is answered.
+    fn handle(&mut self, set: SetStatus, ctx: &mut Self::Context) -> Self::Result {
         let is_bot = self
             .license
             .as_ref()
             .and_then(|license| license.agent(&set.agent))
             .is_some_and(|agent| agent.kind == AgentKind::Bot);
-        let Some(change) = self.presence.set(&set.agent, set.status, is_bot) else { return false };
+        let Some(change) = self.presence.set(&set.agent, set.status, is_bot) else {
+            return Box::pin(std::future::ready(Ok(false)));
+        };
         self.status_changed(&set.agent, change, set.origin.as_ref(), ctx);
-        true
+        let stored = self.keeper.wait_for(self.presence.choices().changes());
+        self.keep(ctx);
+        Box::pin(async move { stored.await.unwrap_or(Err(AskError::NotOwner)).map(|()| true) })
     }
 }
 
@@ -530,6 +580,7 @@ impl Handler<SetAway> for RouterActor {
     fn handle(&mut self, set: SetAway, ctx: &mut Self::Context) -> bool {
         let Some(change) = self.presence.set_away(&set.agent, set.session, set.away) else { return false };
         self.status_changed(&set.agent, change, None, ctx);
+        self.keep(ctx);
         true
     }
 }

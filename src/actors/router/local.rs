@@ -41,7 +41,8 @@ impl LocalRouter {
     /// Puts a question to it.
     ///
     /// # Errors
-    /// [`AskError::Deadline`], and [`AskError::Stopped`] where the router is about to be another node's.
+    /// [`AskError::Deadline`], [`AskError::Stopped`] where the router is about to be another node's, and what became of storing
+    /// what was set: [`AskError::NotOwner`] if a later router has begun.
     pub(in crate::actors) async fn answer(&self, question: RouterQuestion) -> Result<RouterAnswer, AskError> {
         Ok(match question {
             RouterQuestion::Route { chat, version, settled, request } => {
@@ -57,7 +58,7 @@ impl LocalRouter {
                 self.noted()
             }
             RouterQuestion::SetStatus { agent, status, origin } => {
-                RouterAnswer::Truth(self.ask(SetStatus { agent, status, origin }).await?)
+                RouterAnswer::Truth(self.ask(SetStatus { agent, status, origin }).await??)
             }
             RouterQuestion::SetAway { agent, session, away } => {
                 RouterAnswer::Truth(self.ask(SetAway { agent, session, away }).await?)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use switchboard_cluster::{Incarnation, Shard};
 
 use super::super::roll::RollCall;
-use super::super::{Origin, SessionId};
+use super::super::{AskError, Origin, SessionId};
 use crate::domain::chat::RoutingView;
 use crate::domain::command::{Route, RouteRequest};
 use crate::domain::id::{AgentId, ChatId, GroupId};
@@ -104,9 +104,9 @@ impl Status {
     }
 }
 
-/// Sets an agent's status; false if they are offline.
+/// Sets an agent's status; false if they are offline. An error if what was set is not safe.
 #[derive(Message)]
-#[rtype(result = "bool")]
+#[rtype(result = "Result<bool, AskError>")]
 pub(super) struct SetStatus {
     pub(super) agent: AgentId,
     pub(super) status: Status,

@@ -1,11 +1,14 @@
 //! The router of one license: gives chats to agents.
 //!
-//! The actor carries out what the pure [`crate::domain::routing`] decides; it never waits for the store.
+//! The actor carries out what the pure [`crate::domain::routing`] decides. No decision waits for the store: all that is stored is
+//! what agents and bots chose (`choices`), and only who sets a status waits for that.
 //! [`RouterHandle`] is how others speak with it, on whatever node it is; a [`RouterQuestion`] is what they say.
 
 mod actor;
+mod choices;
 mod duty;
 mod handle;
+mod keeping;
 mod local;
 mod message;
 mod presence;

@@ -1,11 +1,15 @@
-//! Who is there: agents' sessions, their status over all of them.
+//! Who is there: agents' sessions, their status over all of them, and what they chose.
+//!
+//! As long as not all who are there were heard of, nobody knows of a session that begins whether it is the agent's only one. Then they
+//! have what they chose before, and it is settled with the rest whether their day begins anew.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use switchboard_cluster::Incarnation;
 
 use super::super::SessionId;
 use super::super::roll::RollCall;
+use super::choices::{Choice, Choices};
 use super::message::{Leave, Status};
 use crate::domain::id::AgentId;
 
@@ -17,6 +21,11 @@ pub(super) struct Presence {
     heard: u64,
     /// The moment of the newest roll of each node; the last one of all of a node that is no more.
     rolls: HashMap<Incarnation, u64>,
+    choices: Choices,
+    /// Nodes may have heard of later choices than these.
+    is_outdated: bool,
+    /// All who are there were heard of.
+    is_complete: bool,
 }
 
 /// A session as it is known here.
@@ -38,8 +47,13 @@ struct Seen {
     status: Status,
     /// The status while somebody is not away.
     chosen: Status,
+    /// They chose it; it is not just what their day began with.
+    is_chosen: bool,
     /// The status before the last session ended, for those who reconnect.
     last: Option<Status>,
+    /// Their only session began before all others were heard of: whether it came to reconnect.
+    begins: Option<bool>,
+    is_bot: bool,
 }
 
 /// What changed for an agent.
@@ -51,15 +65,106 @@ pub(super) enum Change {
 }
 
 impl Seen {
+    fn is_away(&self) -> bool {
+        !self.sessions.is_empty() && self.away.len() == self.sessions.len()
+    }
+
     /// Only who is away on all connections takes no chats for that.
     fn settle(&mut self) -> Change {
-        let all_away = !self.sessions.is_empty() && self.away.len() == self.sessions.len();
-        let status = if all_away { Status::NotAccepting } else { self.chosen };
+        let status = if self.is_away() { Status::NotAccepting } else { self.chosen };
         if std::mem::replace(&mut self.status, status) == status { Change::None } else { Change::Now(status) }
+    }
+
+    /// Begins a day.
+    fn begin(&mut self, login: Status) {
+        (self.chosen, self.is_chosen) = (login, false);
+    }
+
+    /// Begins with the status that they had last, if that is known.
+    fn begin_again(&mut self, before: Option<Choice>, login: Status) {
+        self.chosen = self.last.or(before.map(Choice::shown)).unwrap_or(login);
+        self.is_chosen = before.is_some() || self.chosen != login;
+    }
+
+    /// What they chose is kept for when they come back.
+    fn go(&mut self, agent: &AgentId, choices: &mut Choices) {
+        self.begins = None;
+        self.last = Some(self.status);
+        self.chosen = Status::Offline;
+        self.status = Status::Offline;
+        if let Some(choice) = choices.get(agent).filter(|_| self.is_bot) {
+            choices.put(agent, Choice { gone: true, ..choice });
+        }
+    }
+
+    fn note(&self, agent: &AgentId, choices: &mut Choices) {
+        let away = self.is_away();
+        if self.is_chosen || away {
+            choices.put(agent, Choice { status: self.chosen, away, gone: false });
+        } else {
+            choices.remove(agent);
+        }
     }
 }
 
 impl Presence {
+    /// Under the router before this was chosen, as far as anybody stored it.
+    pub(super) fn recall(&mut self, choices: BTreeMap<AgentId, Choice>) {
+        self.choices.recall(choices);
+    }
+
+    /// What there is to store.
+    pub(super) fn choices(&self) -> &Choices {
+        &self.choices
+    }
+
+    /// There was a router since that did not store what was chosen.
+    pub(super) fn doubt_choices(&mut self) {
+        self.is_outdated = true;
+    }
+
+    /// All who are there were heard of. `login` is what an agent begins a day with; none for who is no agent.
+    pub(super) fn complete(
+        &mut self,
+        login: impl Fn(&AgentId) -> Option<Status>,
+        is_bot: impl Fn(&AgentId) -> bool,
+    ) -> Vec<(AgentId, Change)> {
+        self.is_complete = true;
+        let strangers: Vec<AgentId> = self
+            .choices
+            .iter()
+            .filter(|(agent, _)| login(agent).is_none())
+            .map(|(agent, _)| agent.clone())
+            .collect();
+        strangers.iter().for_each(|agent| self.choices.remove(agent));
+        for (agent, choice) in self.choices.iter().filter(|(agent, _)| is_bot(agent)) {
+            let seen = self.agents.entry(agent.clone()).or_default();
+            if !seen.is_bot && seen.sessions.is_empty() && !choice.gone && !choice.away {
+                (seen.is_bot, seen.is_chosen, seen.chosen) = (true, true, choice.status);
+            }
+        }
+        let mut changes = Vec::new();
+        for (agent, seen) in &mut self.agents {
+            let login = login(agent).unwrap_or(Status::Accepting);
+            match seen.begins.take() {
+                Some(true) => seen.begin_again(self.choices.get(agent), login),
+                Some(false) => seen.begin(login),
+                None => {}
+            }
+            if !seen.sessions.is_empty() || seen.is_bot {
+                changes.push((agent.clone(), seen.settle()));
+                seen.note(agent, &mut self.choices);
+            }
+        }
+        changes.retain(|(_, change)| *change != Change::None);
+        changes
+    }
+
+    /// Somebody's account was removed.
+    pub(super) fn forget(&mut self, agent: &AgentId) {
+        self.choices.remove(agent);
+    }
+
     /// A session has begun: the status now, and whether it is new. `login` is what the agent begins a day with. One that its node
     /// did not name afterwards has ended already.
     pub(super) fn came(
@@ -79,7 +184,12 @@ impl Presence {
         // A roll may have named this session before it was heard of here: the day begins with it all the same.
         if seen.sessions.keys().all(|known| *known == session) {
             seen.away.clear();
-            seen.chosen = seen.last.filter(|_| reconnect).unwrap_or(login);
+            if reconnect || !self.is_complete {
+                seen.begin_again(self.choices.get(agent), login);
+            } else {
+                seen.begin(login);
+            }
+            seen.begins = (!self.is_complete).then_some(reconnect);
         }
         self.heard += 1;
         seen.sessions.insert(session, Session { moment, order: self.heard, is_evicted: false });
@@ -87,6 +197,9 @@ impl Presence {
             seen.away.insert(session);
         }
         let change = seen.settle();
+        if self.is_complete {
+            seen.note(agent, &mut self.choices);
+        }
         (seen.status, change)
     }
 
@@ -112,28 +225,32 @@ impl Presence {
         }
         seen.away.remove(&session);
         if !seen.sessions.is_empty() {
-            return seen.settle();
+            let change = seen.settle();
+            if self.is_complete {
+                seen.note(agent, &mut self.choices);
+            }
+            return change;
         }
-        seen.last = Some(seen.status);
-        seen.chosen = Status::Offline;
-        seen.status = Status::Offline;
+        seen.go(agent, &mut self.choices);
         Change::Gone(how)
     }
 
     /// Sets the status of somebody who is there; `is_bot` are always there. None if they are not.
     pub(super) fn set(&mut self, agent: &AgentId, status: Status, is_bot: bool) -> Option<Change> {
         if is_bot {
-            self.agents.entry(agent.clone()).or_default();
+            self.agents.entry(agent.clone()).or_default().is_bot = true;
         }
         let seen = self.agents.get_mut(agent)?;
         if !is_bot && seen.sessions.is_empty() {
             return None;
         }
-        seen.chosen = status;
+        (seen.chosen, seen.is_chosen, seen.begins) = (status, true, None);
         if status == Status::Accepting {
             seen.away.clear();
         }
-        Some(seen.settle())
+        let change = seen.settle();
+        seen.note(agent, &mut self.choices);
+        Some(change)
     }
 
     /// Notes whether the user of a session is away. None if there is no such session.
@@ -144,7 +261,11 @@ impl Presence {
         } else {
             seen.away.remove(&session);
         }
-        Some(seen.settle())
+        let change = seen.settle();
+        if self.is_complete {
+            seen.note(agent, &mut self.choices);
+        }
+        Some(change)
     }
 
     /// Takes a node's word for who is there: sessions that it does not name are over, but for those that began since. What it said
@@ -173,12 +294,26 @@ impl Presence {
                 continue;
             }
             let seen = self.agents.entry(present.agent.clone()).or_default();
-            if seen.sessions.is_empty() && seen.status == Status::Offline {
+            let session = |number: &u64| SessionId { node, number: *number };
+            let is_first = seen.sessions.is_empty() && seen.status == Status::Offline;
+            let is_another = |number: &u64| !seen.sessions.contains_key(&session(number));
+            if is_first || seen.begins.is_some() && present.sessions.iter().any(is_another) {
+                let chosen = self.choices.get(&present.agent).map(|choice| choice.status);
+                let known = match self.is_outdated {
+                    true => present.status.or(chosen),
+                    false => chosen.or(present.status),
+                };
+                let login = login(&present.agent);
+                seen.begins = None;
+                seen.is_bot |= present.sessions.is_empty();
+                seen.chosen = known.unwrap_or(login);
+                seen.is_chosen = seen.is_bot || chosen.is_some() || seen.chosen != login;
+            }
+            if is_first {
                 seen.away.clear();
-                seen.chosen = present.status.unwrap_or_else(|| login(&present.agent));
             }
             for number in &present.sessions {
-                let session = SessionId { node, number: *number };
+                let session = session(number);
                 if !seen.sessions.contains_key(&session) && present.away.contains(number) {
                     seen.away.insert(session);
                 }
@@ -189,6 +324,9 @@ impl Presence {
                 known.moment = roll.moment.max(known.moment);
             }
             changes.push((present.agent.clone(), seen.settle()));
+            if self.is_complete {
+                seen.note(&present.agent, &mut self.choices);
+            }
         }
         for (agent, seen) in &mut self.agents {
             let is_over = |session: &SessionId, moment: u64| {
@@ -207,12 +345,13 @@ impl Presence {
                 continue;
             }
             if seen.sessions.is_empty() {
-                seen.last = Some(seen.status);
-                seen.chosen = Status::Offline;
-                seen.status = Status::Offline;
+                seen.go(agent, &mut self.choices);
                 changes.push((agent.clone(), Change::Gone(Leave::Disconnected)));
             } else {
                 changes.push((agent.clone(), seen.settle()));
+                if self.is_complete {
+                    seen.note(agent, &mut self.choices);
+                }
             }
         }
         changes.retain(|(_, change)| *change != Change::None);
@@ -235,187 +374,4 @@ impl Presence {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::super::roll::Present;
-    use super::*;
-
-    fn session(number: u64) -> SessionId {
-        SessionId { node: Incarnation(uuid::Uuid::nil()), number }
-    }
-
-    #[test]
-    fn the_oldest_of_too_many_sessions_ends_wherever_it_is() {
-        let (mut presence, agent) = (Presence::default(), AgentId::new("smith@example.com"));
-        let elsewhere = SessionId { node: Incarnation(uuid::Uuid::from_u128(1)), number: 1 };
-        for (moment, id) in [session(1), elsewhere, session(2)].into_iter().enumerate() {
-            presence.came(&agent, (id, moment as u64), false, false, Status::Accepting);
-        }
-        assert_eq!(presence.too_many(&agent, 3), []);
-        assert_eq!(presence.too_many(&agent, 2), [session(1)]);
-        assert_eq!(presence.too_many(&agent, 2), [], "it was told already");
-        presence.came(&agent, (session(3), 9), false, false, Status::Accepting);
-        assert_eq!(presence.too_many(&agent, 2), [elsewhere]);
-        presence.left(&agent, session(1), Leave::Disconnected);
-        presence.left(&agent, elsewhere, Leave::Disconnected);
-        assert_eq!(presence.too_many(&agent, 2), []);
-        assert_eq!(presence.statuses()[&agent], Status::Accepting);
-    }
-
-    #[test]
-    fn only_the_last_session_takes_an_agent_away() {
-        let (mut presence, agent) = (Presence::default(), AgentId::new("smith@example.com"));
-        assert_eq!(
-            presence.came(&agent, (session(1), 0), false, false, Status::Accepting),
-            (Status::Accepting, Change::Now(Status::Accepting))
-        );
-        assert_eq!(
-            presence.came(&agent, (session(2), 0), false, false, Status::Accepting),
-            (Status::Accepting, Change::None)
-        );
-        assert_eq!(presence.left(&agent, session(1), Leave::SignedOut), Change::None);
-        assert_eq!(presence.left(&agent, session(3), Leave::SignedOut), Change::None);
-        assert_eq!(presence.left(&agent, session(2), Leave::Disconnected), Change::Gone(Leave::Disconnected));
-        assert!(presence.statuses().is_empty());
-    }
-
-    #[test]
-    fn a_reconnect_restores_the_last_status() {
-        let (mut presence, agent) = (Presence::default(), AgentId::new("smith@example.com"));
-        presence.came(&agent, (session(1), 0), false, false, Status::Accepting);
-        assert_eq!(
-            presence.set(&agent, Status::NotAccepting, false),
-            Some(Change::Now(Status::NotAccepting))
-        );
-        presence.left(&agent, session(1), Leave::Disconnected);
-        assert_eq!(
-            presence.came(&agent, (session(1), 0), false, true, Status::Accepting).0,
-            Status::NotAccepting
-        );
-        presence.left(&agent, session(1), Leave::Disconnected);
-        assert_eq!(
-            presence.came(&agent, (session(1), 0), false, false, Status::Accepting).0,
-            Status::Accepting
-        );
-    }
-
-    #[test]
-    fn nobody_sets_the_status_of_an_agent_who_is_not_there() {
-        let (mut presence, agent) = (Presence::default(), AgentId::new("smith@example.com"));
-        assert_eq!(presence.set(&agent, Status::Accepting, false), None);
-        assert_eq!(presence.set(&agent, Status::Accepting, true), Some(Change::Now(Status::Accepting)));
-    }
-
-    #[test]
-    fn an_agent_is_away_once_all_their_connections_are() {
-        let (mut presence, agent) = (Presence::default(), AgentId::new("smith@example.com"));
-        presence.came(&agent, (session(1), 0), false, false, Status::Accepting);
-        presence.came(&agent, (session(2), 0), false, false, Status::Accepting);
-        assert_eq!(presence.set_away(&agent, session(1), true), Some(Change::None));
-        assert_eq!(presence.set_away(&agent, session(2), true), Some(Change::Now(Status::NotAccepting)));
-        assert_eq!(presence.set_away(&agent, session(1), false), Some(Change::Now(Status::Accepting)));
-        // The connection that is not away ends: the other one counts.
-        assert_eq!(presence.left(&agent, session(1), Leave::Disconnected), Change::Now(Status::NotAccepting));
-        assert_eq!(presence.set_away(&agent, session(1), false), None);
-        assert_eq!(presence.left(&agent, session(2), Leave::SignedOut), Change::Gone(Leave::SignedOut));
-    }
-
-    #[test]
-    fn a_login_that_is_away_gets_no_chats_and_the_login_status_is_what_a_day_begins_with() {
-        let (mut presence, agent) = (Presence::default(), AgentId::new("smith@example.com"));
-        assert_eq!(
-            presence.came(&agent, (session(1), 0), true, false, Status::Accepting).0,
-            Status::NotAccepting
-        );
-        presence.left(&agent, session(1), Leave::SignedOut);
-        assert_eq!(
-            presence.came(&agent, (session(2), 0), false, false, Status::NotAccepting).0,
-            Status::NotAccepting
-        );
-        assert_eq!(presence.set(&agent, Status::Accepting, false), Some(Change::Now(Status::Accepting)));
-        presence.left(&agent, session(2), Leave::SignedOut);
-        // What was set lasted for that session.
-        assert_eq!(
-            presence.came(&agent, (session(3), 0), false, false, Status::NotAccepting).0,
-            Status::NotAccepting
-        );
-    }
-
-    #[test]
-    fn a_roll_replaces_what_its_node_told_before_and_nothing_else() {
-        let (mut presence, smith, brown) =
-            (Presence::default(), AgentId::new("smith@example.com"), AgentId::new("brown@example.com"));
-        let (here, accepting) = (session(1).node, Status::Accepting);
-        let elsewhere = SessionId { node: Incarnation(uuid::Uuid::from_u128(2)), number: 1 };
-        presence.came(&smith, (session(1), 1), false, false, accepting);
-        presence.came(&smith, (elsewhere, 9), false, false, accepting);
-        presence.came(&brown, (session(2), 8), false, false, accepting);
-        let roll = RollCall { moment: 7, present: Vec::new() };
-        assert_eq!(
-            presence.roll(here, &roll, |_| accepting),
-            [],
-            "one has another session, the other came since"
-        );
-        let gone = presence.node_gone(elsewhere.node);
-        assert_eq!(gone, [(smith.clone(), Change::Gone(Leave::Disconnected))]);
-        let present =
-            Present { agent: smith.clone(), sessions: vec![5], away: vec![5], status: Some(accepting) };
-        let back = presence.roll(here, &RollCall { moment: 9, present: vec![present] }, |_| accepting);
-        let brown_left = (brown, Change::Gone(Leave::Disconnected));
-        assert_eq!(back, [(smith.clone(), Change::Now(Status::NotAccepting)), brown_left]);
-        assert_eq!(presence.set_away(&smith, session(5), false), Some(Change::Now(accepting)));
-    }
-
-    #[test]
-    fn a_node_that_did_not_hear_of_a_bot_s_new_status_does_not_bring_the_old_one_back() {
-        let bot = AgentId::new("bot");
-        let heard =
-            Present { agent: bot.clone(), sessions: vec![], away: vec![], status: Some(Status::Accepting) };
-        let roll = RollCall { moment: 1, present: vec![heard] };
-        let mut presence = Presence::default();
-        let told = presence.roll(session(1).node, &roll, |_| Status::Offline);
-        assert_eq!(told, [(bot.clone(), Change::Now(Status::Accepting))], "a router that knows nothing yet");
-        assert_eq!(presence.set(&bot, Status::Offline, true), Some(Change::Now(Status::Offline)));
-        let late = RollCall { moment: 2, ..roll };
-        assert_eq!(presence.roll(session(1).node, &late, |_| Status::Offline), []);
-    }
-
-    #[test]
-    fn what_a_node_said_before_it_said_something_else_or_died_comes_too_late() {
-        let (agent, login) = (AgentId::new("smith@example.com"), |_: &AgentId| Status::Accepting);
-        let present = Present { agent: agent.clone(), sessions: vec![1], away: vec![], status: None };
-        let (here, early) = (session(1), RollCall { moment: 3, present: vec![present] });
-        let mut presence = Presence::default();
-        presence.roll(here.node, &RollCall { moment: 5, present: Vec::new() }, login);
-        assert_eq!(presence.roll(here.node, &early, login), []);
-        let (_, change) = presence.came(&agent, (here, 2), false, false, Status::Accepting);
-        assert_eq!(change, Change::None, "it ended before the node told who is there");
-        let (_, change) = presence.came(&agent, (session(2), 6), false, false, Status::Accepting);
-        assert_eq!(change, Change::Now(Status::Accepting));
-        assert_eq!(presence.node_gone(here.node), [(agent.clone(), Change::Gone(Leave::Disconnected))]);
-        let late = RollCall { moment: 7, ..early };
-        assert_eq!(presence.roll(here.node, &late, login), []);
-        let (_, change) = presence.came(&agent, (session(3), 8), false, false, Status::Accepting);
-        assert_eq!(change, Change::None);
-        assert!(presence.statuses().is_empty(), "nobody tells again that a node is no more");
-    }
-
-    #[test]
-    fn a_roll_that_is_ahead_of_a_login_changes_nothing_about_what_the_day_begins_with() {
-        let (agent, begun) = (AgentId::new("smith@example.com"), session(1));
-        let roll = |moment| {
-            let present = Present { agent: agent.clone(), sessions: vec![1], away: vec![], status: None };
-            RollCall { moment, present: vec![present] }
-        };
-        let mut presence = Presence::default();
-        let told = presence.roll(begun.node, &roll(2), |_| Status::NotAccepting);
-        assert_eq!(told, [(agent.clone(), Change::Now(Status::NotAccepting))]);
-        let came = presence.came(&agent, (begun, 1), false, false, Status::NotAccepting);
-        assert_eq!(came, (Status::NotAccepting, Change::None));
-        // Somebody who reconnects has what they had before, whatever comes first.
-        presence.set(&agent, Status::Accepting, false);
-        presence.left(&agent, begun, Leave::Disconnected);
-        presence.roll(begun.node, &roll(4), |_| Status::NotAccepting);
-        let back = presence.came(&agent, (begun, 3), false, true, Status::NotAccepting);
-        assert_eq!(back, (Status::Accepting, Change::Now(Status::Accepting)));
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Chat, CustomerLogin, TestLicense, TestNode, eventually};
+use crate::support::{Chat, CustomerLogin, Plan, TestLicense, TestNode, eventually};
 
 /// What there is before the end.
 struct Before {
@@ -162,6 +162,33 @@ async fn the_queue_goes_on_in_its_order_after_a_restart() {
         };
         eventually("the next chat of the queue has its agent", mine).await;
         agent.deactivates(chat).await;
+    }
+}
+
+#[tokio::test]
+async fn a_bot_accepts_chats_again_after_a_restart_and_an_agent_who_reconnects_does_not_if_they_did_not() {
+    let node = TestNode::with(&[], Plan { licenses: 1, bots: &[3], ..Plan::default() }).await;
+    let license = node.license();
+    let bot = license.agent(3).id;
+    let agent = license.agent(1).logs_in().await;
+    let status = |status: &str, of: &str| json!({ "status": status, "agent_id": of });
+    agent.call("set_routing_status", status("accepting_chats", &bot)).await;
+    agent.call("set_routing_status", status("not_accepting_chats", agent.id())).await;
+    for is_last in [false, true] {
+        node.kill().await;
+        node.launch().await;
+        let web = license.agent(2).web();
+        let expected = if is_last { "offline" } else { "accepting_chats" };
+        let has_status = async || {
+            let statuses = web.call("list_routing_statuses", json!({})).await;
+            let all = statuses.as_array().cloned().unwrap_or_default();
+            let is_it = |known: &Value| known["agent_id"] == *bot && known["status"] == *expected;
+            if all.iter().any(is_it) { Ok(()) } else { Err(statuses.to_string()) }
+        };
+        eventually("the bot has its status", has_status).await;
+        let agent = license.agent(1).logs_in_with(json!({ "reconnect": true })).await;
+        assert_eq!(agent.login["my_profile"]["routing_status"], "not_accepting_chats");
+        agent.call("set_routing_status", status("offline", &bot)).await;
     }
 }
 
