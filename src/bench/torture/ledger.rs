@@ -72,6 +72,8 @@ pub(super) struct Ledger {
     /// What lists of chats and threads do not show, or more than once, one by one.
     pub(super) unlisted: Vec<String>,
     pub(super) effects: BTreeMap<Fault, Effect>,
+    /// What those went through who waited long, one by one.
+    pub(super) ordeals: Vec<String>,
 }
 
 impl Ledger {
@@ -144,6 +146,9 @@ impl fmt::Display for Ledger {
         }
         for chat in self.troubled.iter().take(SHOWN) {
             write!(f, "{chat}")?;
+        }
+        for ordeal in self.ordeals.iter().take(SHOWN) {
+            writeln!(f, "{ordeal}")?;
         }
         for missing in self.unlisted.iter().take(SHOWN) {
             writeln!(f, "{missing}")?;

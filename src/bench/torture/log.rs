@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::ordeal::Ordeal;
 use super::shown;
 use crate::bench::audit::Acked;
 use crate::bench::client::Watcher;
@@ -121,6 +122,8 @@ pub(super) struct PairLog {
     pub(super) streams: Mutex<Vec<Stream>>,
     /// Logins of those who came again through another door though nothing was wrong with theirs.
     pub(super) logins: Mutex<Vec<Wait>>,
+    /// What sides went through that waited long, each with its place and its message's number.
+    pub(super) ordeals: Mutex<Vec<(usize, u32, Ordeal)>>,
     closings: Mutex<Closings>,
 }
 
@@ -132,6 +135,7 @@ impl PairLog {
             deeds: Default::default(),
             streams: Mutex::default(),
             logins: Mutex::default(),
+            ordeals: Mutex::default(),
             closings: Mutex::default(),
         }
     }

@@ -13,6 +13,7 @@ mod ledger;
 mod lists;
 mod log;
 mod options;
+mod ordeal;
 mod outline;
 mod pair;
 mod shown;
@@ -40,7 +41,8 @@ use fleet::Fleet;
 use judge::{Judgement, judge};
 use ledger::Ledger;
 use lists::Lists;
-use log::PairLog;
+use log::{AGENT, PairLog};
+use ordeal::Ordeal;
 use pair::{Pair, Tally};
 
 /// Chats that are opened, or read, at the same time.
@@ -124,6 +126,7 @@ async fn run(program: &Path, args: &TortureArgs) -> Result<Ledger, BenchError> {
         ..Ledger::default()
     };
     enter(&mut ledger, &inflicted, &logs);
+    ledger.ordeals = logs.iter().flat_map(|log| ordeals(log, begin)).collect();
     Ok(ledger)
 }
 
@@ -226,6 +229,16 @@ async fn audit(mut pairs: Vec<Pair>, begin: Instant) -> Result<(Judgement, Vec<S
         known.insert(chat, threads);
     }
     Ok((all, lists.faults(&known)))
+}
+
+/// What those went through who waited long, as lines.
+fn ordeals(log: &PairLog, begin: Instant) -> Vec<String> {
+    let ordeals = log.ordeals.lock();
+    let line = |(side, number, ordeal): &(usize, u32, Ordeal)| {
+        let who = if *side == AGENT { "agent" } else { "customer" };
+        format!("chat {}, the {who}'s message {number}: {}", log.chat, ordeal.line(begin))
+    };
+    ordeals.iter().map(line).collect()
 }
 
 fn enter(ledger: &mut Ledger, inflicted: &[Inflicted], logs: &[Arc<PairLog>]) {

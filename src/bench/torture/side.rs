@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::log::{Answer, Deeds, Ear, Opening, PairLog, REMOVAL, SIDES, Stream, Wait};
+use super::ordeal::Ordeal;
 use super::pair::Tally;
 use crate::bench::audit::Acked;
 use crate::bench::client::Client;
@@ -56,6 +57,8 @@ pub(super) struct Side {
     place: usize,
     who: Who,
     open: Option<Open>,
+    /// What it went through since it began to wait.
+    ordeal: Ordeal,
     dice: Dice,
 }
 
@@ -66,6 +69,16 @@ enum Fate<T> {
     Refused(String),
     /// Anything may come of it.
     Unknown,
+}
+
+impl<T> Fate<T> {
+    fn as_text(&self) -> String {
+        match self {
+            Self::Done(_) => "done".to_owned(),
+            Self::Refused(error) => format!("refused: {error}"),
+            Self::Unknown => "no answer".to_owned(),
+        }
+    }
 }
 
 /// How to go on after a refusal.
@@ -83,7 +96,8 @@ impl Side {
         who: Who,
         seed: u64,
     ) -> Self {
-        Self { target, tally, log, place, who, open: None, dice: Dice::new(seed) }
+        let ordeal = Ordeal::new(Instant::now());
+        Self { target, tally, log, place, who, open: None, ordeal, dice: Dice::new(seed) }
     }
 
     pub(super) async fn talk(&mut self, think: Duration, is_over: &AtomicBool) {
@@ -132,6 +146,7 @@ impl Side {
             } else {
                 ask(&client, "send_event", &says, wire::event_id).await
             };
+            self.ordeal.note(fate.as_text());
             match fate {
                 Fate::Done(id) => {
                     self.tally.repeated.fetch_add(u64::from(tries > 1), Ordering::Relaxed);
@@ -226,17 +241,22 @@ impl Side {
     /// A moment from which on this side waits. What coming through another door costs is no silence of the chat.
     async fn begin_to_wait(&mut self) -> Instant {
         let from = Instant::now();
+        self.ordeal = Ordeal::new(from);
         if !self.is_to_move() || self.connect().await.is_none() {
             return from;
         }
         let to = Instant::now();
         self.log.logins.lock().push(Wait { from, to });
+        self.ordeal = Ordeal::new(to);
         to
     }
 
     fn is_acknowledged(&self, number: u32, id: u64, from: Instant) {
         let (acked, wait) = (Acked { number, id }, Wait { from, to: Instant::now() });
         self.log.acknowledged[self.place].lock().push(Answer { acked, wait });
+        if self.ordeal.is_long() {
+            self.log.ordeals.lock().push((self.place, number, self.ordeal.clone()));
+        }
     }
 
     /// Does what helps against a refusal, if anything does.
@@ -248,7 +268,9 @@ impl Side {
                 let join = serde_json::json!({
                     "chat_id": self.log.chat, "user_id": agent.id, "user_type": "agent", "visibility": "all",
                 });
-                match ask(client, "add_user_to_chat", &join.to_string(), |_| Some(())).await {
+                let fate = ask(client, "add_user_to_chat", &join.to_string(), |_| Some(())).await;
+                self.ordeal.note(fate.as_text());
+                match fate {
                     Fate::Done(()) => {}
                     // It was closed meanwhile: what is said next opens it.
                     Fate::Refused(error) if kind(&error) == "chat_inactive" => {}
@@ -326,8 +348,13 @@ impl Side {
                 Who::Customer(customer) => self.target.customer(customer, PUSHES, ear).await,
             }
         };
-        let came = tokio::time::timeout(PATIENCE, came).await;
-        if let Ok(Ok(client)) = came {
+        let came = match tokio::time::timeout(PATIENCE, came).await {
+            Ok(came) => came.map_err(|error| error.to_string()),
+            Err(_) => Err("no answer".to_owned()),
+        };
+        let failed = came.as_ref().err();
+        self.ordeal.note(failed.map_or("logged in".to_owned(), |error| format!("login: {error}")));
+        if let Ok(client) = came {
             let until = Instant::now() + self.dice.gap(1.0 / STAY.as_secs_f64());
             self.open = Some(Open { client: client.clone(), stream, until });
             return Some(client);
