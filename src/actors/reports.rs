@@ -42,6 +42,8 @@ pub(super) struct Book {
     is_sending: AtomicBool,
     /// Decisions of routers of smaller terms are refused.
     floor: AtomicU64,
+    /// The floor, and the one before it, for a router whose first answer was lost.
+    raised: Mutex<(u64, u64)>,
     /// Held by turns that carry out a router's decision; a new router's question waits for them.
     gate: Arc<RwLock<()>>,
 }
@@ -79,9 +81,16 @@ impl Book {
     /// Refuses routers of terms before this one, and waits until nothing that one of them decided is under way. Says which term
     /// was the smallest that counted, if that was an earlier one.
     pub(super) async fn raise_floor(&self, term: u64) -> u64 {
-        let before = self.floor.fetch_max(term, Ordering::SeqCst);
+        let (of, earlier) = {
+            let mut raised = self.raised.lock();
+            let before = self.floor.fetch_max(term, Ordering::SeqCst);
+            if before < term {
+                *raised = (term, before);
+            }
+            *raised
+        };
         drop(self.gate.write().await);
-        if before < term { before } else { 0 }
+        if of == term { earlier } else { 0 }
     }
 
     /// For a turn that is about to carry out a router's decision: as long as it is held, no new router gets an answer.
@@ -224,5 +233,21 @@ impl Actors {
         };
         // One that was superseded may still answer.
         matches!(answer, Some(RouterAnswer::Noted { term }) if self.router_counts(license, book, term))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_router_that_asks_again_hears_of_the_same_one_before_it() {
+        let book = Book::default();
+        assert_eq!(book.raise_floor(3).await, 0);
+        assert_eq!(book.raise_floor(7).await, 3);
+        assert_eq!(book.raise_floor(7).await, 3, "the first answer may have been lost");
+        assert_eq!(book.raise_floor(5).await, 0, "it was superseded");
+        assert_eq!(book.raise_floor(7).await, 3);
+        assert_eq!(book.floor(), 7);
     }
 }
