@@ -86,6 +86,27 @@ async fn another_connection_begins_no_day_though_the_first_is_to_a_node_without_
 }
 
 #[actix_rt::test]
+async fn what_an_agent_sets_of_whom_the_next_router_has_not_heard_yet_is_not_refused() {
+    let world = World::of_members().await;
+    world.share().await;
+    let (router, other) = match world.here.has_router() {
+        true => (&world.here, &world.there),
+        false => (&world.there, &world.here),
+    };
+    other.link.silence(true);
+    let (agent, session) = (AgentId::new(AGENT), SessionId { node: other.incarnation, number: 1 });
+    let came = other.actors.router(other.license).agent_came(&agent, session, false, false).await;
+    assert!(came.is_err(), "nobody hears of them");
+    router.link.silence(true);
+    let (is_set, ()) = tokio::join!(try_set(router, AGENT, Status::NotAccepting), async {
+        router.wait_until_lost("rebuild", 1).await;
+        router.link.silence(false);
+    });
+    assert_eq!(is_set.ok(), Some(true), "they are connected to the other node");
+    assert_eq!(status(router, AGENT).await, Some("not_accepting_chats"));
+}
+
+#[actix_rt::test]
 async fn who_was_away_on_all_connections_is_given_no_chats_when_they_reconnect_to_the_next_router() {
     let world = with_bot().await;
     assert_eq!(comes(&world.here, 1, true, false).await, "not_accepting_chats");

@@ -6,33 +6,28 @@ use std::time::Duration;
 
 use actix::{
     Actor, ActorContext as _, ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult,
-    ResponseFuture, SpawnHandle, WrapFuture,
+    SpawnHandle, WrapFuture,
 };
 use actix_rt::ArbiterHandle;
-use switchboard_cluster::{Epoch, Incarnation};
+use switchboard_cluster::Epoch;
+use tokio::sync::watch;
 
-use super::super::barrier::Known;
-use super::super::roll::RollCall;
-use super::super::{Actors, AskError, ChatKey, Origin};
+use super::super::{Actors, ChatKey};
 use super::choices;
 use super::duty::duty;
-use super::keeping::{Keeper, read_in_the_end};
-use super::message::{
-    AgentCame, AgentLeft, AskChats, AskCounts, AskOnlineGroups, AskPlace, AskRoute, AskStatuses, Leave,
-    NodeGone, NodeRoll, Report, SetAway, SetStatus, ShardMoved, Status, Stop, Unreplied,
-};
-use super::presence::{Change, Presence};
+use super::keeping::Keeper;
+use super::message::{AskChats, AskCounts, AskOnlineGroups, AskPlace, AskRoute, Stop, Unreplied};
+use super::presence::Presence;
 use super::telling::Teller;
 use super::translate::{self, Asked};
 use crate::actors::again::pauses;
 use crate::config::RoutingRules;
 use crate::domain::chat::RoutingView;
 use crate::domain::command::Command;
-use crate::domain::id::{AgentId, ChatId, GroupId, LicenseId};
-use crate::domain::license::{Agent, AgentKind, License, LoginStatus};
+use crate::domain::id::{ChatId, GroupId, LicenseId};
+use crate::domain::license::{Agent, License};
 use crate::domain::routing::{
-    AgentRouting, AgentStatus, ChatState, DecisionId, Effect, GroupStatus, LeaveReason, Router,
-    RouterSettings,
+    AgentRouting, ChatState, DecisionId, Effect, GroupStatus, Router, RouterSettings,
 };
 use crate::domain::time::Timestamp;
 
@@ -42,22 +37,24 @@ pub(super) struct RouterActor {
     pub(super) license_id: LicenseId,
     /// The epoch of the router's shard.
     pub(super) term: Epoch,
-    router: Router,
+    pub(super) router: Router,
     /// As of the last look; none until the first.
     pub(super) license: Option<Arc<License>>,
     pub(super) presence: Presence,
     pub(super) keeper: Keeper,
+    /// All who are there were heard of.
+    pub(super) all_are_known: watch::Sender<bool>,
     /// The term under which it was stored what agents chose.
     pub(super) chosen_under: Epoch,
-    teller: Teller,
+    pub(super) teller: Teller,
     /// The active chats as they last reported themselves.
-    views: HashMap<ChatId, RoutingView>,
+    pub(super) views: HashMap<ChatId, RoutingView>,
     /// Groups that the license had since the router began, and has no more.
-    removed_groups: HashSet<GroupId>,
+    pub(super) removed_groups: HashSet<GroupId>,
     /// When somebody's working hours begin or end next.
     next_duty: Option<Timestamp>,
     /// Version and settled decision of the last report of each chat, of closed ones for a while.
-    heard: HashMap<ChatId, (u64, DecisionId)>,
+    pub(super) heard: HashMap<ChatId, (u64, DecisionId)>,
     timer: Option<(Timestamp, SpawnHandle)>,
     is_telling: bool,
     is_telling_groups: bool,
@@ -71,8 +68,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const TELL_EVERY: Duration = Duration::from_millis(250);
 /// The same of groups, whose statuses everybody is told.
 const TELL_GROUPS_EVERY: Duration = Duration::from_secs(1);
-/// Closed chats whose last report is remembered.
-const CLOSED_REMEMBERED: usize = 10_000;
 /// Waiting chats looked at for one round of telling.
 const TOLD_AT_ONCE: usize = 1_000;
 
@@ -101,6 +96,7 @@ impl RouterActor {
             license: None,
             presence: Presence::default(),
             keeper: Keeper::default(),
+            all_are_known: watch::Sender::new(false),
             chosen_under: Epoch::default(),
             teller,
             views: HashMap::new(),
@@ -113,7 +109,7 @@ impl RouterActor {
         }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.actors.parts.clock.now()
     }
 
@@ -191,14 +187,6 @@ impl RouterActor {
         }
     }
 
-    /// The status that an agent begins a day with.
-    pub(super) fn login_status(license: Option<&License>, agent: &AgentId) -> Status {
-        match license.and_then(|license| license.agent(agent)).map(|agent| agent.login_status) {
-            Some(LoginStatus::NotAcceptingChats) => Status::NotAccepting,
-            Some(LoginStatus::AcceptingChats) | None => Status::Accepting,
-        }
-    }
-
     /// What the router has to know of an agent now, and when that changes by itself.
     fn agent_routing(&mut self, agent: &Agent, rules: &RoutingRules, now: Timestamp) -> AgentRouting {
         let (on_duty, until) =
@@ -225,7 +213,7 @@ impl RouterActor {
     }
 
     /// Gives the orders, each to its chat; none is waited for.
-    fn carry_out(&mut self, effects: Vec<Effect>, ctx: &mut Context<Self>) {
+    pub(super) fn carry_out(&mut self, effects: Vec<Effect>, ctx: &mut Context<Self>) {
         if let Some(license) = self.license.clone() {
             let keep = self.explain_keep();
             for effect in effects {
@@ -254,7 +242,7 @@ impl RouterActor {
     }
 
     /// Has a chat report how it is. Asked until it has an owner that answers: one that was closed would keep its agent's place.
-    fn ask(&self, key: ChatKey) {
+    pub(super) fn ask(&self, key: ChatKey) {
         let (actors, term) = (self.actors.clone(), self.term);
         actix_rt::spawn(async move {
             let router = actors.router_shard(key.license);
@@ -321,33 +309,6 @@ impl RouterActor {
             }
         });
     }
-
-    /// An agent's status is another one now.
-    pub(super) fn status_changed(
-        &mut self,
-        agent: &AgentId,
-        change: Change,
-        origin: Option<&Origin>,
-        ctx: &mut Context<Self>,
-    ) {
-        let (status, reason) = match change {
-            Change::None => return,
-            Change::Now(status) => (status, LeaveReason::Other),
-            Change::Gone(Leave::SignedOut) => (Status::Offline, LeaveReason::SignedOut),
-            Change::Gone(Leave::RemotelySignedOut) => (Status::Offline, LeaveReason::RemotelySignedOut),
-            Change::Gone(Leave::Disconnected) => (Status::Offline, LeaveReason::Disconnected),
-        };
-        let routed = match status {
-            Status::Accepting => AgentStatus::AcceptingChats,
-            Status::NotAccepting => AgentStatus::NotAcceptingChats,
-            Status::Offline => AgentStatus::Offline,
-        };
-        let effects = self.router.agent_status(agent, routed, reason, self.now());
-        if let Some(license) = &self.license {
-            self.teller.status(license, agent, status.as_str(), origin);
-        }
-        self.carry_out(effects, ctx);
-    }
 }
 
 impl Actor for RouterActor {
@@ -377,85 +338,6 @@ impl Actor for RouterActor {
     }
 }
 
-impl RouterActor {
-    /// Asks for all that there was before this router.
-    fn learn(&mut self, ctx: &mut Context<Self>) {
-        let (actors, license, term) = (self.actors.clone(), self.license_id, self.term);
-        let has_chosen = self.keeper.has_begun();
-        let work = async move {
-            let known = actors.gather(license, term).await?;
-            let chosen = match has_chosen {
-                true => None,
-                false => Some(read_in_the_end(&actors, license, term).await?),
-            };
-            Some((known, chosen))
-        };
-        ctx.spawn(work.into_actor(self).map(|learned, actor, ctx| match learned {
-            Some((known, chosen)) => {
-                if let Some(chosen) = chosen {
-                    actor.recall(chosen, ctx);
-                }
-                actor.rebuild(known, ctx);
-            }
-            None => ctx.stop(),
-        }));
-    }
-
-    /// Takes in all that there was before this router, and begins to assign.
-    fn rebuild(&mut self, known: Known, ctx: &mut Context<Self>) {
-        // A router of a version that does not store it.
-        if u64::try_from(self.chosen_under.0).unwrap_or(0) < known.earlier {
-            self.presence.doubt_choices();
-        }
-        for report in known.reports {
-            self.take_in(report, ctx);
-        }
-        for (node, roll) in known.rolls {
-            self.roll(node, &roll, ctx);
-        }
-        self.all_are_known(ctx);
-        let effects = self.router.rebuilt(self.now());
-        self.carry_out(effects, ctx);
-        // The router before may have died with the connections of customers whom its chats wait for.
-        self.doubt_customers();
-    }
-
-    /// Has it looked for the customers whom chats wait for: whoever was connected to a node that died was not seen to leave.
-    fn doubt_customers(&self) {
-        self.actors.in_doubt.note([self.license_id]);
-    }
-
-    fn take_in(&mut self, report: Report, ctx: &mut Context<Self>) {
-        let Report { chat, version, settled, view } = report;
-        // Reports of two owners of a chat may come in any order.
-        if self.heard.get(&chat).is_some_and(|heard| *heard > (version, settled)) {
-            return;
-        }
-        self.heard.insert(chat.clone(), (version, settled));
-        if self.heard.len() > 2 * self.views.len() + CLOSED_REMEMBERED {
-            self.heard.retain(|chat, _| self.views.contains_key(chat));
-        }
-        let state = translate::state(chat.clone(), version, settled, &view, &self.removed_groups);
-        if view.active {
-            self.views.insert(chat, view);
-        } else {
-            self.views.remove(&chat);
-        }
-        let effects = self.router.chat_state(&state, self.now());
-        self.carry_out(effects, ctx);
-    }
-
-    fn roll(&mut self, node: Incarnation, roll: &RollCall, ctx: &mut Context<Self>) {
-        self.catch_up(ctx);
-        let license = self.license.clone();
-        let login = |agent: &AgentId| Self::login_status(license.as_deref(), agent);
-        for (agent, change) in self.presence.roll(node, roll, login) {
-            self.status_changed(&agent, change, None, ctx);
-        }
-        self.keep(ctx);
-    }
-}
-
 impl Handler<AskRoute> for RouterActor {
     type Result = MessageResult<AskRoute>;
 
@@ -474,114 +356,11 @@ impl Handler<AskRoute> for RouterActor {
     }
 }
 
-impl Handler<Report> for RouterActor {
-    type Result = ();
-
-    fn handle(&mut self, report: Report, ctx: &mut Self::Context) {
-        self.take_in(report, ctx);
-    }
-}
-
-impl Handler<NodeRoll> for RouterActor {
-    type Result = ();
-
-    fn handle(&mut self, NodeRoll { node, roll }: NodeRoll, ctx: &mut Self::Context) {
-        self.roll(node, &roll, ctx);
-    }
-}
-
-impl Handler<NodeGone> for RouterActor {
-    type Result = ();
-
-    fn handle(&mut self, NodeGone(node): NodeGone, ctx: &mut Self::Context) {
-        for (agent, change) in self.presence.node_gone(node) {
-            self.status_changed(&agent, change, None, ctx);
-        }
-        self.keep(ctx);
-        self.doubt_customers();
-    }
-}
-
-impl Handler<ShardMoved> for RouterActor {
-    type Result = ();
-
-    /// The shard's new owner loads the open chats, and they report themselves. One that was closed, with nobody left to
-    /// report it, has to be asked.
-    fn handle(&mut self, ShardMoved(shard): ShardMoved, _: &mut Self::Context) {
-        let license = self.license_id;
-        let ownership = &self.actors.parts.ownership;
-        for chat in self.views.keys().filter(|chat| ownership.shard_of(license.0, chat.as_str()) == shard) {
-            self.ask(ChatKey { license, chat: chat.clone() });
-        }
-    }
-}
-
 impl Handler<Stop> for RouterActor {
     type Result = ();
 
     fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
         ctx.stop();
-    }
-}
-
-impl Handler<AgentCame> for RouterActor {
-    type Result = MessageResult<AgentCame>;
-
-    fn handle(&mut self, came: AgentCame, ctx: &mut Self::Context) -> Self::Result {
-        self.catch_up(ctx);
-        let login = Self::login_status(self.license.as_deref(), &came.agent);
-        let AgentCame { agent, session, moment, away, reconnect } = came;
-        let (status, change) = self.presence.came(&agent, (session, moment), away, reconnect, login);
-        let limit = self.actors.parts.settings.agent_sessions;
-        for evicted in self.presence.too_many(&agent, limit) {
-            self.actors.parts.delivery.evict(evicted);
-        }
-        self.status_changed(&agent, change, None, ctx);
-        self.keep(ctx);
-        MessageResult(status)
-    }
-}
-
-impl Handler<AgentLeft> for RouterActor {
-    type Result = ();
-
-    /// Somebody whose account was removed has left for that reason.
-    fn handle(&mut self, left: AgentLeft, ctx: &mut Self::Context) {
-        self.catch_up(ctx);
-        let change = self.presence.left(&left.agent, left.session, left.how);
-        self.status_changed(&left.agent, change, None, ctx);
-        self.keep(ctx);
-    }
-}
-
-impl Handler<SetStatus> for RouterActor {
-    type Result = ResponseFuture<Result<bool, AskError>>;
-
-    /// What was set has to outlive the router, so it is stored before it is answered.
-    fn handle(&mut self, set: SetStatus, ctx: &mut Self::Context) -> Self::Result {
-        let is_bot = self
-            .license
-            .as_ref()
-            .and_then(|license| license.agent(&set.agent))
-            .is_some_and(|agent| agent.kind == AgentKind::Bot);
-        let Some(change) = self.presence.set(&set.agent, set.status, is_bot) else {
-            return Box::pin(std::future::ready(Ok(false)));
-        };
-        self.status_changed(&set.agent, change, set.origin.as_ref(), ctx);
-        let stored = self.keeper.wait_for(self.presence.choices().changes());
-        self.keep(ctx);
-        Box::pin(async move { stored.await.unwrap_or(Err(AskError::NotOwner)).map(|()| true) })
-    }
-}
-
-impl Handler<SetAway> for RouterActor {
-    type Result = bool;
-
-    fn handle(&mut self, set: SetAway, ctx: &mut Self::Context) -> bool {
-        let Some(change) = self.presence.set_away(&set.agent, set.session, set.away) else { return false };
-        self.status_changed(&set.agent, change, None, ctx);
-        self.keep(ctx);
-        true
     }
 }
 
@@ -591,14 +370,6 @@ impl Handler<Unreplied> for RouterActor {
     fn handle(&mut self, Unreplied { chat, had_thread }: Unreplied, ctx: &mut Self::Context) {
         let effects = self.router.unreplied(&chat, &had_thread, self.now());
         self.carry_out(effects, ctx);
-    }
-}
-
-impl Handler<AskStatuses> for RouterActor {
-    type Result = MessageResult<AskStatuses>;
-
-    fn handle(&mut self, _: AskStatuses, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.presence.statuses())
     }
 }
 

@@ -75,7 +75,7 @@ impl RouterActor {
     }
 
     /// Everybody who is there was heard of, which settles who begins a day.
-    pub(super) fn all_are_known(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn settle_who_is_there(&mut self, ctx: &mut Context<Self>) {
         self.catch_up(ctx);
         let license = self.license.clone();
         let agent = |id: &AgentId| license.as_deref().and_then(|license| license.agent(id));
@@ -89,6 +89,7 @@ impl RouterActor {
             self.status_changed(&agent, change, None, ctx);
         }
         self.keep(ctx);
+        self.all_are_known.send_replace(true);
     }
 
     /// Stores what was chosen, if something was since it was stored last; a router that begins stores its term.

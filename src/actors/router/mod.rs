@@ -5,9 +5,11 @@
 //! [`RouterHandle`] is how others speak with it, on whatever node it is; a [`RouterQuestion`] is what they say.
 
 mod actor;
+mod agents;
 mod choices;
 mod duty;
 mod handle;
+mod hearing;
 mod keeping;
 mod local;
 mod message;
