@@ -383,7 +383,7 @@ impl Driver {
             Effect::Members(members) => self.transport.know(&members),
             Effect::Ping(peer) => {
                 let request = Message::Ping { beat: self.steward.beat() }.encode();
-                let deadline = self.options.times.ping_every;
+                let deadline = self.options.times.ping_within;
                 self.work.spawn(async move {
                     let answer = transport.control(peer, request, deadline).await;
                     let beat = match answer.ok().and_then(|answer| Answer::decode(&answer)) {

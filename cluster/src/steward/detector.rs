@@ -5,6 +5,9 @@
 //! or when it says itself that it cannot reach the store while this node can. Suspicion is an opinion: it leads to a vote,
 //! and only the tables decide.
 //!
+//! One that is heard and does not answer for as long is *unreached*: its pings come in, nothing gets to it, so nobody but its own
+//! clients can speak with its chats. Who of the two is at fault depends on how others fare, which the steward weighs.
+//!
 //! A node that was itself stopped for a while has heard nobody, which says nothing of the others: a late tick starts all
 //! waiting anew.
 
@@ -24,6 +27,8 @@ const FAILED_PINGS: u32 = 2;
 pub struct Times {
     /// Between two pings to a peer.
     pub ping_every: Duration,
+    /// How long a peer may take to answer one. Two that fail fit into the time until it is suspect.
+    pub ping_within: Duration,
     /// Silence after which a peer whose pings fail is suspect.
     pub suspect_after: Duration,
     /// Between two readings of the tables without a reason. None where nobody else can change them.
@@ -37,6 +42,7 @@ impl Times {
     pub fn of_suspicion(suspect_after: Duration) -> Self {
         Self {
             ping_every: suspect_after / 6,
+            ping_within: suspect_after / 3,
             suspect_after,
             read_every: Some(suspect_after / 2),
             rebalance_after: Duration::from_secs(60),
@@ -71,6 +77,9 @@ pub(super) struct Detector {
 struct Watched {
     heard: Moment,
     failed: u32,
+    /// When it last answered a ping, and how many it did not answer since.
+    answered: Moment,
+    unanswered: u32,
     next_ping: Moment,
     pinging: bool,
     beat: Beat,
@@ -91,6 +100,8 @@ impl Detector {
             self.peers.entry(*peer).or_insert(Watched {
                 heard: now,
                 failed: 0,
+                answered: now,
+                unanswered: 0,
                 next_ping: now,
                 pinging: false,
                 beat: Beat::default(),
@@ -108,6 +119,7 @@ impl Detector {
         for (peer, watched) in &mut self.peers {
             if paused {
                 (watched.heard, watched.failed, watched.impaired_since) = (now, 0, None);
+                (watched.answered, watched.unanswered) = (now, 0);
             }
             if !watched.pinging && now >= watched.next_ping {
                 watched.pinging = true;
@@ -137,8 +149,14 @@ impl Detector {
         if let Some(watched) = self.peers.get_mut(&peer) {
             watched.pinging = false;
             match answer {
-                Some(beat) => self.heard(now, peer, beat),
-                None => watched.failed = watched.failed.saturating_add(1),
+                Some(beat) => {
+                    (watched.answered, watched.unanswered) = (now, 0);
+                    self.heard(now, peer, beat);
+                }
+                None => {
+                    watched.failed = watched.failed.saturating_add(1);
+                    watched.unanswered = watched.unanswered.saturating_add(1);
+                }
             }
         }
     }
@@ -150,6 +168,13 @@ impl Detector {
             let impaired =
                 watched.impaired_since.is_some_and(|since| now.since(since) >= self.times.suspect_after / 2);
             (silent && watched.failed >= FAILED_PINGS) || impaired
+        })
+    }
+
+    /// Whether a peer does not answer, be it heard or not.
+    pub(super) fn is_unreached(&self, now: Moment, peer: Incarnation) -> bool {
+        self.peers.get(&peer).is_some_and(|watched| {
+            watched.unanswered >= FAILED_PINGS && now.since(watched.answered) >= self.times.suspect_after
         })
     }
 
@@ -230,6 +255,27 @@ mod tests {
         assert!(!detector.is_suspect(at(4_000), PEER));
         detector.pinged(at(4_100), PEER, None);
         assert!(!detector.is_suspect(at(4_100), PEER));
+    }
+
+    #[test]
+    fn who_is_heard_and_does_not_answer_is_unreached_after_a_while() {
+        let mut detector = Detector::new(Times::default(), at(0));
+        detector.watch(at(0), &[PEER]);
+        let mut tick = |now: u64, answer: Option<Beat>| {
+            for peer in detector.tick(at(now)) {
+                detector.pinged(at(now), peer, answer);
+            }
+            detector.heard(at(now), PEER, Beat::default());
+            assert!(!detector.is_suspect(at(now), PEER), "it is heard");
+            detector.is_unreached(at(now), PEER)
+        };
+        assert!((0..3_000).step_by(100).all(|now| !tick(now, None)));
+        assert!(tick(3_000, None));
+        assert!(!tick(3_500, Some(Beat::default())), "it answered");
+        assert!((3_600..6_500).step_by(100).all(|now| !tick(now, None)));
+        assert!(tick(6_500, None));
+        // This node itself was stopped meanwhile.
+        assert!(!tick(60_000, None));
     }
 
     #[test]

@@ -240,9 +240,9 @@ impl Steward {
         self.shares.moves()
     }
 
-    /// Whether a peer seems dead.
+    /// Whether a peer seems dead, or of no use.
     pub fn suspects(&self, now: Moment, peer: Incarnation) -> bool {
-        self.detector.is_suspect(now, peer)
+        self.suspected(now).contains(&peer)
     }
 
     /// Whether a peer said that it gives its shards away.
@@ -318,7 +318,7 @@ impl Steward {
     ) {
         let (live, suspects) = self.sight(now);
         let sight = Sight { me: self.me, live: &live, suspects: &suspects };
-        effects.extend(self.votes.counted(accused, votes, &sight).map(effect_of));
+        effects.extend(self.votes.counted(now, accused, votes, &sight).map(effect_of));
     }
 
     fn read(&mut self, now: Moment, wall_us: i64, picture: Option<Picture>, effects: &mut Vec<Effect>) {
@@ -422,19 +422,27 @@ impl Steward {
     /// Who lives by the tables, and whom of them this node suspects. Who cannot reach the tables accuses nobody.
     fn sight(&self, now: Moment) -> (Vec<Incarnation>, Vec<Incarnation>) {
         let live: Vec<Incarnation> = self.members.iter().map(|member| member.incarnation).collect();
-        let suspects = if self.impaired {
-            Vec::new()
-        } else {
-            live.iter().copied().filter(|peer| self.detector.is_suspect(now, *peer)).collect()
-        };
+        let suspects = if self.impaired { Vec::new() } else { self.suspected(now) };
         (live, suspects)
+    }
+
+    /// Who of those on record seems dead to this node, or of no use. Who reaches less than half of those who are heard has itself
+    /// to blame, and accuses none of them.
+    fn suspected(&self, now: Moment) -> Vec<Incarnation> {
+        let live = || self.members.iter().map(|member| member.incarnation);
+        let is_suspect = |peer: &Incarnation| self.detector.is_suspect(now, *peer);
+        let is_unreached = |peer: &Incarnation| self.detector.is_unreached(now, *peer);
+        let heard = live().filter(|peer| !is_suspect(peer)).count();
+        let reached = live().filter(|peer| !is_suspect(peer) && !is_unreached(peer)).count();
+        let is_to_blame = reached * 2 < heard;
+        live().filter(|peer| is_suspect(peer) || !is_to_blame && is_unreached(peer)).collect()
     }
 
     /// Who may be given shards.
     fn seats(&self, now: Moment) -> Vec<Seat> {
+        let suspected = self.suspected(now);
         let useful = |member: &&Member| {
-            let peer = member.incarnation;
-            !self.is_draining(peer) && (peer == self.me || !self.detector.is_suspect(now, peer))
+            !self.is_draining(member.incarnation) && !suspected.contains(&member.incarnation)
         };
         self.members.iter().filter(useful).map(Seat::of).collect()
     }

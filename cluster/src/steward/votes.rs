@@ -4,7 +4,10 @@
 //! or all that the voter itself does not suspect where these are fewer. Fencing is always safe; what votes protect is
 //! that a node which merely lost sight of the others does not take them all down. So whoever sees less than half of the
 //! cluster alive waits for the others to speak first, and of two equal halves the one without the smallest incarnation.
+//! These go by turns; the others of a lesser part may have learned of a run only at their next reading of the tables, and
+//! have to find out first that they do not hear it, so that part waits for twice as long.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -29,7 +32,7 @@ pub(super) enum Step {
 #[derive(Clone, Debug)]
 pub(super) struct Votes {
     again_after: Duration,
-    minority_waits: Duration,
+    suspect_after: Duration,
     open: BTreeMap<Incarnation, Accusation>,
 }
 
@@ -57,25 +60,25 @@ impl Sight<'_> {
         self.live.iter().copied().filter(|one| !self.suspects.contains(one))
     }
 
-    /// Whether others should speak first.
-    fn is_lesser_part(&self) -> bool {
+    /// How long others may speak first.
+    fn patience(&self, suspect_after: Duration) -> Duration {
         let trusted = self.trusted().count();
         match (trusted * 2).cmp(&self.live.len()) {
-            std::cmp::Ordering::Less => true,
-            std::cmp::Ordering::Greater => false,
-            std::cmp::Ordering::Equal => self.trusted().min() != self.live.iter().copied().min(),
+            Ordering::Less => suspect_after,
+            Ordering::Equal if self.trusted().min() != self.live.iter().copied().min() => suspect_after / 2,
+            Ordering::Equal | Ordering::Greater => Duration::ZERO,
         }
     }
 }
 
 impl Votes {
     pub(super) fn new(suspect_after: Duration) -> Self {
-        Self { again_after: suspect_after / 6, minority_waits: suspect_after / 2, open: BTreeMap::new() }
+        Self { again_after: suspect_after / 6, suspect_after, open: BTreeMap::new() }
     }
 
     /// What to do now, as suspicion stands.
     pub(super) fn tick(&mut self, now: Moment, sight: &Sight<'_>) -> Vec<Step> {
-        let wait = if sight.is_lesser_part() { self.minority_waits } else { Duration::ZERO };
+        let wait = sight.patience(self.suspect_after);
         let mut steps = Vec::new();
         self.open.retain(|accused, accusation| {
             if sight.suspects.contains(accused) || accusation.busy {
@@ -109,6 +112,7 @@ impl Votes {
     /// The votes that stand against a peer after this node's was put in or taken out; none where the tables did not say.
     pub(super) fn counted(
         &mut self,
+        now: Moment,
         accused: Incarnation,
         votes: Option<&[Incarnation]>,
         sight: &Sight<'_>,
@@ -117,7 +121,9 @@ impl Votes {
         accusation.busy = false;
         let votes = votes?;
         accusation.voted = votes.contains(&sight.me);
-        if !sight.suspects.contains(&accused) {
+        // More may be suspected by now than when this node voted.
+        let may_speak = now.since(accusation.since) >= sight.patience(self.suspect_after);
+        if !sight.suspects.contains(&accused) || !may_speak {
             return None;
         }
         let may_vote: Vec<Incarnation> = sight.trusted().collect();
@@ -166,10 +172,10 @@ mod tests {
         let sight = Sight { me: A, live: &[A, B, C], suspects: &[C] };
         let mut votes = votes();
         assert_eq!(votes.tick(at(0), &sight), [Step::Vote(C)]);
-        assert_eq!(votes.counted(C, Some(&[A]), &sight), None);
+        assert_eq!(votes.counted(at(50), C, Some(&[A]), &sight), None);
         assert!(votes.tick(at(100), &sight).is_empty());
         assert_eq!(votes.tick(at(500), &sight), [Step::Vote(C)]);
-        assert_eq!(votes.counted(C, Some(&[A, B]), &sight), Some(Step::Fence(C)));
+        assert_eq!(votes.counted(at(500), C, Some(&[A, B]), &sight), Some(Step::Fence(C)));
         assert!(votes.tick(at(2_000), &sight).is_empty(), "the fence is on its way");
     }
 
@@ -178,8 +184,21 @@ mod tests {
         let sight = Sight { me: C, live: &[A, B, C], suspects: &[A, B] };
         let mut votes = votes();
         assert!(votes.tick(at(0), &sight).is_empty());
-        assert_eq!(votes.tick(at(1_500), &sight), [Step::Vote(A), Step::Vote(B)]);
-        assert_eq!(votes.counted(A, Some(&[C]), &sight), Some(Step::Fence(A)));
+        assert!(votes.tick(at(2_900), &sight).is_empty());
+        assert_eq!(votes.tick(at(3_000), &sight), [Step::Vote(A), Step::Vote(B)]);
+        assert_eq!(votes.counted(at(3_000), A, Some(&[C]), &sight), Some(Step::Fence(A)));
+    }
+
+    #[test]
+    fn who_suspects_more_when_its_vote_is_counted_lets_others_speak_first() {
+        let one = Sight { me: C, live: &[A, B, C], suspects: &[A] };
+        let both = Sight { me: C, live: &[A, B, C], suspects: &[A, B] };
+        let mut votes = votes();
+        assert_eq!(votes.tick(at(0), &one), [Step::Vote(A)]);
+        assert_eq!(votes.counted(at(20), A, Some(&[C]), &both), None);
+        assert!(votes.tick(at(2_900), &both).is_empty());
+        assert_eq!(votes.tick(at(3_000), &both), [Step::Vote(A)]);
+        assert_eq!(votes.counted(at(3_020), A, Some(&[C]), &both), Some(Step::Fence(A)));
     }
 
     #[test]
@@ -187,7 +206,9 @@ mod tests {
         let first = Sight { me: A, live: &[A, B], suspects: &[B] };
         let second = Sight { me: B, live: &[A, B], suspects: &[A] };
         assert_eq!(votes().tick(at(0), &first), [Step::Vote(B)]);
-        assert!(votes().tick(at(0), &second).is_empty());
+        let mut later = votes();
+        assert!(later.tick(at(0), &second).is_empty());
+        assert_eq!(later.tick(at(1_500), &second), [Step::Vote(A)]);
     }
 
     #[test]
@@ -195,7 +216,7 @@ mod tests {
         let sight = Sight { me: A, live: &[A, B, C], suspects: &[C] };
         let mut votes = votes();
         votes.tick(at(0), &sight);
-        assert_eq!(votes.counted(C, Some(&[A, node(9), C]), &sight), None);
+        assert_eq!(votes.counted(at(0), C, Some(&[A, node(9), C]), &sight), None);
     }
 
     #[test]
@@ -205,10 +226,10 @@ mod tests {
         let mut votes = votes();
         votes.tick(at(0), &suspected);
         assert!(votes.tick(at(50), &trusted).is_empty(), "the vote is still on its way");
-        assert_eq!(votes.counted(C, Some(&[A, B]), &trusted), None);
+        assert_eq!(votes.counted(at(50), C, Some(&[A, B]), &trusted), None);
         assert_eq!(votes.tick(at(500), &trusted), [Step::Withdraw(C)]);
         assert!(votes.tick(at(1_000), &trusted).is_empty(), "it is on its way");
-        assert_eq!(votes.counted(C, Some(&[B]), &trusted), None);
+        assert_eq!(votes.counted(at(1_000), C, Some(&[B]), &trusted), None);
         assert!(votes.tick(at(1_500), &trusted).is_empty());
     }
 
@@ -219,12 +240,12 @@ mod tests {
         let mut votes = votes();
         votes.tick(at(0), &suspected);
         // It may stand or not.
-        assert_eq!(votes.counted(C, None, &suspected), None);
+        assert_eq!(votes.counted(at(0), C, None, &suspected), None);
         assert_eq!(votes.tick(at(500), &trusted), [Step::Withdraw(C)]);
-        assert_eq!(votes.counted(C, None, &trusted), None);
+        assert_eq!(votes.counted(at(500), C, None, &trusted), None);
         assert!(votes.tick(at(600), &trusted).is_empty(), "not at every tick");
         assert_eq!(votes.tick(at(1_000), &trusted), [Step::Withdraw(C)]);
-        assert_eq!(votes.counted(C, Some(&[]), &trusted), None);
+        assert_eq!(votes.counted(at(1_000), C, Some(&[]), &trusted), None);
         assert!(votes.tick(at(2_000), &trusted).is_empty());
     }
 
@@ -233,9 +254,9 @@ mod tests {
         let sight = Sight { me: A, live: &[A, B], suspects: &[B] };
         let mut votes = votes();
         votes.tick(at(0), &sight);
-        assert_eq!(votes.counted(B, None, &sight), None);
+        assert_eq!(votes.counted(at(0), B, None, &sight), None);
         assert_eq!(votes.tick(at(500), &sight), [Step::Vote(B)]);
-        assert_eq!(votes.counted(B, Some(&[A]), &sight), Some(Step::Fence(B)));
+        assert_eq!(votes.counted(at(500), B, Some(&[A]), &sight), Some(Step::Fence(B)));
         votes.fenced(B, false);
         assert_eq!(votes.tick(at(1_000), &sight), [Step::Vote(B)]);
     }

@@ -309,7 +309,7 @@ impl World {
         let Some(run) = &mut self.processes[process].run else { return };
         run.pings.insert(peer, number);
         let beat = run.steward.beat();
-        let limit = self.times.ping_every.as_millis() as u64;
+        let limit = self.times.ping_within.as_millis() as u64;
         self.later(process, limit, Local::PingEnd { peer, number, answer: None });
         self.send(process, peer, Packet::Ping { number, beat });
     }

@@ -30,6 +30,8 @@ pub(crate) struct Judge {
     next_op: Op,
     /// When the one fault of a history came.
     pub(crate) struck: u64,
+    /// The node that does not hear the others, or is not heard.
+    pub(crate) deaf: Option<usize>,
     pub(crate) events: u64,
     pub(crate) runs: u64,
     pub(crate) rebirths: u64,
@@ -114,8 +116,13 @@ impl World {
         match ask {
             Ask::Fence { accused, by } if self.is_another(*accused, *by) && self.store.is_live(*accused) => {
                 self.judge.fences += 1;
-                if self.weather.kind == Kind::BrokenLink {
-                    self.fault = Some("one link broke, and a node was fenced for it".to_owned());
+                if matches!(self.weather.kind, Kind::BrokenLink | Kind::OneHelpless) {
+                    self.fault =
+                        Some("a node was fenced for one link, or because one calls nobody".to_owned());
+                }
+                let is_deaf = self.judge.deaf.and_then(|deaf| self.processes.get(deaf));
+                if is_deaf.is_some_and(|deaf| self.whose.get(accused) != self.whose.get(&deaf.me)) {
+                    self.fault = Some("one node was deaf, and another was fenced for it".to_owned());
                 }
             }
             Ask::ReadLog { shard, by, epoch } if self.store.owns(*by, *shard, *epoch) => {
@@ -176,20 +183,38 @@ impl World {
 
     /// Of histories with one fault.
     pub(crate) fn judge_season(&mut self) -> Result<(), String> {
-        if self.weather.kind != Kind::OneCrash || self.season != Season::Storm {
+        if self.season != Season::Storm {
             return Ok(());
         }
         let since = self.now - self.judge.struck;
-        match self.count.all().find_map(|shard| self.ownerless(shard)) {
-            None => {
-                self.judge.crash_ms.push(since);
-                self.season = Season::Healed { since: self.now };
-                self.after(1, Event::Heal);
-                Ok(())
+        match self.weather.kind {
+            Kind::OneCrash => {
+                let Some(fault) = self.count.all().find_map(|shard| self.ownerless(shard)) else {
+                    self.judge.crash_ms.push(since);
+                    self.season = Season::Healed { since: self.now };
+                    self.after(1, Event::Heal);
+                    return Ok(());
+                };
+                if since > OWNERLESS { Err(format!("{since} ms after a crash: {fault}")) } else { Ok(()) }
             }
-            Some(fault) if since > OWNERLESS => Err(format!("{since} ms after a crash: {fault}")),
-            Some(_) => Ok(()),
+            Kind::OneDeaf if since > OWNERLESS => {
+                match self.count.all().find_map(|shard| self.unreached(shard)) {
+                    Some(fault) => Err(format!("{since} ms after a node went deaf: {fault}")),
+                    None => Ok(()),
+                }
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Why a shard is not worked for by somebody whom the others reach.
+    fn unreached(&self, shard: Shard) -> Option<String> {
+        let owner = self.store.row(shard).map(|row| row.owner);
+        let deaf = self.judge.deaf.and_then(|deaf| self.processes.get(deaf))?;
+        if owner == Some(deaf.me) {
+            return Some(format!("{} has shard {shard}", deaf.name));
+        }
+        self.ownerless(shard)
     }
 
     /// Why a shard is not worked for.
@@ -229,6 +254,9 @@ impl World {
         let Some(steward) = process.steward() else { return Some(format!("{name} has no run at work")) };
         if process.leaving {
             return Some(format!("{name} has not left yet"));
+        }
+        if !self.store.is_live(process.me) {
+            return Some(format!("{name} is fenced and does not know it"));
         }
         let known: Vec<Incarnation> = steward.members().iter().map(|member| member.incarnation).collect();
         if known.len() != runs.len() || !runs.iter().all(|run| known.contains(run)) {

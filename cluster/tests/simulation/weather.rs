@@ -12,7 +12,7 @@ const MOST_NODES: usize = 5;
 pub(crate) const LATEST: usize = 3_000;
 /// How long a node that leaves may take.
 const LEAVE_WITHIN: u64 = 20_000;
-/// How long the one broken link stays so.
+/// How long what one history breaks stays so.
 const BROKEN_FOR: u64 = 15_000;
 
 /// What a history is about.
@@ -24,6 +24,11 @@ pub(crate) enum Kind {
     BrokenLink,
     /// One of several nodes crashes, nothing else: its shards have owners again soon.
     OneCrash,
+    /// Nothing that others say reaches one of several nodes, or nothing that it says gets out, or it only answers: it is fenced,
+    /// none of the others is, and its shards have owners soon whom the others reach.
+    OneDeaf,
+    /// No call of one of several nodes gets out, but its answers do: nobody is fenced.
+    OneHelpless,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +72,8 @@ pub(crate) enum Fate {
 #[derive(Default)]
 struct Troubles {
     links: [[u64; MOST_NODES]; MOST_NODES],
+    /// The same, but that answers get through.
+    calls: [[u64; MOST_NODES]; MOST_NODES],
     slow_links: u64,
     store: [u64; MOST_NODES],
     answers: [u64; MOST_NODES],
@@ -89,12 +96,14 @@ impl Weather {
         let kind = match random.below(16) {
             0 => Kind::BrokenLink,
             1 => Kind::OneCrash,
+            2 => Kind::OneDeaf,
+            3 => Kind::OneHelpless,
             _ => Kind::Storm,
         };
         let nodes = if kind == Kind::Storm { 2 + random.below(4) } else { 3 + random.below(3) };
         let (lost, doubtful) = match kind {
             Kind::Storm => ([0, 2, 15][random.below(3)], [0, 2, 8][random.below(3)]),
-            Kind::BrokenLink | Kind::OneCrash => (0, 0),
+            Kind::BrokenLink | Kind::OneCrash | Kind::OneDeaf | Kind::OneHelpless => (0, 0),
         };
         let storm_ends = if kind == Kind::Storm { 5_000 + random.below(15_000) as u64 } else { 0 };
         Self { kind, nodes, troubles: Troubles::default(), lost, doubtful, storm_ends }
@@ -116,6 +125,11 @@ impl Weather {
         }
         let most = if self.troubles.slow_store > now { 600 } else { 5 };
         Fate::Answered { there: 1 + random.below(most) as u64, back: 1 + random.below(most) as u64 }
+    }
+
+    /// How long a call takes to the one who answers it, if it arrives.
+    pub(crate) fn call(&self, from: usize, to: usize, now: u64, random: &mut Random) -> Option<u64> {
+        self.link(from, to, now, random).filter(|_| self.troubles.calls[from][to] <= now)
     }
 
     /// How long a message takes, if it arrives.
@@ -165,6 +179,25 @@ impl World {
                 self.after(BROKEN_FOR, Event::Heal);
             }
             Kind::OneCrash => self.processes[one].end(),
+            Kind::OneDeaf | Kind::OneHelpless => {
+                let until = self.now + BROKEN_FOR;
+                let is_helpless = self.weather.kind == Kind::OneHelpless;
+                let (is_mute, only_calls) = (self.random.below(2) == 0, self.random.below(2) == 0);
+                for other in (0..self.weather.nodes).filter(|other| *other != one) {
+                    let troubles = &mut self.weather.troubles;
+                    if is_helpless {
+                        troubles.calls[one][other] = until;
+                    } else if only_calls {
+                        troubles.calls[other][one] = until;
+                    } else if is_mute {
+                        troubles.links[one][other] = until;
+                    } else {
+                        troubles.links[other][one] = until;
+                    }
+                }
+                self.judge.deaf = (!is_helpless).then_some(one);
+                self.after(BROKEN_FOR, Event::Heal);
+            }
             Kind::Storm => {}
         }
     }

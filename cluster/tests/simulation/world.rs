@@ -244,7 +244,7 @@ impl World {
     pub(crate) fn send(&mut self, process: usize, to: Incarnation, packet: Packet) {
         let Process { life, me: run, .. } = self.processes[process];
         let Some(target) = self.whose.get(&to).copied() else { return };
-        if let Some(wait) = self.weather.link(process, target, self.now, &mut self.random) {
+        if let Some(wait) = self.weather.call(process, target, self.now, &mut self.random) {
             self.after(wait, Event::Arrive { from: Sender { process, life, run }, to, packet });
         }
     }
