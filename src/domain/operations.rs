@@ -1,4 +1,4 @@
-//! Idempotent sends: the same author, `custom_id` and body among the last 1,000 events is the same operation.
+//! Idempotent sends: the same author, `custom_id` and body among the last 10,000 events is the same operation.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -7,14 +7,16 @@ use std::sync::Arc;
 use super::event::{Event, NewEvent};
 use super::id::{EventId, ThreadId, UserId};
 
-const REMEMBERED_EVENTS: u64 = 1_000;
+/// Whoever has no answer may wait for many seconds before they say it again, while somebody else writes hundreds a second.
+const REMEMBERED_EVENTS: u64 = 10_000;
 /// Forgotten operations that are kept for a while, so that what made them forgotten can be taken back.
 const KEPT_BACK: usize = 256;
 
 /// System messages have no author.
 type Key = (Option<UserId>, Arc<str>, u64);
 
-/// The operations of a chat's last 1,000 events, over this and the previous thread. Rebuilt from the log.
+/// The operations of a chat's last 10,000 events, over this and the previous thread. Rebuilt from the log, of the previous thread
+/// from its end.
 #[derive(Clone, Debug, Default)]
 pub struct RecentOperations {
     by_key: HashMap<Key, EventId>,
@@ -194,16 +196,18 @@ mod tests {
             if number.is_multiple_of(3) { (number % 600).to_string() } else { format!("n{number}") }
         };
         let all = |operations: &RecentOperations, last: u64| -> Vec<Option<u64>> {
-            (1..=last).map(|number| number_of(operations, &text(number))).collect()
+            // Not all of so many.
+            (1..=last).step_by(17).map(|number| number_of(operations, &text(number))).collect()
         };
-        for first in (1..=3_000).step_by(BATCH as usize) {
-            let (before, mark) = (all(&operations, 3_100), operations.mark());
+        let last = REMEMBERED_EVENTS + 2_000;
+        for first in (1..=last).step_by(BATCH as usize) {
+            let (before, mark) = (all(&operations, last), operations.mark());
             let kept = operations.clone();
             for number in first..first + BATCH {
                 operations.remember(&event(number, &text(number)));
             }
             assert!(operations.take_back(mark));
-            assert_eq!(all(&operations, 3_100), before);
+            assert_eq!(all(&operations, last), before);
             operations = kept;
             for number in first..first + BATCH {
                 operations.remember(&event(number, &text(number)));

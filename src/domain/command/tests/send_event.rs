@@ -347,11 +347,11 @@ fn a_send_is_remembered_in_the_next_thread_but_not_in_the_one_after() {
 }
 
 #[test]
-fn a_send_is_remembered_for_the_next_999_events() {
+fn a_send_is_remembered_for_the_next_9999_events() {
     let mut story = Story::with_smith();
     let again = || named("a", message("hello"));
     let first = story.customer().sends_event(again()).event_id();
-    (0..999).for_each(|_| drop(story.customer().sends("x")));
+    (0..9_999).for_each(|_| drop(story.customer().sends("x")));
     assert_eq!(story.customer().sends_event(again()).event_id(), first);
     story.customer().sends("x").done();
     assert_ne!(story.customer().sends_event(again()).event_id(), first);
